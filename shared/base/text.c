@@ -1,0 +1,185 @@
+#include "shared/base/text.h"
+
+#include <stdio.h>
+
+char *cs_hex(struct cs_slice bytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        out[2 * i] = digits[bytes.ptr[i] >> 4];
+        out[2 * i + 1] = digits[bytes.ptr[i] & 15];
+    }
+    out[2 * bytes.len] = '\0';
+    return out;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int cs_unhex(struct cs_slice text, uint8_t *out, size_t len)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        int high, low;
+
+        if (i > 0 && at < text.len && text.ptr[at] == ':')
+            at++;
+        if (text.len - at < 2)
+            return CS_EPARSE;
+        high = hex_digit(text.ptr[at]);
+        low = hex_digit(text.ptr[at + 1]);
+        if (high < 0 || low < 0)
+            return CS_EPARSE;
+        out[i] = (uint8_t)(high << 4 | low);
+        at += 2;
+    }
+    return at == text.len ? CS_OK : CS_EPARSE;
+}
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+int cs_base64_encode(struct cs_slice bytes, struct cs_buf *out)
+{
+    int rc = cs_buf_reserve(out, (bytes.len + 2) / 3 * 4);
+
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t have = bytes.len - i;
+        uint32_t group = (uint32_t)bytes.ptr[i] << 16;
+        uint8_t *at = out->ptr + out->len;
+
+        if (have > 1)
+            group |= (uint32_t)bytes.ptr[i + 1] << 8;
+        if (have > 2)
+            group |= bytes.ptr[i + 2];
+        at[0] = (uint8_t)base64_digits[group >> 18];
+        at[1] = (uint8_t)base64_digits[group >> 12 & 63];
+        at[2] = have > 1 ? (uint8_t)base64_digits[group >> 6 & 63] : '=';
+        at[3] = have > 2 ? (uint8_t)base64_digits[group & 63] : '=';
+        out->len += 4;
+    }
+    return CS_OK;
+}
+
+static int base64_digit(uint8_t c)
+{
+    const char *found = c ? strchr(base64_digits, c) : NULL;
+
+    return found ? (int)(found - base64_digits) : -1;
+}
+
+int cs_base64_decode(struct cs_slice text, struct cs_buf *out)
+{
+    size_t before = out->len;
+    int rc;
+
+    if (text.len % 4 != 0)
+        return CS_EPARSE;
+    rc = cs_buf_reserve(out, text.len / 4 * 3);
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < text.len; i += 4) {
+        const uint8_t *at = text.ptr + i;
+        bool last = i + 4 == text.len;
+        unsigned padding = last && at[3] == '=' ? (at[2] == '=' ? 2 : 1) : 0;
+        uint32_t group = 0;
+
+        for (unsigned k = 0; k < 4; k++) {
+            int digit = k >= 4 - padding ? 0 : base64_digit(at[k]);
+
+            if (digit < 0)
+                goto malformed;
+            group = group << 6 | (uint32_t)digit;
+        }
+        /* Bits that no byte carries must be zero, so that every value has one form (RFC 4648 section 3.5). */
+        if ((padding == 1 && (group & 0xff)) || (padding == 2 && (group & 0xffff)))
+            goto malformed;
+        out->ptr[out->len++] = (uint8_t)(group >> 16);
+        if (padding < 2)
+            out->ptr[out->len++] = (uint8_t)(group >> 8);
+        if (padding < 1)
+            out->ptr[out->len++] = (uint8_t)group;
+    }
+    return CS_OK;
+
+malformed:
+    out->len = before;
+    return CS_EPARSE;
+}
+
+static bool is_alphanumeric(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+int cs_name_check(struct cs_slice name, const char *what, struct cs_err *err)
+{
+    if (name.len == 0)
+        return cs_err_set(err, CS_EINVAL,
+                          "%s is empty: give a name of 1 to 63 letters, digits, '.', '_' or '-'", what);
+    if (name.len > 63)
+        return cs_err_set(err, CS_EINVAL, "%s is %zu bytes long: at most 63 are allowed", what, name.len);
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+
+        if (!is_alphanumeric(c) && (i == 0 || (c != '.' && c != '_' && c != '-')))
+            return cs_err_set(
+                err, CS_EINVAL,
+                "%s has a character that is not allowed at position %zu: use letters, digits, '.', '_' "
+                "or '-', and begin with a letter or digit",
+                what, i + 1);
+    }
+    return CS_OK;
+}
+
+/* Length of the well-formed UTF-8 sequence at the front (Unicode table 3-7), 0 if there is none. */
+static size_t utf8_sequence(struct cs_slice s)
+{
+    uint8_t first = s.ptr[0];
+    size_t need = first < 0x80   ? 1
+                  : first < 0xc2 ? 0
+                  : first < 0xe0 ? 2
+                  : first < 0xf0 ? 3
+                  : first < 0xf5 ? 4
+                                 : 0;
+
+    if (need == 0 || s.len < need)
+        return 0;
+    for (size_t i = 1; i < need; i++)
+        if ((s.ptr[i] & 0xc0) != 0x80)
+            return 0;
+    if ((first == 0xe0 && s.ptr[1] < 0xa0) || (first == 0xed && s.ptr[1] > 0x9f) ||
+        (first == 0xf0 && s.ptr[1] < 0x90) || (first == 0xf4 && s.ptr[1] > 0x8f))
+        return 0;
+    return need;
+}
+
+int cs_text_check(struct cs_slice text, size_t max_bytes, const char *what, struct cs_err *err)
+{
+    if (text.len > max_bytes)
+        return cs_err_set(err, CS_ETOOBIG, "%s is %zu bytes long: at most %zu are allowed", what, text.len,
+                          max_bytes);
+    for (size_t at = 0; at < text.len;) {
+        uint8_t c = text.ptr[at];
+        size_t step = utf8_sequence(cs_slice_from(text, at));
+        bool c1_control = step == 2 && c == 0xc2 && text.ptr[at + 1] < 0xa0;
+
+        if (step == 0)
+            return cs_err_set(err, CS_EINVAL, "%s is not valid UTF-8 at byte %zu", what, at + 1);
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1_control)
+            return cs_err_set(err, CS_EINVAL, "%s has a control character at byte %zu", what, at + 1);
+        at += step;
+    }
+    return CS_OK;
+}
