@@ -74,9 +74,9 @@ static struct cs_slice find_spki(struct cs_slice der)
     return cs_slice(start, (size_t)(at + len - start));
 }
 
-const char *cs_spki_kind_text(struct cs_slice spki)
+const char *cs_unsupported_key_text(struct cs_slice der)
 {
-    /* Searched for as bytes: this only words a refusal. */
+    /* Searched for as bytes, near the front: this only words a refusal. */
     static const struct {
         const char *oid;
         size_t oid_len;
@@ -93,17 +93,31 @@ const char *cs_spki_kind_text(struct cs_slice spki)
         {"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03", 10, "an ML-DSA or SLH-DSA key"},
     };
 
-    for (size_t i = 0; spki.len && i < CS_ARRAY_LEN(kinds); i++)
-        if (memmem(spki.ptr, spki.len < 64 ? spki.len : 64, kinds[i].oid, kinds[i].oid_len))
+    for (size_t i = 0; der.len && i < CS_ARRAY_LEN(kinds); i++)
+        if (memmem(der.ptr, der.len < 128 ? der.len : 128, kinds[i].oid, kinds[i].oid_len))
             return kinds[i].text;
-    return "a key of a kind that is not known here";
+    return NULL;
 }
 
-static bool is_unknown_key(int rc)
+static int explain_parse_failure(int rc, struct cs_slice der, size_t number, struct cs_err *err)
 {
     int high = -(-rc & 0xff80);
+    const char *kind = cs_unsupported_key_text(find_spki(der));
+    bool unknown_key = high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || high == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE;
 
-    return high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || high == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE;
+    if (cs_mbed_error(rc, "", NULL) == CS_ENOMEM)
+        return cs_err_nomem(err);
+    if (kind || unknown_key)
+        return cs_err_set(err, CS_EUNSUPPORTED, "certificate %zu has %s: RSA, P-256 and P-384 are accepted",
+                          number, kind ? kind : "a key of a kind that is not known here");
+    if (high == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG)
+        return cs_err_set(
+            err, CS_EUNSUPPORTED,
+            "certificate %zu is signed in a way that is not accepted: RSA or ECDSA with SHA-256 or "
+            "better is needed",
+            number);
+    return cs_err_set(err, CS_EPARSE, "certificate %zu does not parse as X.509 (-0x%04x)", number,
+                      (unsigned)-rc);
 }
 
 static int parse_one(struct cs_chain *chain, struct cs_slice der, size_t number, struct cs_err *err)
@@ -115,14 +129,8 @@ static int parse_one(struct cs_chain *chain, struct cs_slice der, size_t number,
         return cs_err_set(err, CS_ETOOBIG, "certificate %zu has %zu bytes: at most %d are accepted", number,
                           der.len, CS_LIMIT_CERT_BYTES);
     rc = mbedtls_x509_crt_parse_der_with_ext_cb(cert, der.ptr, der.len, 1, note_unknown_extension, chain);
-    if (is_unknown_key(rc))
-        return cs_err_set(err, CS_EUNSUPPORTED, "certificate %zu has %s: RSA, P-256 and P-384 are accepted",
-                          number, cs_spki_kind_text(find_spki(der)));
-    if (rc != 0 && cs_mbed_error(rc, "", err) == CS_ENOMEM)
-        return CS_ENOMEM;
     if (rc != 0)
-        return cs_err_set(err, CS_EPARSE, "certificate %zu does not parse as X.509 (-0x%04x)", number,
-                          (unsigned)-rc);
+        return explain_parse_failure(rc, der, number, err);
     if (cert->raw.len != der.len)
         return cs_err_set(err, CS_EPARSE, "certificate %zu has %zu bytes behind its end", number,
                           der.len - cert->raw.len);

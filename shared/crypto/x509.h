@@ -1,6 +1,6 @@
 /* x509.h - what Countersign reads in X.509 certificates and requests, and the few that it writes.
- * Pure. A chain is parsed once, owns its DER, and answers from it; the one file that knows mbedTLS's x509
- * structures is x509.c. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind is refused by
+ * Pure. A chain is parsed once, owns its DER, and answers from it; mbedTLS's structures are known to x509*.c,
+ * issue.c and shared/net/tls*.c only. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind is refused by
  * name. RFC 5280. */
 #ifndef CS_CRYPTO_X509_H
 #define CS_CRYPTO_X509_H
