@@ -1,0 +1,50 @@
+# How our own code is compiled. CS_VARIANT comes from the preset and says which way.
+
+set(CS_VARIANT dev CACHE STRING "dev, release, tsan or fuzz")
+set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz)
+option(CS_LTO "link-time optimisation in the release variant" OFF)
+
+# The flags below are complete: CMake's build types would add -DNDEBUG, and assertions stay on.
+set(CMAKE_BUILD_TYPE "" CACHE STRING "not used" FORCE)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_compile_definitions(_GNU_SOURCE)
+include_directories(${CMAKE_SOURCE_DIR})
+add_compile_options(-fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(CS_VARIANT STREQUAL "dev")
+  set(CS_DEPS_TARGET asan)
+  add_compile_options(-Og -g -fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+elseif(CS_VARIANT STREQUAL "release")
+  set(CS_DEPS_TARGET host)
+  add_compile_options(-O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  if(CS_LTO)
+    add_compile_options(-flto=auto)
+    add_link_options(-flto=auto -O2)
+  endif()
+elseif(CS_VARIANT STREQUAL "tsan")
+  set(CS_DEPS_TARGET tsan)
+  add_compile_options(-O1 -g -fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+elseif(CS_VARIANT STREQUAL "fuzz")
+  set(CS_DEPS_TARGET fuzz)
+  add_compile_options(-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+else()
+  message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan or fuzz")
+endif()
+
+# For our sources only: generated and third-party code has cs_no_warnings instead.
+set(CS_WARNINGS
+  -Werror -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+  -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align -Wformat=2 -Wundef -Wwrite-strings -Wvla
+  -Wimplicit-fallthrough)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CS_VARIANT MATCHES "dev|tsan")
+  # The sanitizers' extra branches make gcc see paths that are not there; the release variant keeps it.
+  list(APPEND CS_WARNINGS -Wno-maybe-uninitialized)
+endif()
