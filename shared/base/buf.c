@@ -72,7 +72,8 @@ int cs_buf_append_u8(struct cs_buf *buf, uint8_t value)
 
 int cs_buf_append_u32(struct cs_buf *buf, uint32_t value)
 {
-    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+                        (uint8_t)value};
 
     return cs_buf_append(buf, CS_SLICE_ARRAY(bytes));
 }

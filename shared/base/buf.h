@@ -36,8 +36,8 @@ void cs_buf_consume(struct cs_buf *buf, size_t count);
 void cs_buf_clear(struct cs_buf *buf);
 /* Frees and leaves an empty buffer with the same limit. */
 void cs_buf_free(struct cs_buf *buf);
-/* As cs_buf_free(), after overwriting every byte that was ever stored. For secrets reserve the full size first:
- * growing moves the bytes and what they leave behind is overwritten too, at the price of a copy. */
+/* As cs_buf_free(), after overwriting every byte that was ever stored. For secrets reserve the full size
+ * first: growing moves the bytes and what they leave behind is overwritten too, at the price of a copy. */
 void cs_buf_wipe(struct cs_buf *buf);
 
 /* Overwrites memory in a way that the compiler keeps. */

@@ -35,7 +35,8 @@ int cs_err_prefix(struct cs_err *err, const char *format, ...)
     written = vsnprintf(err->msg, sizeof err->msg, format, args);
     va_end(args);
     if (written >= 0 && (size_t)written < sizeof err->msg)
-        snprintf(err->msg + written, sizeof err->msg - (size_t)written, ": %.*s", (int)(sizeof rest - (size_t)written - 3), rest);
+        snprintf(err->msg + written, sizeof err->msg - (size_t)written, ": %.*s",
+                 (int)(sizeof rest - (size_t)written - 3), rest);
     return err->code;
 }
 

@@ -1,4 +1,5 @@
-/* limits.h - every limit of the system, each with its reason. What a stranger may make us hold is bounded here. */
+/* limits.h - every limit of the system, each with its reason. What a stranger may make us hold is bounded
+ * here. */
 #ifndef CS_BASE_LIMITS_H
 #define CS_BASE_LIMITS_H
 
@@ -10,19 +11,20 @@ enum {
     /* An RSA 4096 key in PKCS#8 is 2.4 KB. */
     CS_LIMIT_PRIVATE_KEY_BYTES = 4 * 1024,
     /* A PEM file that is offered for import: a chain and a key in text, with comments. */
-    CS_LIMIT_PEM_BYTES = 128 * 1024,
+    CS_LIMIT_PEM_BYTES = 96 * 1024,
 
     /* Signed statements, as envelopes on the wire. */
     CS_LIMIT_ENVELOPE_SIGNATURES = 16,
     CS_LIMIT_POLICY_BYTES = 48 * 1024,
-    CS_LIMIT_STATEMENT_BYTES = 4 * 1024, /* request, decision, admission, key request, device statement without a CSR */
+    CS_LIMIT_STATEMENT_BYTES =
+        4 * 1024, /* request, decision, admission, key request, device statement without a CSR */
     CS_LIMIT_PUSH_MESSAGE_BYTES = 96 * 1024,
 
     /* Policy and workflow (DESIGN.md sections 2 and 4). */
     CS_LIMIT_STAGES = 4,
-    CS_LIMIT_DECISIONS = 16,          /* 4 stages of 4 people */
+    CS_LIMIT_DECISIONS = 16,            /* 4 stages of 4 people */
     CS_LIMIT_ORDERS_PER_REQUEST = 1024, /* the decision's bitmap is 128 bytes */
-    CS_LIMIT_MERKLE_DEPTH = 10,       /* 2^10 leaves */
+    CS_LIMIT_MERKLE_DEPTH = 10,         /* 2^10 leaves */
     CS_LIMIT_GENERATION_JUMP = 1024,
     CS_LIMIT_OPERATORS = 64,
     CS_LIMIT_KEYS_PER_OPERATOR = 3,
@@ -34,7 +36,8 @@ enum {
 
     /* One gRPC message, either way. The largest is a push delivery. */
     CS_LIMIT_MESSAGE_BYTES = 128 * 1024,
-    /* HTTP/2: what one peer may open or make us keep. The agent needs 1 stream, the CLI a few, a test 1,000s. */
+    /* HTTP/2: what one peer may open or make us keep. The agent needs 1 stream, the CLI a few, a test 1,000s.
+     */
     CS_LIMIT_STREAMS_PER_CONNECTION = 4096,
     CS_LIMIT_HEADER_BYTES = 16 * 1024,
     CS_LIMIT_PINGS_UNANSWERED = 2,

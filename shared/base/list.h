@@ -1,5 +1,6 @@
 /* list.h - a doubly linked ring through its members' own `struct cs_list` nodes; no allocation.
- * An initialised head alone is an empty list; a node that is in no list is its own ring, so removing twice is harmless. */
+ * An initialised head alone is an empty list; a node that is in no list is its own ring, so removing twice is
+ * harmless. */
 #ifndef CS_BASE_LIST_H
 #define CS_BASE_LIST_H
 

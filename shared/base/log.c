@@ -136,7 +136,8 @@ size_t cs_log_render(char *out, size_t out_bytes, int64_t now_s, enum cs_log_lev
     return line.len;
 }
 
-void cs_log_fields(enum cs_log_level level, const char *group, const char *msg, const struct cs_log_field *fields)
+void cs_log_fields(enum cs_log_level level, const char *group, const char *msg,
+                   const struct cs_log_field *fields)
 {
     char line[2048];
     struct timespec now;

@@ -26,11 +26,13 @@ struct cs_log_field {
 void cs_log_setup(enum cs_log_format format, enum cs_log_level least);
 bool cs_log_level_parse(const char *text, enum cs_log_level *ret);
 
-void cs_log_fields(enum cs_log_level level, const char *group, const char *msg, const struct cs_log_field *fields);
+void cs_log_fields(enum cs_log_level level, const char *group, const char *msg,
+                   const struct cs_log_field *fields);
 #define cs_log(level, group, msg, ...)                                                                       \
     cs_log_fields((level), (group), (msg), (const struct cs_log_field[]){__VA_ARGS__})
 
-/* The line without writing it: `out` receives at most out_bytes with the newline and no terminator. For tests. */
+/* The line without writing it: `out` receives at most out_bytes with the newline and no terminator. For
+ * tests. */
 size_t cs_log_render(char *out, size_t out_bytes, int64_t now_s, enum cs_log_level level, const char *group,
                      const char *msg, const struct cs_log_field *fields);
 

@@ -12,14 +12,15 @@
 
 #define CS_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CS_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CS_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* For our own mistakes only, never for what a peer sent; on in every build. */
 #define cs_assert(condition) ((condition) ? (void)0 : cs_assert_failed(#condition, __FILE__, __LINE__))
 CS_NORETURN void cs_assert_failed(const char *condition, const char *file, int line);
 
-/* cs_auto(f): call f(&variable) when the variable leaves its scope. Such an f takes a pointer to the variable,
- * and accepts NULL or an empty object in it. cs_steal() hands the value on and leaves the variable empty. */
+/* cs_auto(f): call f(&variable) when the variable leaves its scope. Such an f takes a pointer to the
+ * variable, and accepts NULL or an empty object in it. cs_steal() hands the value on and leaves the variable
+ * empty. */
 #define cs_auto(f) __attribute__((cleanup(f)))
 #define cs_steal(variable)                                                                                   \
     __extension__({                                                                                          \

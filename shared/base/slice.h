@@ -1,5 +1,6 @@
 /* slice.h - bytes that somebody else owns: a pointer and a length, never a terminator.
- * Pure. A slice is valid for as long as its owner says; whoever keeps bytes longer copies them into a cs_buf. */
+ * Pure. A slice is valid for as long as its owner says; whoever keeps bytes longer copies them into a cs_buf.
+ */
 #ifndef CS_BASE_SLICE_H
 #define CS_BASE_SLICE_H
 
@@ -15,9 +16,9 @@ struct cs_slice {
     size_t len;
 };
 
-#define CS_SLICE_EMPTY         ((struct cs_slice){NULL, 0})
-#define CS_SLICE_LIT(literal)  ((struct cs_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
-#define CS_SLICE_ARRAY(array)  ((struct cs_slice){(const uint8_t *)(array), sizeof(array)})
+#define CS_SLICE_EMPTY        ((struct cs_slice){NULL, 0})
+#define CS_SLICE_LIT(literal) ((struct cs_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
+#define CS_SLICE_ARRAY(array) ((struct cs_slice){(const uint8_t *)(array), sizeof(array)})
 
 static inline struct cs_slice cs_slice(const void *ptr, size_t len)
 {

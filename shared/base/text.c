@@ -126,17 +126,19 @@ static bool is_alphanumeric(uint8_t c)
 int cs_name_check(struct cs_slice name, const char *what, struct cs_err *err)
 {
     if (name.len == 0)
-        return cs_err_set(err, CS_EINVAL, "%s is empty: give a name of 1 to 63 letters, digits, '.', '_' or '-'", what);
+        return cs_err_set(err, CS_EINVAL,
+                          "%s is empty: give a name of 1 to 63 letters, digits, '.', '_' or '-'", what);
     if (name.len > 63)
         return cs_err_set(err, CS_EINVAL, "%s is %zu bytes long: at most 63 are allowed", what, name.len);
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
 
         if (!is_alphanumeric(c) && (i == 0 || (c != '.' && c != '_' && c != '-')))
-            return cs_err_set(err, CS_EINVAL,
-                              "%s has a character that is not allowed at position %zu: use letters, digits, '.', '_' "
-                              "or '-', and begin with a letter or digit",
-                              what, i + 1);
+            return cs_err_set(
+                err, CS_EINVAL,
+                "%s has a character that is not allowed at position %zu: use letters, digits, '.', '_' "
+                "or '-', and begin with a letter or digit",
+                what, i + 1);
     }
     return CS_OK;
 }
@@ -145,7 +147,12 @@ int cs_name_check(struct cs_slice name, const char *what, struct cs_err *err)
 static size_t utf8_sequence(struct cs_slice s)
 {
     uint8_t first = s.ptr[0];
-    size_t need = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    size_t need = first < 0x80   ? 1
+                  : first < 0xc2 ? 0
+                  : first < 0xe0 ? 2
+                  : first < 0xf0 ? 3
+                  : first < 0xf5 ? 4
+                                 : 0;
 
     if (need == 0 || s.len < need)
         return 0;
@@ -161,7 +168,8 @@ static size_t utf8_sequence(struct cs_slice s)
 int cs_text_check(struct cs_slice text, size_t max_bytes, const char *what, struct cs_err *err)
 {
     if (text.len > max_bytes)
-        return cs_err_set(err, CS_ETOOBIG, "%s is %zu bytes long: at most %zu are allowed", what, text.len, max_bytes);
+        return cs_err_set(err, CS_ETOOBIG, "%s is %zu bytes long: at most %zu are allowed", what, text.len,
+                          max_bytes);
     for (size_t at = 0; at < text.len;) {
         uint8_t c = text.ptr[at];
         size_t step = utf8_sequence(cs_slice_from(text, at));

@@ -15,10 +15,12 @@ CS_MUST_USE int cs_unhex(struct cs_slice text, uint8_t *out, size_t len);
 CS_MUST_USE int cs_base64_encode(struct cs_slice bytes, struct cs_buf *out);
 CS_MUST_USE int cs_base64_decode(struct cs_slice text, struct cs_buf *out);
 
-/* A name that people give to operators, devices and connectors: 1 to 63 of a-z A-Z 0-9 . _ -, beginning with a letter
- * or digit. Such a name is safe in a path, a log line and a shell. `what` begins the sentence of the refusal. */
+/* A name that people give to operators, devices and connectors: 1 to 63 of a-z A-Z 0-9 . _ -, beginning with
+ * a letter or digit. Such a name is safe in a path, a log line and a shell. `what` begins the sentence of the
+ * refusal. */
 CS_MUST_USE int cs_name_check(struct cs_slice name, const char *what, struct cs_err *err);
-/* Comments and other free text: valid UTF-8 without control characters but newline and tab, at most `max_bytes`. */
+/* Comments and other free text: valid UTF-8 without control characters but newline and tab, at most
+ * `max_bytes`. */
 CS_MUST_USE int cs_text_check(struct cs_slice text, size_t max_bytes, const char *what, struct cs_err *err);
 
 /* "2026-11-23T11:27:34Z"; `out` has room for CS_TIME_TEXT_BYTES. Times are seconds since 1970 UTC. */

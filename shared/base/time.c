@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March so that the leap day
- * comes last. */
+/* Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March so that the
+ * leap day comes last. */
 int64_t cs_days_from_civil(int64_t year, unsigned month, unsigned day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
@@ -154,11 +154,16 @@ int cs_duration_parse(struct cs_slice text, int64_t *ret_s, struct cs_err *err)
     while (s.len && s.ptr[0] >= '0' && s.ptr[0] <= '9' && value <= longest_s)
         value = value * 10 + take_digits(&s, 1);
     if (s.len == 1)
-        unit = s.ptr[0] == 's' ? 1 : s.ptr[0] == 'm' ? 60 : s.ptr[0] == 'h' ? 3600 : s.ptr[0] == 'd' ? 86400 : 0;
+        unit = s.ptr[0] == 's'   ? 1
+               : s.ptr[0] == 'm' ? 60
+               : s.ptr[0] == 'h' ? 3600
+               : s.ptr[0] == 'd' ? 86400
+                                 : 0;
     if (value < 1 || unit == 0 || value > longest_s / unit)
-        return cs_err_set(err, CS_EINVAL,
-                          "'%.*s' is not a duration: write a whole number and s, m, h or d, as in 90s, 15m, 8h or 7d",
-                          (int)(text.len < 40 ? text.len : 40), (const char *)text.ptr);
+        return cs_err_set(
+            err, CS_EINVAL,
+            "'%.*s' is not a duration: write a whole number and s, m, h or d, as in 90s, 15m, 8h or 7d",
+            (int)(text.len < 40 ? text.len : 40), (const char *)text.ptr);
     *ret_s = value * unit;
     return CS_OK;
 }
