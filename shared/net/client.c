@@ -23,6 +23,8 @@ static const char *const phase_texts[] = {
     [DOWN] = "the connection",
 };
 
+static const char goaway_sentence[] = "the server has ended it in good order: connect anew";
+
 struct cs_client {
     uv_loop_t *loop;
     struct cs_client_options options; /* the strings are our own copies */
@@ -173,7 +175,14 @@ static void on_writable(struct cs_stream *stream)
 
 static void on_stream_down(struct cs_stream *stream, const struct cs_err *why)
 {
-    go_down(CS_CONTAINER_OF(stream, struct cs_client, stream), why);
+    struct cs_client *client = CS_CONTAINER_OF(stream, struct cs_client, stream);
+    struct cs_err announced;
+
+    if (client->got_goaway && why->code == CS_ECLOSED) {
+        cs_err_set(&announced, CS_ECLOSED, "%s", goaway_sentence);
+        why = &announced;
+    }
+    go_down(client, why);
 }
 
 static void on_stream_closed(struct cs_stream *stream)
@@ -350,7 +359,7 @@ static void end_if_over(struct cs_client *client)
         go_down(client, &err);
     } else if (client->got_goaway && cs_grpc_client_calls_open(client->grpc) == 0 &&
                cs_http2_streams_open(http2) == 0) {
-        cs_err_set(&err, CS_ECLOSED, "the server takes no more calls here: connect anew");
+        cs_err_set(&err, CS_ECLOSED, "%s", goaway_sentence);
         go_down(client, &err);
     }
 }
