@@ -1,6 +1,7 @@
 /* x509.h - what Countersign reads in X.509 certificates and requests, and the few that it writes.
- * Pure. A chain is parsed once, owns its DER, and answers from it; the one file that knows mbedTLS's x509 structures is
- * x509.c. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind is refused by name. RFC 5280. */
+ * Pure. A chain is parsed once, owns its DER, and answers from it; mbedTLS's structures are known to x509*.c,
+ * issue.c and shared/net/tls*.c only. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind
+ * is refused by name. RFC 5280. */
 #ifndef CS_CRYPTO_X509_H
 #define CS_CRYPTO_X509_H
 
@@ -11,11 +12,12 @@ enum cs_pk_kind { CS_PK_NONE, CS_PK_RSA, CS_PK_P256, CS_PK_P384 };
 /* One or more certificates, leaf first. */
 struct cs_chain;
 
-/* PEM: every certificate block in the text, in order; other blocks are passed over. At most CS_LIMIT_CHAIN_CERTS and
- * CS_LIMIT_CHAIN_BYTES of DER (limits.h). The chain is not verified here. */
+/* PEM: every certificate block in the text, in order; other blocks are passed over. At most
+ * CS_LIMIT_CHAIN_CERTS and CS_LIMIT_CHAIN_BYTES of DER (limits.h). The chain is not verified here. */
 CS_MUST_USE int cs_chain_parse_pem(struct cs_slice pem, struct cs_chain **ret, struct cs_err *err);
-/* `ders` are the certificates' DER, leaf first; trailing bytes behind one are refused. */
-CS_MUST_USE int cs_chain_parse_der(const struct cs_slice *ders, size_t count, struct cs_chain **ret, struct cs_err *err);
+/* `ders`: the certificates' DER one behind the other, leaf first, as a chain travels; nothing else between or
+ * behind. */
+CS_MUST_USE int cs_chain_parse(struct cs_slice ders, struct cs_chain **ret, struct cs_err *err);
 void cs_chain_free(struct cs_chain *chain);
 CS_DEFINE_AUTO(cs_chain_freep, struct cs_chain, cs_chain_free)
 
@@ -29,7 +31,8 @@ struct cs_cert_info {
     char subject[256]; /* RFC 4514 style, as mbedTLS prints it */
     char issuer[256];
     char serial_hex[64];
-    char names[8][128]; /* subjectAltName: dNSName, rfc822Name, iPAddress, URI as "dns:…", "email:…", "ip:…", "uri:…" */
+    char names[8][128]; /* subjectAltName: dNSName, rfc822Name, iPAddress, URI as "dns:…", "email:…", "ip:…",
+                           "uri:…" */
     size_t names_count;
     int64_t not_before_s, not_after_s;
     enum cs_pk_kind key_kind;
@@ -41,7 +44,9 @@ struct cs_cert_info {
 };
 void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_info *ret);
 
-/* SHA-256 over, for each certificate, its length (u32) and DER: what an order core names as chain digest. */
+/* All DER one behind the other, as cs_chain_parse() takes it; valid as long as the chain. */
+struct cs_slice cs_chain_bytes(const struct cs_chain *chain);
+/* SHA-256 over these bytes: what an order core names as chain digest. */
 struct cs_digest cs_chain_digest(const struct cs_chain *chain);
 /* SubjectPublicKeyInfo DER of the leaf. */
 struct cs_slice cs_chain_leaf_spki(const struct cs_chain *chain);
@@ -49,24 +54,29 @@ struct cs_slice cs_chain_leaf_spki(const struct cs_chain *chain);
 /* Each certificate is signed by the next one, names match, issuers are CAs. Dates are not looked at.
  * The sentence names the place where the chain breaks. A single certificate chains. */
 CS_MUST_USE int cs_chain_check_links(const struct cs_chain *chain, struct cs_err *err);
-/* The leaf leads to one of the `anchors` (a chain used as a set), every date holds at `now_s`. For the agents' identities. */
-CS_MUST_USE int cs_chain_check_anchored(const struct cs_chain *chain, const struct cs_chain *anchors, int64_t now_s,
-                                        struct cs_err *err);
+/* The leaf leads to one of the `anchors` (a chain used as a set), every date holds at `now_s`. For the
+ * agents' identities. */
+CS_MUST_USE int cs_chain_check_anchored(const struct cs_chain *chain, const struct cs_chain *anchors,
+                                        int64_t now_s, struct cs_err *err);
 
-/* A private key of any accepted kind for a certificate that we carry: PKCS#8, PKCS#1 or SEC 1, PEM or DER. Finds the key
- * block in a PEM that also holds certificates. Appends unencrypted PKCS#8 DER to `out` (which the caller wipes). */
-CS_MUST_USE int cs_private_key_to_pkcs8(struct cs_slice encoded, struct cs_slice passphrase, struct cs_buf *out,
-                                        struct cs_err *err);
+/* A private key of any accepted kind for a certificate that we carry: PKCS#8, PKCS#1 or SEC 1, PEM or DER.
+ * Finds the key block in a PEM that also holds certificates. Appends unencrypted PKCS#8 DER to `out` (which
+ * the caller wipes). */
+CS_MUST_USE int cs_private_key_to_pkcs8(struct cs_slice encoded, struct cs_slice passphrase,
+                                        struct cs_buf *out, struct cs_err *err);
 /* CS_OK when the PKCS#8 key's public half is the leaf's, CS_EAUTH otherwise. */
 CS_MUST_USE int cs_chain_check_key(const struct cs_chain *chain, struct cs_slice pkcs8, struct cs_err *err);
 
-/* Appends PEM: of one DER with the label ("CERTIFICATE", "PRIVATE KEY", …), or of every certificate of a chain. */
+/* Appends PEM: of one DER with the label ("CERTIFICATE", "PRIVATE KEY", …), or of every certificate of a
+ * chain. */
 CS_MUST_USE int cs_pem_write(const char *label, struct cs_slice der, struct cs_buf *out, struct cs_err *err);
 CS_MUST_USE int cs_chain_write_pem(const struct cs_chain *chain, struct cs_buf *out, struct cs_err *err);
 
 /* A certificate signing request (RFC 2986) for a P-256 key with CN=common_name; DER is appended. */
-CS_MUST_USE int cs_csr_make(const struct cs_key *key, const char *common_name, struct cs_buf *out, struct cs_err *err);
-/* Checks the request's own signature and gives its P-256 SPKI. Subject and extensions in it are not looked at. */
+CS_MUST_USE int cs_csr_make(const struct cs_key *key, const char *common_name, struct cs_buf *out,
+                            struct cs_err *err);
+/* Checks the request's own signature and gives its P-256 SPKI. Subject and extensions in it are not looked
+ * at. */
 CS_MUST_USE int cs_csr_check(struct cs_slice csr_der, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err);
 
 /* What the controller's own small CAs write (and test fixtures). Not in the agent's build. */
@@ -80,8 +90,9 @@ struct cs_issue {
     uint8_t ip[4];              /* with has_ip */
     bool has_ip;
 };
-/* Signed by `issuer_key` under `issuer` (NULL: self-signed under its own name). The serial is random. DER is appended. */
-CS_MUST_USE int cs_cert_issue(const struct cs_issue *what, const struct cs_chain *issuer, const struct cs_key *issuer_key,
-                              struct cs_buf *out, struct cs_err *err);
+/* Signed by `issuer_key` under `issuer` (NULL: self-signed under its own name). The serial is random. DER is
+ * appended. */
+CS_MUST_USE int cs_cert_issue(const struct cs_issue *what, const struct cs_chain *issuer,
+                              const struct cs_key *issuer_key, struct cs_buf *out, struct cs_err *err);
 
 #endif

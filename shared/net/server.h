@@ -1,6 +1,7 @@
-/* server.h - a listener on one libuv loop that serves a registry of methods over gRPC: TCP with or without TLS, or a unix
- * socket with prior-knowledge HTTP/2. A connection lives and dies on the loop that accepted it; several loops
- * may listen on one TCP port (SO_REUSEPORT), each with a server of its own. Owns its sockets and connections. */
+/* server.h - a listener on one libuv loop that serves a registry of methods over gRPC: TCP with or without
+ * TLS, or a unix socket with prior-knowledge HTTP/2. A connection lives and dies on the loop that accepted
+ * it; several loops may listen on one TCP port (SO_REUSEPORT), each with a server of its own. Owns its
+ * sockets and connections. */
 #ifndef CS_NET_SERVER_H
 #define CS_NET_SERVER_H
 
@@ -23,18 +24,20 @@ struct cs_server_options {
     bool slim;                          /* give idle TLS memory back (cs_tls_slim) */
     bool trust_peer_uid;                /* unix: read SO_PEERCRED into cs_peer */
 
-    /* May be NULL. on_refused: a peer that did not get as far as a call (handshake, preface, flood), once a connection. */
+    /* May be NULL. on_refused: a peer that did not get as far as a call (handshake, preface, flood), once a
+     * connection. */
     void (*on_refused)(void *owner, const struct cs_peer *peer, const struct cs_err *why);
     void *owner;
 };
 
-CS_MUST_USE int cs_server_new(uv_loop_t *loop, const struct cs_server_options *options, struct cs_server **ret,
-                              struct cs_err *err);
+CS_MUST_USE int cs_server_new(uv_loop_t *loop, const struct cs_server_options *options,
+                              struct cs_server **ret, struct cs_err *err);
 /* `port` 0 picks one; the port that is bound is given back. `reuse_port` for several loops on one port. */
 CS_MUST_USE int cs_server_listen_tcp(struct cs_server *server, const char *ip, uint16_t port, bool reuse_port,
                                      uint16_t *ret_port, struct cs_err *err);
 /* Replaces a stale socket file (one that nobody answers), refuses one that is in use. */
-CS_MUST_USE int cs_server_listen_unix(struct cs_server *server, const char *path, unsigned mode, struct cs_err *err);
+CS_MUST_USE int cs_server_listen_unix(struct cs_server *server, const char *path, unsigned mode,
+                                      struct cs_err *err);
 
 struct cs_server_stats {
     uint64_t connections_open, connections_total, connections_refused;
@@ -42,8 +45,9 @@ struct cs_server_stats {
 };
 void cs_server_stats(const struct cs_server *server, struct cs_server_stats *ret);
 
-/* Stops accepting and sends GOAWAY; calls under way may finish for grace_ms, then are ended as UNAVAILABLE. on_closed comes
- * once everything is closed, and frees the server after it returns. Calling again with a shorter grace hastens it. */
+/* Stops accepting and sends GOAWAY; calls under way may finish for grace_ms, then are ended as UNAVAILABLE.
+ * on_closed comes once everything is closed, and frees the server after it returns. Calling again with a
+ * shorter grace hastens it. */
 void cs_server_close(struct cs_server *server, uint32_t grace_ms, void (*on_closed)(void *owner));
 
 #endif

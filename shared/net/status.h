@@ -1,5 +1,5 @@
-/* status.h - how a call ends: gRPC's status codes (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), which
- * Connect shares by name, and their relation to our error codes. Pure. */
+/* status.h - how a call ends: gRPC's status codes (https://grpc.github.io/grpc/core/md_doc_statuscodes.html),
+ * which Connect shares by name, and their relation to our error codes. Pure. */
 #ifndef CS_NET_STATUS_H
 #define CS_NET_STATUS_H
 
@@ -25,8 +25,8 @@ enum cs_status {
     CS_STATUS_UNAUTHENTICATED = 16,
 };
 
-/* EINVAL, EPARSE → INVALID_ARGUMENT; EDENIED → PERMISSION_DENIED; ESTATE → FAILED_PRECONDITION; ESTALE → ABORTED;
- * EFULL, ETOOBIG → RESOURCE_EXHAUSTED; EBUSY → UNAVAILABLE; and so on. */
+/* EINVAL, EPARSE → INVALID_ARGUMENT; EDENIED → PERMISSION_DENIED; ESTATE → FAILED_PRECONDITION; ESTALE →
+ * ABORTED; EFULL, ETOOBIG → RESOURCE_EXHAUSTED; EBUSY → UNAVAILABLE; and so on. */
 enum cs_status cs_status_from_code(int code);
 /* The nearest error code, for clients. */
 int cs_code_from_status(enum cs_status status);

@@ -1,0 +1,160 @@
+/* core.h - every change of the controller's state: (view, command, now, random bytes) → (writes, reply,
+ * effects). Pure: reads no clock, opens no socket, rolls no dice, checks no signature that a shard has not
+ * checked before; links neither libuv nor nghttp2 nor LMDB. A refusal leaves no trace. Each command that
+ * changed anything writes one audit record and raises the one revision by one. Start at ctl_core_run(); the
+ * order's state machine is in workflow.h.
+ *
+ * Commands that come from operators carry the request message of their RPC
+ * (proto/countersign/v1/operator.proto) and answer with its reply message; those of devices and of the clock
+ * have structs here. */
+#ifndef CTL_CORE_CORE_H
+#define CTL_CORE_CORE_H
+
+#include "controller/core/view.h"
+#include "shared/trust/policy.h"
+#include "shared/trust/push.h"
+
+#include "countersign/store/v1/record.pb.h"
+#include "countersign/v1/agent.pb.h"
+#include "countersign/v1/operator.pb.h"
+
+/* X(name, body struct, reply struct or void). The body is borrowed for the run. */
+#define CTL_COMMANDS(X)                                                                                      \
+    /* operators */                                                                                          \
+    X(PUBLISH_POLICY, struct ctl_publish_policy, countersign_v1_PublishPolicyResponse)                       \
+    X(CREATE_TOKEN, countersign_v1_CreateTokenRequest, countersign_v1_CreateTokenResponse)                   \
+    X(ADMIT_DEVICE, struct ctl_admit_device, countersign_v1_AdmitDeviceResponse)                             \
+    X(IMPORT_CERTIFICATE, struct ctl_import_certificate, countersign_v1_ImportCertificateResponse)           \
+    X(ATTACH, countersign_v1_AttachRequest, countersign_v1_AttachResponse)                                   \
+    X(DETACH, countersign_v1_DetachRequest, countersign_v1_DetachResponse)                                   \
+    X(PREPARE_PUSH, countersign_v1_PreparePushRequest, countersign_v1_PreparePushResponse)                   \
+    X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
+    X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
+    X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
+    /* devices */                                                                                            \
+    X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
+    X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
+    X(SESSION_CLOSED, struct ctl_session_closed, void)                                                       \
+    X(ADVERTISEMENT, struct ctl_device_statement, void)                                                      \
+    X(REPORT, struct ctl_device_statement, void)                                                             \
+    X(DEVICE_CSR, struct ctl_device_statement, void)                                                         \
+    /* the clock: orders that are due, that expired, reservations that lapsed; at most a bounded number a    \
+     * run */                                                                                                \
+    X(TICK, struct ctl_tick, void)
+
+enum ctl_command_kind {
+#define X(name, body, reply) CTL_##name,
+    CTL_COMMANDS(X)
+#undef X
+};
+
+/* Who asks; goes into the audit record. */
+struct ctl_actor {
+    char name[80]; /* operator or device, as far as it is known; "controller" for the clock */
+    char peer[64]; /* as cs_peer.address */
+    uint32_t uid;
+};
+
+/* The newest policy as the core thread holds it, NULL before the first. The shard verified against
+ * `policy_version`; where that is no longer the newest the command is refused as CS_ESTALE and the shard
+ * tries again. */
+struct ctl_context {
+    const struct cs_policy *policy;
+    int64_t now_s;
+    /* Fills `out`; the shell's source of randomness, a fixed sequence in tests. */
+    void (*random)(void *data, void *out, size_t len);
+    void *random_data;
+};
+
+struct ctl_publish_policy {
+    struct cs_slice envelope; /* verified by the shard: follows the newest, or is the first */
+    const struct cs_policy *policy;
+};
+struct ctl_admit_device {
+    struct cs_slice envelope;
+    const countersign_v1_Admission *admission; /* signed by an admin of policy_version */
+    uint32_t policy_version;
+};
+struct ctl_import_certificate {
+    struct cs_slice chain; /* concatenated DER; parsed, links checked, key checked by the shard */
+    const struct cs_cert_info *leaf;
+    uint32_t chain_count;
+    struct cs_slice sealed_key; /* encrypted under the key-encryption key; empty: none */
+};
+struct ctl_submit_push {
+    struct cs_slice envelope; /* signature checked under policy_version */
+    const countersign_v1_PushRequest *request;
+    struct cs_digest digest; /* of its payload */
+    const char *comment;
+    uint32_t policy_version;
+};
+struct ctl_decide {
+    uint64_t number;
+    struct cs_slice envelope; /* likewise */
+    const countersign_v1_Decision *decision;
+    struct cs_digest digest;
+    const char *comment;
+    uint32_t policy_version;
+};
+struct ctl_enrol {
+    const countersign_v1_EnrolRequest *request; /* its CSR was checked */
+    uint8_t identity_spki[CS_SPKI_BYTES];
+    struct cs_slice certificate; /* DER, issued by the shard for these keys; kept for repeats */
+};
+struct ctl_session_opened {
+    const char *device_name;
+    uint8_t device_id[16];
+    uint64_t session_id; /* unique in this run of the process */
+    const countersign_v1_Hello *hello;
+    const char *address;
+};
+struct ctl_session_closed {
+    uint8_t device_id[16];
+    uint64_t session_id;
+};
+struct ctl_device_statement {
+    uint8_t device_id[16];
+    uint64_t session_id;
+    struct cs_slice envelope; /* signed by the device's identity key: checked */
+    const void *statement;    /* DeviceAdvertisement, DeviceReport or DeviceCsr */
+    struct cs_digest digest;
+};
+struct ctl_tick {
+    uint32_t most; /* orders to move in this run */
+};
+
+/* What the shell does once the group is durable. X(kind) with the fields that it uses. */
+enum ctl_effect_kind {
+    CTL_EFFECT_DELIVER,  /* device_id, order_number: hand this order to the device's stream (state is
+                            PUSH_IN_PROGRESS) */
+    CTL_EFFECT_ACK,      /* device_id, sequence: the statement is durable */
+    CTL_EFFECT_POLICY,   /* a new policy: load it, send it to every device */
+    CTL_EFFECT_ADMITTED, /* device_id */
+    CTL_EFFECT_REQUEST,  /* request_number: something about it changed, wake those who wait */
+};
+struct ctl_effect {
+    enum ctl_effect_kind kind;
+    uint8_t device_id[16];
+    uint64_t order_number, request_number, sequence, session_id;
+};
+
+struct ctl_outcome {
+    void *reply;                /* the reply struct of the command's kind, filled on success; the caller's */
+    struct ctl_effect *effects; /* appended; grows by realloc, the caller frees */
+    size_t effect_count, effect_capacity;
+    bool changed;       /* something was written: a revision was taken */
+    int64_t next_due_s; /* when TICK should run next; INT64_MAX: nothing waits */
+};
+
+/* Runs one command against the view. On a refusal the caller rewinds the view. */
+CS_MUST_USE int ctl_core_run(struct ctl_view *view, const struct ctl_context *context,
+                             enum ctl_command_kind kind, const void *body, const struct ctl_actor *actor,
+                             struct ctl_outcome *outcome, struct cs_err *err);
+
+/* When the clock must run next, from the view alone (start of the process). */
+CS_MUST_USE int ctl_core_next_due(struct ctl_view *view, int64_t *ret_due_s, struct cs_err *err);
+/* Presence is not kept across a restart: call once at the start, in a group of its own. */
+CS_MUST_USE int ctl_core_start(struct ctl_view *view, const struct ctl_context *context,
+                               struct ctl_outcome *outcome, struct cs_err *err);
+
+#endif
