@@ -242,7 +242,7 @@ int check_core(const countersign_v1_OrderCore *core, const struct check_order *o
             "WO-%llu names another device-id than the one that was admitted as %s: nothing was signed",
             (unsigned long long)core->number, core->device_name);
     rc = check_content(core, order->certificate, err);
-    if (rc != CS_OK || order->advertisement.len == 0)
+    if (rc != CS_OK || !order->fresh)
         return rc;
     rc = check_advertisement(admission, order->advertisement, &said, err);
     return rc == CS_OK ? check_generation(core, said, err) : rc;

@@ -39,9 +39,10 @@ void check_certificate_free(struct check_certificate *certificate);
 struct check_order {
     const struct cs_policy *policy;
     const struct check_certificate *certificate;
-    struct cs_slice admission; /* envelopes of the core's device */
-    struct cs_slice
-        advertisement; /* empty: not looked at (a decider judges after the device may have moved on) */
+    struct cs_slice admission, advertisement; /* envelopes of the core's device */
+    /* For a new request: the generation is the next that the device takes. A decider judges later, when the
+     * device may have moved on. */
+    bool fresh;
 };
 /* The device is admitted under this name and device-id; for an install: chain and leaf key are the
  * certificate's and a key comes along; for the others: neither; the connector is one that the device says it

@@ -2,6 +2,7 @@
 
 #include "controller/cli/ask.h"
 #include "controller/cli/file.h"
+#include "controller/cli/show.h"
 
 #include "shared/base/text.h"
 
@@ -156,14 +157,6 @@ int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err
     return CS_OK;
 }
 
-static const char *role_word(countersign_v1_Role role)
-{
-    static const char *const words[] = {"operator",    "requester", "approver",
-                                        "implementer", "admin",     "auditor"};
-
-    return (size_t)role < CS_ARRAY_LEN(words) ? words[role] : "?";
-}
-
 int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                struct cs_err *err)
 {
@@ -189,7 +182,7 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
     if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
-                          who->name, role_word(role));
+                          who->name, show_role_word(role));
     *ret = who;
     return CS_OK;
 }
