@@ -30,7 +30,7 @@ static unsigned distance(const char *a, const char *b)
     return row[b_len];
 }
 
-const char *args_nearest(const char *word, const char *const *candidates)
+const char *cli_args_nearest(const char *word, const char *const *candidates)
 {
     const char *nearest = NULL;
     unsigned least = strlen(word) < 4 ? 2 : 3; /* "ls" must not become every word of two letters */
@@ -52,7 +52,7 @@ const char *args_nearest(const char *word, const char *const *candidates)
 static int unknown(struct cs_err *err, const char *kind, const char *dashes, const char *word,
                    const char *const *candidates, const char *help)
 {
-    const char *nearest = args_nearest(word, candidates);
+    const char *nearest = cli_args_nearest(word, candidates);
 
     if (nearest)
         return cs_err_set(err, CS_EINVAL, "there is no %s \"%s%s\"; did you mean \"%s%s\"?", kind, dashes,
@@ -66,7 +66,7 @@ static int unknown_noun(const char *word, struct cs_err *err)
     const char *nouns[CANDIDATES_MAX];
     size_t count = 0;
 
-    for (const struct command *c = commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
+    for (const struct cli_command *c = cli_commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
         nouns[count++] = c->noun;
     nouns[count] = NULL;
     return unknown(err, "command", "", word, nouns, "");
@@ -78,7 +78,7 @@ static int unknown_verb(const char *noun, const char *word, struct cs_err *err)
     char kind[64], help[64];
     size_t count = 0;
 
-    for (const struct command *c = commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
+    for (const struct cli_command *c = cli_commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
         if (c->verb && strcmp(c->noun, noun) == 0)
             verbs[count++] = c->verb;
     verbs[count] = NULL;
@@ -87,16 +87,16 @@ static int unknown_verb(const char *noun, const char *word, struct cs_err *err)
     return unknown(err, kind, "", word, verbs, help);
 }
 
-static int unknown_option(const struct command *command, const char *dashes, const char *word,
+static int unknown_option(const struct cli_command *command, const char *dashes, const char *word,
                           struct cs_err *err)
 {
     const char *names[CANDIDATES_MAX];
     char help[96];
     size_t count = 0;
 
-    for (const struct option *o = command ? command->options : NULL; o && o->name; o++)
+    for (const struct cli_option *o = command ? command->options : NULL; o && o->name; o++)
         names[count++] = o->name;
-    for (const struct option *o = common_options; o->name; o++)
+    for (const struct cli_option *o = cli_common_options; o->name; o++)
         names[count++] = o->name;
     names[count++] = "help";
     names[count] = NULL;
@@ -107,19 +107,19 @@ static int unknown_option(const struct command *command, const char *dashes, con
     return unknown(err, "option", dashes, word, names, help);
 }
 
-static const struct option *find_option(const struct command *command, const char *name, size_t len)
+static const struct cli_option *find_option(const struct cli_command *command, const char *name, size_t len)
 {
-    const struct option *lists[] = {command ? command->options : NULL, common_options};
+    const struct cli_option *lists[] = {command ? command->options : NULL, cli_common_options};
 
     for (size_t i = 0; i < CS_ARRAY_LEN(lists); i++)
-        for (const struct option *o = lists[i]; o && o->name; o++)
+        for (const struct cli_option *o = lists[i]; o && o->name; o++)
             if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
                 return o;
     return NULL;
 }
 
 /* Takes one option, and its value from `=` or from the next word. */
-static int take_option(struct args *args, int argc, char *const *argv, int *at, struct cs_err *err)
+static int take_option(struct cli_args *args, int argc, char *const *argv, int *at, struct cs_err *err)
 {
     const char *word = argv[*at];
     bool is_long = word[1] == '-';
@@ -127,7 +127,7 @@ static int take_option(struct args *args, int argc, char *const *argv, int *at, 
     const char *name = word + (is_long ? 2 : 1);
     const char *equals = is_long ? strchr(name, '=') : NULL;
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *option = (len == 1) != is_long ? find_option(args->command, name, len) : NULL;
+    const struct cli_option *option = (len == 1) != is_long ? find_option(args->command, name, len) : NULL;
     const char *value = NULL;
 
     if (!option) {
@@ -148,20 +148,20 @@ static int take_option(struct args *args, int argc, char *const *argv, int *at, 
         for (size_t i = 0; i < args->option_count; i++)
             if (args->options[i].name == option->name)
                 return cs_err_set(err, CS_EINVAL, "%s%s is given twice", dashes, option->name);
-    if (args->option_count == ARGS_OPTIONS_MAX)
-        return cs_err_set(err, CS_EINVAL, "there are more than %d options", ARGS_OPTIONS_MAX);
+    if (args->option_count == CLI_ARGS_OPTIONS_MAX)
+        return cs_err_set(err, CS_EINVAL, "there are more than %d options", CLI_ARGS_OPTIONS_MAX);
     args->options[args->option_count].name = option->name;
     args->options[args->option_count++].value = value ? value : "";
     return CS_OK;
 }
 
 /* Finds the command that the first words name. *ret_words says how many they were. */
-static int find_command(struct args *args, const char *const *words, size_t count, size_t *ret_words,
+static int find_command(struct cli_args *args, const char *const *words, size_t count, size_t *ret_words,
                         struct cs_err *err)
 {
     bool noun_known = false;
 
-    for (const struct command *c = commands; c->noun; c++) {
+    for (const struct cli_command *c = cli_commands; c->noun; c++) {
         if (strcmp(c->noun, words[0]) != 0)
             continue;
         noun_known = true;
@@ -191,14 +191,14 @@ static bool is_help(const char *word)
 
 /* The first two words that are no options name the command. Common options may stand before them; which
  * options take a value is known only from the common ones until the command is. */
-static int locate_command(int argc, char *const *argv, struct args *args, int ret_at[2], size_t *ret_words,
-                          struct cs_err *err)
+static int locate_command(int argc, char *const *argv, struct cli_args *args, int ret_at[2],
+                          size_t *ret_words, struct cs_err *err)
 {
     const char *words[2];
     size_t count = 0;
 
     for (int i = 1; i < argc && count < 2; i++) {
-        const struct option *option;
+        const struct cli_option *option;
 
         if (!is_option(argv[i])) {
             ret_at[count] = i;
@@ -225,9 +225,9 @@ static int locate_command(int argc, char *const *argv, struct args *args, int re
     return count ? find_command(args, words, count, ret_words, err) : CS_OK;
 }
 
-int args_parse(int argc, char *const *argv, struct args *ret, struct cs_err *err)
+int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct cs_err *err)
 {
-    struct args args = {0};
+    struct cli_args args = {0};
     int word_at[2] = {0, 0};
     size_t words = 0;
     bool options_over = false;
@@ -249,8 +249,8 @@ int args_parse(int argc, char *const *argv, struct args *ret, struct cs_err *err
             rc = take_option(&args, argc, argv, &i, err);
             if (rc != CS_OK)
                 return rc;
-        } else if (args.operand_count == ARGS_OPERANDS_MAX) {
-            return cs_err_set(err, CS_EINVAL, "there are more than %d arguments", ARGS_OPERANDS_MAX);
+        } else if (args.operand_count == CLI_ARGS_OPERANDS_MAX) {
+            return cs_err_set(err, CS_EINVAL, "there are more than %d arguments", CLI_ARGS_OPERANDS_MAX);
         } else {
             args.operands[args.operand_count++] = word;
         }
@@ -270,7 +270,7 @@ int args_parse(int argc, char *const *argv, struct args *ret, struct cs_err *err
     return CS_OK;
 }
 
-const char *args_option_at(const struct args *args, const char *name, size_t index)
+const char *cli_args_option_at(const struct cli_args *args, const char *name, size_t index)
 {
     cs_assert(find_option(args->command, name, strlen(name)));
     for (size_t i = 0; i < args->option_count; i++)
@@ -279,17 +279,17 @@ const char *args_option_at(const struct args *args, const char *name, size_t ind
     return NULL;
 }
 
-const char *args_option(const struct args *args, const char *name)
+const char *cli_args_option(const struct cli_args *args, const char *name)
 {
-    return args_option_at(args, name, 0);
+    return cli_args_option_at(args, name, 0);
 }
 
-bool args_flag(const struct args *args, const char *name)
+bool cli_args_flag(const struct cli_args *args, const char *name)
 {
-    return args_option(args, name) != NULL;
+    return cli_args_option(args, name) != NULL;
 }
 
-int args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_err *err)
+int cli_args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_err *err)
 {
     const char *digits = strncasecmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
     uint64_t number = 0;
@@ -307,8 +307,8 @@ int args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_e
     return CS_OK;
 }
 
-int args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, size_t room, size_t *ret_count,
-                 struct cs_err *err)
+int cli_args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, size_t room,
+                     size_t *ret_count, struct cs_err *err)
 {
     size_t count = 0;
 
@@ -320,7 +320,7 @@ int args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, si
         snprintf(one, sizeof one, "%.*s", comma ? (int)(comma - at) : 60, at);
         if (count == room)
             return cs_err_set(err, CS_EINVAL, "at most %zu numbers can be given at once", room);
-        rc = args_number(one, prefix, &ret_numbers[count++], err);
+        rc = cli_args_number(one, prefix, &ret_numbers[count++], err);
         if (rc != CS_OK)
             return rc;
         at = comma ? comma + 1 : NULL;

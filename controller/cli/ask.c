@@ -20,7 +20,7 @@ static int open_terminal(const char *otherwise, struct cs_err *err)
     return fd;
 }
 
-bool ask_possible(void)
+bool cli_ask_possible(void)
 {
     int fd = isatty(STDIN_FILENO) ? open_terminal("", NULL) : -1;
 
@@ -50,7 +50,7 @@ static int read_line(int fd, struct cs_buf *out, struct cs_err *err)
     return cs_err_set(err, CS_ETOOBIG, "the answer is longer than %d bytes", LINE_MAX_BYTES);
 }
 
-int ask_line(const char *question, const char *otherwise, struct cs_buf *out, struct cs_err *err)
+int cli_ask_line(const char *question, const char *otherwise, struct cs_buf *out, struct cs_err *err)
 {
     int fd = open_terminal(otherwise, err);
     int rc;
@@ -63,7 +63,7 @@ int ask_line(const char *question, const char *otherwise, struct cs_buf *out, st
     return rc;
 }
 
-int ask_yes(const char *question, const char *otherwise, struct cs_err *err)
+int cli_ask_yes(const char *question, const char *otherwise, struct cs_err *err)
 {
     struct cs_buf answer = CS_BUF_EMPTY;
     char full[256];
@@ -71,7 +71,7 @@ int ask_yes(const char *question, const char *otherwise, struct cs_err *err)
     int rc;
 
     snprintf(full, sizeof full, "%s [y/N]", question);
-    rc = ask_line(full, otherwise, &answer, err);
+    rc = cli_ask_line(full, otherwise, &answer, err);
     yes = cs_slice_eq_str(cs_buf_slice(&answer), "y") || cs_slice_eq_str(cs_buf_slice(&answer), "yes");
     cs_buf_free(&answer);
     if (rc == CS_OK && !yes)
@@ -111,7 +111,7 @@ static int read_silently(int fd, const char *question, struct cs_buf *out, struc
 static int passphrase_from_file(const char *file, struct cs_buf *out, struct cs_err *err)
 {
     const uint8_t *end;
-    int rc = file_read(file, LINE_MAX_BYTES, out, err);
+    int rc = cli_file_read(file, LINE_MAX_BYTES, out, err);
 
     if (rc != CS_OK)
         return rc;
@@ -123,7 +123,8 @@ static int passphrase_from_file(const char *file, struct cs_buf *out, struct cs_
     return CS_OK;
 }
 
-int ask_passphrase(const char *of_what, const char *file, bool again, struct cs_buf *out, struct cs_err *err)
+int cli_ask_passphrase(const char *of_what, const char *file, bool again, struct cs_buf *out,
+                       struct cs_err *err)
 {
     struct cs_buf repeated = CS_BUF_EMPTY;
     char question[256];

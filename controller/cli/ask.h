@@ -7,16 +7,17 @@
 #include "shared/base/err.h"
 
 /* There is a person to ask. */
-bool ask_possible(void);
+bool cli_ask_possible(void);
 
 /* CS_OK for yes, CS_ECANCELLED for anything else, CS_ESTATE without a terminal (then `otherwise` says what to
  * give). */
-CS_MUST_USE int ask_yes(const char *question, const char *otherwise, struct cs_err *err);
+CS_MUST_USE int cli_ask_yes(const char *question, const char *otherwise, struct cs_err *err);
 /* One line, without its newline. */
-CS_MUST_USE int ask_line(const char *question, const char *otherwise, struct cs_buf *out, struct cs_err *err);
+CS_MUST_USE int cli_ask_line(const char *question, const char *otherwise, struct cs_buf *out,
+                             struct cs_err *err);
 /* Without echo; the caller wipes `out`. `again`: asked twice, refused if they differ. From `file` when that
  * is not NULL: its first line. */
-CS_MUST_USE int ask_passphrase(const char *of_what, const char *file, bool again, struct cs_buf *out,
-                               struct cs_err *err);
+CS_MUST_USE int cli_ask_passphrase(const char *of_what, const char *file, bool again, struct cs_buf *out,
+                                   struct cs_err *err);
 
 #endif

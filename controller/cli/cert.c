@@ -19,7 +19,7 @@ static int read_files(struct cli *cli, struct cs_buf *out, struct cs_err *err)
     if (cs_buf_reserve(out, CS_LIMIT_PEM_BYTES + 1) != CS_OK)
         return cs_err_nomem(err);
     for (size_t i = 0; rc == CS_OK && i < cli->args.operand_count; i++) {
-        rc = file_read(cli->args.operands[i], CS_LIMIT_PEM_BYTES - out->len, out, err);
+        rc = cli_file_read(cli->args.operands[i], CS_LIMIT_PEM_BYTES - out->len, out, err);
         /* Files need not end with a newline, PEM's lines must. */
         if (rc == CS_OK && out->len && out->len < CS_LIMIT_PEM_BYTES && out->ptr[out->len - 1] != '\n')
             rc = cs_buf_append_u8(out, '\n');
@@ -35,7 +35,7 @@ static int parse_chain(struct cs_slice content, struct cs_chain **ret, struct cs
     if (has_text(content, "-----BEGIN"))
         rc = cs_chain_parse_pem(content, &chain, err);
     else
-        rc = cs_chain_parse_der(&content, 1, &chain, err);
+        rc = cs_chain_parse(content, &chain, err);
     if (rc == CS_OK)
         rc = cs_chain_check_links(chain, err);
     if (rc == CS_OK)
@@ -51,7 +51,8 @@ static int decrypt_key(struct cli *cli, struct cs_slice encoded, const char *whe
     int rc = cs_private_key_to_pkcs8(encoded, CS_SLICE_EMPTY, pkcs8, err);
 
     if (rc == CS_EDENIED) {
-        rc = ask_passphrase(where, args_option(&cli->args, "passphrase-file"), false, &passphrase, err);
+        rc = cli_ask_passphrase(where, cli_args_option(&cli->args, "passphrase-file"), false, &passphrase,
+                                err);
         if (rc == CS_OK)
             rc = cs_private_key_to_pkcs8(encoded, cs_buf_slice(&passphrase), pkcs8, err);
         if (rc == CS_EAUTH)
@@ -63,7 +64,7 @@ static int decrypt_key(struct cli *cli, struct cs_slice encoded, const char *whe
 
 static int find_key(struct cli *cli, struct cs_slice content, struct cs_buf *pkcs8, struct cs_err *err)
 {
-    const char *path = args_option(&cli->args, "key");
+    const char *path = cli_args_option(&cli->args, "key");
     struct cs_buf encoded = CS_BUF_EMPTY;
     int rc;
 
@@ -73,50 +74,50 @@ static int find_key(struct cli *cli, struct cs_slice content, struct cs_buf *pkc
                    : CS_OK;
     if (cs_buf_reserve(&encoded, 2 * CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
         return cs_err_nomem(err);
-    rc = file_read(path, 2 * CS_LIMIT_PRIVATE_KEY_BYTES, &encoded, err);
+    rc = cli_file_read(path, 2 * CS_LIMIT_PRIVATE_KEY_BYTES, &encoded, err);
     if (rc == CS_OK)
         rc = decrypt_key(cli, cs_buf_slice(&encoded), path, pkcs8, err);
     cs_buf_wipe(&encoded);
     return rc;
 }
 
-static void certificate_fields(struct out_doc *doc, const countersign_v1_Certificate *certificate)
+static void certificate_fields(struct cli_doc *doc, const countersign_v1_Certificate *certificate)
 {
-    char key[SHOW_TEXT_BYTES], colour[SHOW_TEXT_BYTES];
+    char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES];
     struct cs_buf names = CS_BUF_EMPTY;
 
     for (pb_size_t i = 0; i < certificate->names_count; i++)
         (void)!cs_buf_printf(&names, "%s%s", i ? "\n" : "", certificate->names[i]);
-    snprintf(colour, sizeof colour, "%s (%s)", show_colour_word(certificate->colour),
-             show_colour_meaning(certificate->colour));
-    out_field(doc, "common_name", "Common name", out_tinted(certificate->common_name, OUT_BOLD));
-    out_field(doc, "id", "Id (SHA-256)", out_hex(CS_PB_BYTES(&certificate->id)));
-    out_field(doc, "colour", "Colour", out_tinted(colour, show_colour_tint(certificate->colour)));
-    out_field(doc, "issuer", "Issuer", out_text(certificate->issuer));
-    out_field(doc, "serial", "Serial", out_text(certificate->serial));
-    out_field(doc, "names", "Names", out_list(cs_buf_slice(&names)));
-    out_field(doc, "not_before", "Valid from", out_time(certificate->not_before_s));
-    out_field(doc, "not_after", "Valid until", out_time(certificate->not_after_s));
-    out_field(doc, "key", "Key", out_text(show_key_kind(certificate->key, certificate->key_bits, key)));
-    out_field(doc, "key_mode", "Private key", out_text(show_key_mode_word(certificate->key_mode)));
-    out_field(doc, "chain_count", "Certificates in chain", out_number(certificate->chain_count));
-    out_field(doc, "attachments", "App connectors", out_number(certificate->attachments));
-    out_field(doc, "imported_at", "Imported", out_time(certificate->imported_at_s));
+    snprintf(colour, sizeof colour, "%s (%s)", cli_show_colour_word(certificate->colour),
+             cli_show_colour_meaning(certificate->colour));
+    cli_field(doc, "common_name", "Common name", cli_tinted(certificate->common_name, CLI_BOLD));
+    cli_field(doc, "id", "Id (SHA-256)", cli_hex(CS_PB_BYTES(&certificate->id)));
+    cli_field(doc, "colour", "Colour", cli_tinted(colour, cli_show_colour_tint(certificate->colour)));
+    cli_field(doc, "issuer", "Issuer", cli_text(certificate->issuer));
+    cli_field(doc, "serial", "Serial", cli_text(certificate->serial));
+    cli_field(doc, "names", "Names", cli_list(cs_buf_slice(&names)));
+    cli_field(doc, "not_before", "Valid from", cli_time(certificate->not_before_s));
+    cli_field(doc, "not_after", "Valid until", cli_time(certificate->not_after_s));
+    cli_field(doc, "key", "Key", cli_text(cli_show_key_kind(certificate->key, certificate->key_bits, key)));
+    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode_word(certificate->key_mode)));
+    cli_field(doc, "chain_count", "Certificates in chain", cli_number(certificate->chain_count));
+    cli_field(doc, "attachments", "App connectors", cli_number(certificate->attachments));
+    cli_field(doc, "imported_at", "Imported", cli_time(certificate->imported_at_s));
     cs_buf_free(&names);
 }
 
 static int print_imported(struct cli *cli, const countersign_v1_ImportCertificateResponse *reply,
                           struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
 
     certificate_fields(doc, &reply->certificate);
-    out_field(doc, "existed", "Was there before", out_bool(reply->existed));
+    cli_field(doc, "existed", "Was there before", cli_bool(reply->existed));
     if (reply->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
-        out_hint(doc, "The controller has no private key for it, so it cannot be pushed: import it again "
+        cli_hint(doc, "The controller has no private key for it, so it cannot be pushed: import it again "
                       "with --key FILE.");
     else if (reply->certificate.attachments == 0)
-        out_hint(doc, "Next: countersign cert attach \"%s\" DEVICE CONNECTOR",
+        cli_hint(doc, "Next: countersign cert attach \"%s\" DEVICE CONNECTOR",
                  reply->certificate.common_name);
     return cli_write(cli, doc, err);
 }
@@ -135,7 +136,7 @@ static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice
     if (rc == CS_OK) {
         CS_PB_SET(&request->certificates, cs_buf_slice(&pem));
         CS_PB_SET(&request->private_key, pkcs8);
-        rc = cli_call(cli, &RPC_ImportCertificate, request, reply, err);
+        rc = cli_call(cli, &cli_rpc_ImportCertificate, request, reply, err);
     }
     if (request)
         cs_wipe(request, sizeof *request);
@@ -143,7 +144,7 @@ static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice
     return rc == CS_OK ? print_imported(cli, reply, err) : rc;
 }
 
-int cert_import(struct cli *cli, struct cs_err *err)
+int cli_cert_import(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
     struct cs_buf content = CS_BUF_EMPTY, pkcs8 = CS_BUF_EMPTY;
@@ -170,9 +171,9 @@ int cert_import(struct cli *cli, struct cs_err *err)
     return rc;
 }
 
-int cert_list(struct cli *cli, struct cs_err *err)
+int cli_cert_list(struct cli *cli, struct cs_err *err)
 {
-    static const struct out_column columns[] = {
+    static const struct cli_column columns[] = {
         {"common_name", "COMMON NAME", false},
         {"id", "ID", false},
         {"colour", "COLOUR", false},
@@ -182,7 +183,7 @@ int cert_list(struct cli *cli, struct cs_err *err)
         {"attachments", "CONNECTORS", true},
         {"issuer", "ISSUER", false},
     };
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_ListCertificatesRequest *request =
         CLI_NEW(countersign_v1_ListCertificatesRequest, err);
     cs_auto_free countersign_v1_ListCertificatesResponse *reply =
@@ -190,56 +191,56 @@ int cert_list(struct cli *cli, struct cs_err *err)
 
     if (!request || !reply)
         return CS_ENOMEM;
-    out_table(doc, "certificates", columns, CS_ARRAY_LEN(columns),
+    cli_table(doc, "certificates", columns, CS_ARRAY_LEN(columns),
               "There are no certificates yet: countersign cert import FILE --key FILE");
     do {
-        int rc = cli_call(cli, &RPC_ListCertificates, request, reply, err);
+        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
 
         if (rc != CS_OK)
             return rc;
         for (pb_size_t i = 0; i < reply->certificates_count; i++) {
             const countersign_v1_Certificate *c = &reply->certificates[i];
-            char key[SHOW_TEXT_BYTES];
+            char key[CLI_TEXT_BYTES];
 
-            OUT_ROW(doc, out_text(c->common_name), out_hex(CS_PB_BYTES(&c->id)),
-                    out_tinted(show_colour_word(c->colour), show_colour_tint(c->colour)),
-                    out_time(c->not_after_s), out_text(show_key_kind(c->key, c->key_bits, key)),
-                    out_text(show_key_mode_word(c->key_mode)), out_number(c->attachments),
-                    out_text(c->issuer));
+            CLI_ROW(doc, cli_text(c->common_name), cli_hex(CS_PB_BYTES(&c->id)),
+                    cli_tinted(cli_show_colour_word(c->colour), cli_show_colour_tint(c->colour)),
+                    cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
+                    cli_text(cli_show_key_mode_word(c->key_mode)), cli_number(c->attachments),
+                    cli_text(c->issuer));
             CS_PB_SET(&request->after_id, CS_PB_BYTES(&c->id));
         }
     } while (reply->more && reply->certificates_count);
     return cli_write(cli, doc, err);
 }
 
-int cert_show(struct cli *cli, struct cs_err *err)
+int cli_cert_show(struct cli *cli, struct cs_err *err)
 {
-    static const struct out_column columns[] = {
+    static const struct cli_column columns[] = {
         {"subject", "SUBJECT", false},
         {"issuer", "ISSUER", false},
         {"not_after", "VALID UNTIL", false},
         {"digest", "SHA-256", false},
     };
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Certificate *certificate = NULL;
-    struct check_certificate checked = {0};
-    int rc = fetch_certificate(cli, cli->args.operands[0], &certificate, err);
+    struct cli_check_certificate checked = {0};
+    int rc = cli_fetch_certificate(cli, cli->args.operands[0], &certificate, err);
 
     if (rc == CS_OK)
-        rc = fetch_chain(cli, CS_PB_BYTES(&certificate->id), &checked, err);
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&certificate->id), &checked, err);
     if (rc != CS_OK)
         return rc;
     certificate_fields(doc, certificate);
-    out_field(doc, "chain_digest", "Chain (SHA-256)", out_hex(cs_digest_slice(&checked.chain_digest)));
-    out_table(doc, "chain", columns, CS_ARRAY_LEN(columns), NULL);
+    cli_field(doc, "chain_digest", "Chain (SHA-256)", cli_hex(cs_digest_slice(&checked.chain_digest)));
+    cli_table(doc, "chain", columns, CS_ARRAY_LEN(columns), NULL);
     for (size_t i = 0; i < cs_chain_count(checked.chain); i++) {
         struct cs_cert_info info;
 
         cs_chain_info(checked.chain, i, &info);
-        OUT_ROW(doc, out_text(info.subject), out_text(info.issuer), out_time(info.not_after_s),
-                out_hex(cs_digest_slice(&info.digest)));
+        CLI_ROW(doc, cli_text(info.subject), cli_text(info.issuer), cli_time(info.not_after_s),
+                cli_hex(cs_digest_slice(&info.digest)));
     }
-    check_certificate_free(&checked);
+    cli_check_certificate_free(&checked);
     return cli_write(cli, doc, err);
 }
 
@@ -255,7 +256,7 @@ static int read_attachment(struct cli *cli, countersign_v1_AttachRequest *ret,
     if (rc != CS_OK)
         cli->failure = CLI_USAGE;
     if (rc == CS_OK)
-        rc = fetch_certificate(cli, cli->args.operands[0], ret_certificate, err);
+        rc = cli_fetch_certificate(cli, cli->args.operands[0], ret_certificate, err);
     if (rc != CS_OK)
         return rc;
     CS_PB_SET(&ret->certificate_id, CS_PB_BYTES(&(*ret_certificate)->id));
@@ -264,37 +265,37 @@ static int read_attachment(struct cli *cli, countersign_v1_AttachRequest *ret,
     return CS_OK;
 }
 
-static void attachment_fields(struct out_doc *doc, const countersign_v1_Certificate *certificate,
+static void attachment_fields(struct cli_doc *doc, const countersign_v1_Certificate *certificate,
                               const char *label, const countersign_v1_AttachRequest *attachment)
 {
-    char target[SHOW_TEXT_BYTES];
+    char target[CLI_TEXT_BYTES];
 
-    out_field(doc, "certificate", "Certificate", out_tinted(certificate->common_name, OUT_BOLD));
-    out_field(doc, "certificate_id", "Id", out_hex(CS_PB_BYTES(&certificate->id)));
-    out_field(doc, "connector", label,
-              out_text(show_target(attachment->device_name, attachment->connector, target)));
+    cli_field(doc, "certificate", "Certificate", cli_tinted(certificate->common_name, CLI_BOLD));
+    cli_field(doc, "certificate_id", "Id", cli_hex(CS_PB_BYTES(&certificate->id)));
+    cli_field(doc, "connector", label,
+              cli_text(cli_show_target(attachment->device_name, attachment->connector, target)));
 }
 
-int cert_attach(struct cli *cli, struct cs_err *err)
+int cli_cert_attach(struct cli *cli, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Certificate *certificate = NULL;
     countersign_v1_AttachRequest request = {0};
     countersign_v1_AttachResponse reply;
     int rc = read_attachment(cli, &request, &certificate, err);
 
     if (rc == CS_OK)
-        rc = cli_call(cli, &RPC_Attach, &request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_Attach, &request, &reply, err);
     if (rc != CS_OK)
         return rc;
     attachment_fields(doc, certificate, "Attached to", &request);
-    out_hint(doc, "Next: countersign push \"%s\" --comment TEXT --as REQUESTER", certificate->common_name);
+    cli_hint(doc, "Next: countersign push \"%s\" --comment TEXT --as REQUESTER", certificate->common_name);
     return cli_write(cli, doc, err);
 }
 
-int cert_detach(struct cli *cli, struct cs_err *err)
+int cli_cert_detach(struct cli *cli, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Certificate *certificate = NULL;
     countersign_v1_AttachRequest attachment = {0};
     countersign_v1_DetachRequest request = {0};
@@ -305,7 +306,7 @@ int cert_detach(struct cli *cli, struct cs_err *err)
         CS_PB_SET(&request.certificate_id, CS_PB_BYTES(&attachment.certificate_id));
         memcpy(request.device_name, attachment.device_name, sizeof request.device_name);
         memcpy(request.connector, attachment.connector, sizeof request.connector);
-        rc = cli_call(cli, &RPC_Detach, &request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_Detach, &request, &reply, err);
     }
     if (rc != CS_OK)
         return rc;

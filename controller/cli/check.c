@@ -7,8 +7,8 @@ static bool same_deployment(const struct cs_policy *policy, struct cs_slice depl
     return cs_slice_eq(CS_PB_BYTES(&cs_policy_body(policy)->deployment_id), deployment_id);
 }
 
-int check_admission(const struct cs_policy *policy, struct cs_slice wire, const char *device_name,
-                    countersign_v1_Admission **ret, struct cs_err *err)
+int cli_check_admission(const struct cs_policy *policy, struct cs_slice wire, const char *device_name,
+                        countersign_v1_Admission **ret, struct cs_err *err)
 {
     cs_auto_free countersign_v1_Admission *admission = NULL;
     cs_auto_free struct cs_keyring *keyring = calloc(1, sizeof *keyring);
@@ -49,8 +49,8 @@ int check_admission(const struct cs_policy *policy, struct cs_slice wire, const 
     return CS_OK;
 }
 
-int check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
-                        countersign_v1_DeviceAdvertisement **ret, struct cs_err *err)
+int cli_check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
+                            countersign_v1_DeviceAdvertisement **ret, struct cs_err *err)
 {
     cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
     struct cs_verified verified;
@@ -77,8 +77,8 @@ int check_advertisement(const countersign_v1_Admission *admission, struct cs_sli
     return CS_OK;
 }
 
-int check_report(const countersign_v1_Admission *admission, const countersign_v1_OrderCore *core,
-                 struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err)
+int cli_check_report(const countersign_v1_Admission *admission, const countersign_v1_OrderCore *core,
+                     struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err)
 {
     cs_auto_free countersign_v1_DeviceReport *report = NULL;
     struct cs_verified verified;
@@ -101,8 +101,8 @@ int check_report(const countersign_v1_Admission *admission, const countersign_v1
     return CS_OK;
 }
 
-int check_enrolment(const countersign_v1_EnrolmentToken *token,
-                    const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_err *err)
+int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,
+                        const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_err *err)
 {
     struct cs_slice name = cs_slice_str(token->device_name);
     uint8_t name_len = (uint8_t)name.len;
@@ -134,56 +134,32 @@ int check_enrolment(const countersign_v1_EnrolmentToken *token,
     return CS_OK;
 }
 
-void check_certificate_free(struct check_certificate *certificate)
+void cli_check_certificate_free(struct cli_check_certificate *certificate)
 {
     cs_chain_free(certificate->chain);
     certificate->chain = NULL;
 }
 
-/* The chain's parts: each certificate is one DER SEQUENCE with a length of two bytes (no real one is shorter
- * than 256 bytes, none that we carry longer than 65,535). */
-static int split_chain(struct cs_slice chain, struct cs_slice ret_ders[CS_LIMIT_CHAIN_CERTS],
-                       size_t *ret_count, struct cs_err *err)
+int cli_check_certificate(struct cs_slice id, struct cs_slice chain, struct cli_check_certificate *ret,
+                          struct cs_err *err)
 {
-    size_t count = 0;
+    struct cli_check_certificate certificate = {0};
+    int rc = cs_chain_parse(chain, &certificate.chain, err);
 
-    while (chain.len) {
-        size_t len = chain.len < 4 ? 0 : 4 + ((size_t)chain.ptr[2] << 8 | chain.ptr[3]);
-
-        if (count == CS_LIMIT_CHAIN_CERTS || len == 0 || chain.ptr[0] != 0x30 || chain.ptr[1] != 0x82 ||
-            len > chain.len)
-            return cs_err_set(err, CS_EPARSE, "the chain that the controller gave is malformed");
-        ret_ders[count++] = cs_slice(chain.ptr, len);
-        chain = cs_slice_from(chain, len);
-    }
-    *ret_count = count;
-    return CS_OK;
-}
-
-int check_certificate(struct cs_slice id, struct cs_slice chain, struct check_certificate *ret,
-                      struct cs_err *err)
-{
-    struct check_certificate certificate = {0};
-    struct cs_slice ders[CS_LIMIT_CHAIN_CERTS];
-    size_t count;
-    int rc = split_chain(chain, ders, &count, err);
-
-    if (rc == CS_OK)
-        rc = cs_chain_parse_der(ders, count, &certificate.chain, err);
     if (rc != CS_OK)
         return rc;
     cs_chain_info(certificate.chain, 0, &certificate.leaf);
     if (!cs_slice_eq(cs_digest_slice(&certificate.leaf.digest), id)) {
-        check_certificate_free(&certificate);
+        cli_check_certificate_free(&certificate);
         return cs_err_set(err, CS_EAUTH, "the controller gave another certificate than the one asked for");
     }
-    certificate.chain_digest = cs_sha256(chain);
+    certificate.chain_digest = cs_chain_digest(certificate.chain);
     *ret = certificate;
     return CS_OK;
 }
 
-static int check_content(const countersign_v1_OrderCore *core, const struct check_certificate *certificate,
-                         struct cs_err *err)
+static int check_content(const countersign_v1_OrderCore *core,
+                         const struct cli_check_certificate *certificate, struct cs_err *err)
 {
     bool install = core->action == countersign_v1_Action_ACTION_INSTALL;
     const char *wrong = NULL;
@@ -228,11 +204,12 @@ static int check_generation(const countersign_v1_OrderCore *core,
                       core->device_name, core->connector);
 }
 
-int check_core(const countersign_v1_OrderCore *core, const struct check_order *order, struct cs_err *err)
+int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
+                   struct cs_err *err)
 {
     cs_auto_free countersign_v1_Admission *admission = NULL;
     cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
-    int rc = check_admission(order->policy, order->admission, core->device_name, &admission, err);
+    int rc = cli_check_admission(order->policy, order->admission, core->device_name, &admission, err);
 
     if (rc != CS_OK)
         return rc;
@@ -244,11 +221,11 @@ int check_core(const countersign_v1_OrderCore *core, const struct check_order *o
     rc = check_content(core, order->certificate, err);
     if (rc != CS_OK || !order->fresh)
         return rc;
-    rc = check_advertisement(admission, order->advertisement, &said, err);
+    rc = cli_check_advertisement(admission, order->advertisement, &said, err);
     return rc == CS_OK ? check_generation(core, said, err) : rc;
 }
 
-struct cs_digest check_root_of(const struct cs_slice *cores, size_t count)
+struct cs_digest cli_check_root_of(const struct cs_slice *cores, size_t count)
 {
     cs_auto_free struct cs_digest *leaves = calloc(count, sizeof *leaves);
 
@@ -258,8 +235,8 @@ struct cs_digest check_root_of(const struct cs_slice *cores, size_t count)
     return cs_merkle_root(leaves, count, leaves);
 }
 
-int check_root(const countersign_v1_PushRequest *request, const struct cs_slice *cores, size_t count,
-               struct cs_err *err)
+int cli_check_root(const countersign_v1_PushRequest *request, const struct cs_slice *cores, size_t count,
+                   struct cs_err *err)
 {
     struct cs_digest root;
 
@@ -268,7 +245,7 @@ int check_root(const countersign_v1_PushRequest *request, const struct cs_slice 
             err, CS_EAUTH,
             "REQ-%llu was signed for %u work orders, but the controller gave %zu: nothing was signed",
             (unsigned long long)request->number, request->order_count, count);
-    root = check_root_of(cores, count);
+    root = cli_check_root_of(cores, count);
     if (!cs_slice_eq(cs_digest_slice(&root), CS_PB_BYTES(&request->order_root)))
         return cs_err_set(
             err, CS_EAUTH,

@@ -30,21 +30,21 @@ int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...)
     return CS_EINVAL;
 }
 
-int cli_write(struct cli *cli, const struct out_doc *doc, struct cs_err *err)
+int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
 {
-    return out_write(doc, stdout, cli->style, err);
+    return cli_doc_write(doc, stdout, cli->style, err);
 }
 
-int cli_call(struct cli *cli, const struct rpc_method *method, const void *request, void *reply,
+int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
              struct cs_err *err)
 {
     int rc = CS_OK;
 
     if (!cli->rpc)
-        rc = rpc_new(cli->home.socket, &cli->rpc, err);
+        rc = cli_rpc_new(cli->home.socket, &cli->rpc, err);
     if (rc == CS_OK)
-        rc = rpc_call(cli->rpc, method, request, reply, err);
-    if (rc != CS_OK && cli->rpc && rpc_unreachable(cli->rpc))
+        rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+    if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
     return rc;
 }
@@ -54,20 +54,20 @@ static int fetch_policy(struct cli *cli, uint32_t version, countersign_v1_GetPol
 {
     countersign_v1_GetPolicyRequest request = {.version = version};
 
-    return cli_call(cli, &RPC_GetPolicy, &request, ret, err);
+    return cli_call(cli, &cli_rpc_GetPolicy, &request, ret, err);
 }
 
 /* Keeps the policy, and lets the pin follow it: from now on nothing older is taken. */
 static int keep_policy(struct cli *cli, const struct cs_policy *policy, struct cs_err *err)
 {
     struct cs_pin pin = cli->home.pin;
-    int rc = home_save_policy(&cli->home, cs_policy_version(policy), cs_policy_wire(policy), err);
+    int rc = cli_home_save_policy(&cli->home, cs_policy_version(policy), cs_policy_wire(policy), err);
 
     if (rc != CS_OK)
         return rc;
     pin.roots_digest = cs_roots_digest(&cs_policy_body(policy)->roots);
     pin.least_version = cs_policy_version(policy);
-    return home_save_pin(&cli->home, &pin, err);
+    return cli_home_save_pin(&cli->home, &pin, err);
 }
 
 /* The policy that the pin names: from home, or, on a machine that was only given the pin, from the
@@ -77,7 +77,7 @@ static int open_pinned(struct cli *cli, struct cs_policy **ret, struct cs_err *e
     const struct cs_pin *pin = &cli->home.pin;
     cs_auto_free countersign_v1_GetPolicyResponse *reply = NULL;
     struct cs_buf kept = CS_BUF_EMPTY;
-    int rc = home_load_policy(&cli->home, pin->least_version, &kept, err);
+    int rc = cli_home_load_policy(&cli->home, pin->least_version, &kept, err);
 
     if (rc == CS_OK)
         rc = cs_policy_open_pinned(cs_buf_slice(&kept), pin, ret, err);
@@ -160,7 +160,7 @@ int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err
 int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                struct cs_err *err)
 {
-    const char *name = args_option(&cli->args, "as");
+    const char *name = cli_args_option(&cli->args, "as");
     const struct cs_policy *policy;
     const countersign_v1_Operator *who;
     int rc;
@@ -182,7 +182,7 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
     if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
-                          who->name, show_role_word(role));
+                          who->name, cli_show_role_word(role));
     *ret = who;
     return CS_OK;
 }
@@ -190,12 +190,13 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
 int cli_load_key(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err)
 {
     struct cs_buf pem = CS_BUF_EMPTY, passphrase = CS_BUF_EMPTY;
-    int rc = file_read_secret(path, CS_LIMIT_PRIVATE_KEY_BYTES * 2, &pem, err);
+    int rc = cli_file_read_secret(path, CS_LIMIT_PRIVATE_KEY_BYTES * 2, &pem, err);
 
     if (rc == CS_OK) {
         rc = cs_key_parse(cs_buf_slice(&pem), CS_SLICE_EMPTY, CS_KEY_SIGN, ret, err);
         if (rc == CS_EDENIED) {
-            rc = ask_passphrase(path, args_option(&cli->args, "passphrase-file"), false, &passphrase, err);
+            rc = cli_ask_passphrase(path, cli_args_option(&cli->args, "passphrase-file"), false, &passphrase,
+                                    err);
             if (rc == CS_OK)
                 rc = cs_key_parse(cs_buf_slice(&pem), cs_buf_slice(&passphrase), CS_KEY_SIGN, ret, err);
             if (rc == CS_EAUTH)
@@ -212,7 +213,7 @@ static int load_signer_key(struct cli *cli, const countersign_v1_Operator *signe
 {
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
     char path[PATH_MAX];
-    int rc = home_operator_key(&cli->home, signer->name, path, err);
+    int rc = cli_home_operator_key(&cli->home, signer->name, path, err);
 
     if (rc == CS_OK)
         rc = cli_load_key(cli, path, &key, err);
@@ -230,21 +231,21 @@ static int load_signer_key(struct cli *cli, const countersign_v1_Operator *signe
                       signer->name);
 }
 
-int cli_confirm(struct cli *cli, const struct out_doc *statement, const char *question, struct cs_err *err)
+int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question, struct cs_err *err)
 {
-    int rc = out_write(statement, stderr, cli->ask_style, err);
+    int rc = cli_doc_write(statement, stderr, cli->ask_style, err);
 
-    if (rc != CS_OK || args_flag(&cli->args, "yes"))
+    if (rc != CS_OK || cli_args_flag(&cli->args, "yes"))
         return rc;
     fputc('\n', stderr);
-    rc = ask_yes(question, "give --yes once you know what you sign", err);
+    rc = cli_ask_yes(question, "give --yes once you know what you sign", err);
     if (rc == CS_ESTATE)
         cli->failure = CLI_USAGE;
     return rc;
 }
 
 int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-             const struct out_doc *statement, const countersign_v1_Operator *signer, struct cs_buf *envelope,
+             const struct cli_doc *statement, const countersign_v1_Operator *signer, struct cs_buf *envelope,
              struct cs_err *err)
 {
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
@@ -264,7 +265,7 @@ int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice paylo
 
 int cli_comment(struct cli *cli, const char **ret, struct cs_err *err)
 {
-    const char *comment = args_option(&cli->args, "comment");
+    const char *comment = cli_args_option(&cli->args, "comment");
     int rc = cs_text_check(cs_slice_str(comment), CS_LIMIT_COMMENT_BYTES, "the comment", err);
 
     if (rc != CS_OK) {
@@ -277,7 +278,7 @@ int cli_comment(struct cli *cli, const char **ret, struct cs_err *err)
 
 int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s, struct cs_err *err)
 {
-    const char *text = args_option(&cli->args, option);
+    const char *text = cli_args_option(&cli->args, option);
     int rc;
 
     if (!text) {
@@ -294,21 +295,21 @@ int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64
 
 static int prepare(struct cli *cli, struct cs_err *err)
 {
-    const char *format = args_option(&cli->args, "o");
-    const char *socket = args_option(&cli->args, "socket");
+    const char *format = cli_args_option(&cli->args, "o");
+    const char *socket = cli_args_option(&cli->args, "socket");
     int rc;
 
     if (format && strcmp(format, "json") != 0 && strcmp(format, "table") != 0)
         return cli_usage(cli, err, "-o is table or json, not \"%.40s\"", format);
-    cli->style = out_style_of(stdout, format && strcmp(format, "json") == 0);
-    cli->ask_style = out_style_of(stderr, false);
-    rc = home_open(args_option(&cli->args, "home"), &cli->home, err);
+    cli->style = cli_style_of(stdout, format && strcmp(format, "json") == 0);
+    cli->ask_style = cli_style_of(stderr, false);
+    rc = cli_home_open(cli_args_option(&cli->args, "home"), &cli->home, err);
     if (rc != CS_OK)
         return rc;
     if (!socket || !*socket)
         socket = getenv("COUNTERSIGN_SOCKET");
     if (!socket || !*socket)
-        socket = cli->home.socket[0] ? cli->home.socket : HOME_DEFAULT_SOCKET;
+        socket = cli->home.socket[0] ? cli->home.socket : CLI_DEFAULT_SOCKET;
     if (strlen(socket) >= sizeof cli->home.socket)
         return cli_usage(cli, err, "the path of the socket is too long");
     memmove(cli->home.socket, socket, strlen(socket) + 1);
@@ -317,7 +318,7 @@ static int prepare(struct cli *cli, struct cs_err *err)
 
 static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
 {
-    int rc = args_parse(argc, argv, &cli->args, err);
+    int rc = cli_args_parse(argc, argv, &cli->args, err);
 
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
@@ -326,7 +327,7 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
     if (cli->args.help) {
         bool asked = argc > 1;
 
-        args_help(&cli->args, asked ? stdout : stderr);
+        cli_args_help(&cli->args, asked ? stdout : stderr);
         cli->failure = CLI_USAGE;
         return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
     }
@@ -350,12 +351,12 @@ int cli_main(int argc, char *const *argv)
         struct cs_buf clean = CS_BUF_EMPTY;
 
         status = cli->failure;
-        if (out_clean(cs_slice_str(err.msg), &clean) == CS_OK)
+        if (cli_clean(cs_slice_str(err.msg), &clean) == CS_OK)
             fprintf(stderr, "countersign: %.*s\n", (int)clean.len, (const char *)clean.ptr);
         cs_buf_free(&clean);
     }
     cs_policy_free(cli->policy);
-    rpc_free(cli->rpc);
+    cli_rpc_free(cli->rpc);
     free(cli);
     return status;
 }

@@ -21,12 +21,12 @@ enum cli_exit {
 };
 
 struct cli {
-    struct args args;
-    struct home home;
-    struct rpc *rpc;            /* NULL before the first call */
+    struct cli_args args;
+    struct cli_home home;
+    struct cli_rpc *rpc;        /* NULL before the first call */
     struct cs_policy *policy;   /* NULL before cli_policy() */
-    struct out_style style;     /* of standard output */
-    struct out_style ask_style; /* of standard error, where statements are shown before they are signed */
+    struct cli_style style;     /* of standard output */
+    struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure; /* the exit status if the command fails */
 };
@@ -34,8 +34,8 @@ struct cli {
 /* Runs the command that argv names; the program's exit status. */
 int cli_main(int argc, char *const *argv);
 
-CS_MUST_USE int cli_call(struct cli *cli, const struct rpc_method *method, const void *request, void *reply,
-                         struct cs_err *err);
+CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
+                         void *reply, struct cs_err *err);
 
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
@@ -44,7 +44,7 @@ CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct
 int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_PRINTF(3, 4);
 
 /* The result on standard output. */
-CS_MUST_USE int cli_write(struct cli *cli, const struct out_doc *doc, struct cs_err *err);
+CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err);
 
 /* The operator who signs (--as, or the configuration's `as`), known to the policy with this role
  * (ROLE_UNSPECIFIED: any). */
@@ -54,10 +54,10 @@ CS_MUST_USE int cli_signer(struct cli *cli, countersign_v1_Role role, const coun
  * --yes and
  * --passphrase-file. Appends the envelope. */
 CS_MUST_USE int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-                         const struct out_doc *statement, const countersign_v1_Operator *signer,
+                         const struct cli_doc *statement, const countersign_v1_Operator *signer,
                          struct cs_buf *envelope, struct cs_err *err);
 /* Shows and asks, unless --yes. */
-CS_MUST_USE int cli_confirm(struct cli *cli, const struct out_doc *statement, const char *question,
+CS_MUST_USE int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question,
                             struct cs_err *err);
 /* Loads a private key file for signing; asks for its passphrase when it has one. */
 CS_MUST_USE int cli_load_key(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);

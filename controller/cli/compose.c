@@ -16,7 +16,7 @@ static void add_stage(countersign_v1_Rule *rule, const char *name, countersign_v
     stage->required = 1;
 }
 
-void compose_first(countersign_v1_TrustPolicy *draft, int64_t now_s, int64_t valid_s)
+void cli_compose_first(countersign_v1_TrustPolicy *draft, int64_t now_s, int64_t valid_s)
 {
     countersign_v1_Rule *rule = &draft->rules[0];
 
@@ -31,8 +31,8 @@ void compose_first(countersign_v1_TrustPolicy *draft, int64_t now_s, int64_t val
     add_stage(rule, "implement", countersign_v1_Role_ROLE_IMPLEMENTER);
 }
 
-void compose_next(countersign_v1_TrustPolicy *draft, const struct cs_policy *current, int64_t now_s,
-                  int64_t valid_s)
+void cli_compose_next(countersign_v1_TrustPolicy *draft, const struct cs_policy *current, int64_t now_s,
+                      int64_t valid_s)
 {
     struct cs_digest digest = cs_policy_digest(current);
 
@@ -43,7 +43,7 @@ void compose_next(countersign_v1_TrustPolicy *draft, const struct cs_policy *cur
     draft->expires_at_s = now_s + valid_s;
 }
 
-void compose_roots(countersign_v1_TrustPolicy *draft, struct cs_slice root_spki)
+void cli_compose_roots(countersign_v1_TrustPolicy *draft, struct cs_slice root_spki)
 {
     draft->has_roots = true;
     draft->roots.threshold = 1;
@@ -64,7 +64,7 @@ static int parse_roles(const char *text, size_t len, countersign_v1_Operator *wh
     for (const char *at = text, *end = text + len; at <= end;) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         size_t word = (size_t)((comma ? comma : end) - at);
-        countersign_v1_Role role = show_role_of(at, word);
+        countersign_v1_Role role = cli_show_role_of(at, word);
 
         if (role == countersign_v1_Role_ROLE_UNSPECIFIED)
             return cs_err_set(
@@ -74,15 +74,15 @@ static int parse_roles(const char *text, size_t len, countersign_v1_Operator *wh
         for (pb_size_t i = 0; i < who->roles_count; i++)
             if (who->roles[i] == role)
                 return cs_err_set(err, CS_EINVAL, "%s has the role %s twice", who->name,
-                                  show_role_word(role));
+                                  cli_show_role_word(role));
         who->roles[who->roles_count++] = role;
         at += word + 1;
     }
     return CS_OK;
 }
 
-int compose_operator(countersign_v1_TrustPolicy *draft, const char *text, const struct home *home,
-                     struct cs_err *err)
+int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text, const struct cli_home *home,
+                         struct cs_err *err)
 {
     const char *equals = strchr(text, '=');
     const char *colon = equals ? strchr(equals, ':') : NULL;
@@ -104,9 +104,9 @@ int compose_operator(countersign_v1_TrustPolicy *draft, const char *text, const 
     if (rc == CS_OK)
         rc = parse_roles(equals + 1, roles_len, who, err);
     if (rc == CS_OK && !colon)
-        rc = home_operator_public(home, who->name, path, err);
+        rc = cli_home_operator_public(home, who->name, path, err);
     if (rc == CS_OK)
-        rc = public_key_read(colon ? colon + 1 : path, spki, err);
+        rc = cli_public_key_read(colon ? colon + 1 : path, spki, err);
     if (rc == CS_ENOTFOUND)
         cs_err_set(
             err, rc,
@@ -127,7 +127,7 @@ int compose_operator(countersign_v1_TrustPolicy *draft, const char *text, const 
     return CS_OK;
 }
 
-int compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *name, struct cs_err *err)
+int cli_compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *name, struct cs_err *err)
 {
     countersign_v1_Operator *place = find_operator(draft, name);
     size_t behind;

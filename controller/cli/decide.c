@@ -25,21 +25,21 @@ struct deciding {
 /* The Manual Implementation question: --manual or --at, or asked. */
 static int read_mode(struct cli *cli, struct deciding *deciding, struct cs_err *err)
 {
-    const char *at = args_option(&cli->args, "at");
-    bool manual = args_flag(&cli->args, "manual");
+    const char *at = cli_args_option(&cli->args, "at");
+    bool manual = cli_args_flag(&cli->args, "manual");
     struct cs_buf answer = CS_BUF_EMPTY;
     int rc = CS_OK;
 
     if (manual && at)
         return cli_usage(cli, err,
                          "--manual (Manual Implementation on) and --at TIME (off) exclude each other");
-    if (!manual && !at && !ask_possible())
+    if (!manual && !at && !cli_ask_possible())
         return cli_usage(
             cli, err,
             "give --manual (Manual Implementation on: the last decision starts the push), or --at "
             "2026-12-24T22:00:00Z (off: not before then)");
     if (!manual && !at) {
-        rc = ask_line(
+        rc = cli_ask_line(
             "Manual Implementation on? Press Enter, or type the time before which the push must not start "
             "(2026-12-24T22:00Z):",
             "give --manual or --at TIME", &answer, err);
@@ -60,12 +60,12 @@ static int read_mode(struct cli *cli, struct deciding *deciding, struct cs_err *
 
 static int read_options(struct cli *cli, struct deciding *deciding, struct cs_err *err)
 {
-    const char *orders = args_option(&cli->args, "orders");
-    int rc = args_number(cli->args.operands[0], "REQ-", &deciding->number, err);
+    const char *orders = cli_args_option(&cli->args, "orders");
+    int rc = cli_args_number(cli->args.operands[0], "REQ-", &deciding->number, err);
 
     if (rc == CS_OK && orders)
-        rc = args_numbers(orders, "WO-", deciding->orders, CS_ARRAY_LEN(deciding->orders),
-                          &deciding->order_count, err);
+        rc = cli_args_numbers(orders, "WO-", deciding->orders, CS_ARRAY_LEN(deciding->orders),
+                              &deciding->order_count, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
         return rc;
@@ -82,18 +82,18 @@ static bool covers(const struct deciding *deciding, const countersign_v1_OrderCo
 }
 
 /* All orders that are covered must be open at one stage, which is the command's. */
-static int find_stage(struct deciding *deciding, const struct review *review, struct cs_err *err)
+static int find_stage(struct deciding *deciding, const struct cli_review *review, struct cs_err *err)
 {
     size_t found = 0;
 
     for (size_t i = 0; i < review->cores.count; i++) {
         struct cs_push_progress progress;
-        const char *name = review_stage_name(review, i, &progress);
-        char number[SHOW_TEXT_BYTES];
+        const char *name = cli_review_stage_name(review, i, &progress);
+        char number[CLI_TEXT_BYTES];
 
         if (!covers(deciding, review->cores.cores[i]))
             continue;
-        show_order_number(review->cores.cores[i]->number, number);
+        cli_show_order_number(review->cores.cores[i]->number, number);
         found++;
         if (progress.stage == 0)
             return cs_err_set(err, CS_ESTATE,
@@ -120,7 +120,7 @@ static int find_stage(struct deciding *deciding, const struct review *review, st
 }
 
 /* The bitmap over the leaves; absent when all are covered. */
-static void set_orders(const struct deciding *deciding, const struct review *review,
+static void set_orders(const struct deciding *deciding, const struct cli_review *review,
                        countersign_v1_Decision *decision)
 {
     size_t highest = 0;
@@ -136,8 +136,9 @@ static void set_orders(const struct deciding *deciding, const struct review *rev
     decision->orders.size = (pb_size_t)(highest + 1);
 }
 
-static void compose_decision(struct cli *cli, const struct deciding *deciding, const struct review *review,
-                             const countersign_v1_Operator *decider, countersign_v1_Decision *ret)
+static void compose_decision(struct cli *cli, const struct deciding *deciding,
+                             const struct cli_review *review, const countersign_v1_Operator *decider,
+                             countersign_v1_Decision *ret)
 {
     struct cs_digest request = cs_push_request_digest(review->push);
     struct cs_digest comment = cs_sha256(cs_slice_str(deciding->comment));
@@ -163,12 +164,12 @@ static void compose_decision(struct cli *cli, const struct deciding *deciding, c
 
 /* What stands before the decision: the request with everything that was said so far, and the orders it
  * covers. */
-static int show_all(struct out_doc *doc, const struct deciding *deciding, const struct review *review,
+static int show_all(struct cli_doc *doc, const struct deciding *deciding, const struct cli_review *review,
                     const countersign_v1_Decision *decision, struct cs_err *err)
 {
     cs_auto_free countersign_v1_OrderCore **covered = calloc(review->cores.count, sizeof *covered);
     const countersign_v1_PushRequest *request = cs_push_request(review->push);
-    char number[SHOW_TEXT_BYTES];
+    char number[CLI_TEXT_BYTES];
     size_t count = 0;
 
     if (!covered)
@@ -176,31 +177,31 @@ static int show_all(struct out_doc *doc, const struct deciding *deciding, const 
     for (size_t i = 0; i < review->cores.count; i++)
         if (covers(deciding, review->cores.cores[i]))
             covered[count++] = review->cores.cores[i];
-    show_decision(doc, decision, deciding->open_name, deciding->comment);
-    out_field(doc, "request", "On request",
-              out_tinted(show_request_number(request->number, number), OUT_BOLD));
-    out_field(doc, "requester", "Requested by", out_text(request->requester));
-    out_field(
-        doc, "request_comment", "Request's comment",
-        out_text(show_signed_comment(review->given->request.comment, CS_PB_BYTES(&request->comment_digest))));
+    cli_show_decision(doc, decision, deciding->open_name, deciding->comment);
+    cli_field(doc, "request", "On request",
+              cli_tinted(cli_show_request_number(request->number, number), CLI_BOLD));
+    cli_field(doc, "requester", "Requested by", cli_text(request->requester));
+    cli_field(doc, "request_comment", "Request's comment",
+              cli_text(cli_show_signed_comment(review->given->request.comment,
+                                               CS_PB_BYTES(&request->comment_digest))));
     for (size_t i = 0; i < cs_push_decision_count(review->push); i++) {
         const countersign_v1_Decision *earlier = cs_push_decision(review->push, i);
-        char said[2 * SHOW_TEXT_BYTES];
+        char said[2 * CLI_TEXT_BYTES];
 
         snprintf(said, sizeof said, "%s %s stage %u", earlier->decider,
                  earlier->verdict == countersign_v1_Verdict_VERDICT_ACCEPT ? "accepted" : "rejected",
                  earlier->stage);
-        out_field(doc, "said_before", "Said before", out_text(said));
+        cli_field(doc, "said_before", "Said before", cli_text(said));
     }
-    show_certificate(doc, &review->certificate);
-    show_cores(doc, covered, count);
+    cli_show_certificate(doc, &review->certificate);
+    cli_show_cores(doc, covered, count);
     return CS_OK;
 }
 
-static int sign_and_send(struct cli *cli, const struct deciding *deciding, const struct review *review,
+static int sign_and_send(struct cli *cli, const struct deciding *deciding, const struct cli_review *review,
                          const countersign_v1_Operator *decider, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *statement = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
     cs_auto_free countersign_v1_Decision *decision = CLI_NEW(countersign_v1_Decision, err);
     cs_auto_free countersign_v1_Decision *decoded = NULL;
     cs_auto_free countersign_v1_DecideRequest *request = CLI_NEW(countersign_v1_DecideRequest, err);
@@ -227,7 +228,7 @@ static int sign_and_send(struct cli *cli, const struct deciding *deciding, const
         request->number = deciding->number;
         CS_PB_SET(&request->envelope, cs_buf_slice(&envelope));
         snprintf(request->comment, sizeof request->comment, "%s", deciding->comment);
-        rc = cli_call(cli, &RPC_Decide, request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_Decide, request, &reply, err);
     }
     cs_buf_free(&payload);
     cs_buf_free(&envelope);
@@ -236,24 +237,24 @@ static int sign_and_send(struct cli *cli, const struct deciding *deciding, const
 
 static int print_decided(struct cli *cli, uint64_t request_number, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;
-    char number[SHOW_TEXT_BYTES];
+    char number[CLI_TEXT_BYTES];
     size_t count;
-    int rc = fetch_orders(cli, request_number, &orders, &count, err);
+    int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
 
     if (rc != CS_OK)
         return rc;
-    show_request_number(request_number, number);
-    out_field(doc, "request", "Request", out_tinted(number, OUT_BOLD));
-    order_table(doc, orders, count);
+    cli_show_request_number(request_number, number);
+    cli_field(doc, "request", "Request", cli_tinted(number, CLI_BOLD));
+    cli_order_table(doc, orders, count);
     return cli_write(cli, doc, err);
 }
 
 static int decide(struct cli *cli, struct deciding *deciding, struct cs_err *err)
 {
     const countersign_v1_Operator *decider;
-    struct review review = {0};
+    struct cli_review review = {0};
     int rc = read_options(cli, deciding, err);
 
     if (rc == CS_OK && deciding->verdict == countersign_v1_Verdict_VERDICT_ACCEPT)
@@ -261,16 +262,16 @@ static int decide(struct cli *cli, struct deciding *deciding, struct cs_err *err
     if (rc == CS_OK)
         rc = cli_signer(cli, countersign_v1_Role_ROLE_UNSPECIFIED, &decider, err);
     if (rc == CS_OK)
-        rc = review_open(cli, deciding->number, &review, err);
+        rc = cli_review_open(cli, deciding->number, &review, err);
     if (rc == CS_OK)
         rc = find_stage(deciding, &review, err);
     if (rc == CS_OK)
         rc = sign_and_send(cli, deciding, &review, decider, err);
-    review_free(&review);
+    cli_review_free(&review);
     if (rc != CS_OK)
         return rc;
-    if (deciding->verdict == countersign_v1_Verdict_VERDICT_ACCEPT && args_flag(&cli->args, "wait"))
-        return wait_for(cli, deciding->number, err);
+    if (deciding->verdict == countersign_v1_Verdict_VERDICT_ACCEPT && cli_args_flag(&cli->args, "wait"))
+        return cli_wait_for(cli, deciding->number, err);
     return print_decided(cli, deciding->number, err);
 }
 
@@ -285,33 +286,33 @@ static int decide_as(struct cli *cli, const char *stage, countersign_v1_Verdict 
     return decide(cli, deciding, err);
 }
 
-int approve_run(struct cli *cli, struct cs_err *err)
+int cli_approve_run(struct cli *cli, struct cs_err *err)
 {
     return decide_as(cli, "approve", countersign_v1_Verdict_VERDICT_ACCEPT, err);
 }
 
-int implement_run(struct cli *cli, struct cs_err *err)
+int cli_implement_run(struct cli *cli, struct cs_err *err)
 {
     return decide_as(cli, "implement", countersign_v1_Verdict_VERDICT_ACCEPT, err);
 }
 
-int decide_run(struct cli *cli, struct cs_err *err)
+int cli_decide_run(struct cli *cli, struct cs_err *err)
 {
     return decide_as(cli, NULL, countersign_v1_Verdict_VERDICT_ACCEPT, err);
 }
 
-int reject_run(struct cli *cli, struct cs_err *err)
+int cli_reject_run(struct cli *cli, struct cs_err *err)
 {
     return decide_as(cli, NULL, countersign_v1_Verdict_VERDICT_REJECT, err);
 }
 
-int cancel_run(struct cli *cli, struct cs_err *err)
+int cli_cancel_run(struct cli *cli, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_CancelRequestRequest *request =
         CLI_NEW(countersign_v1_CancelRequestRequest, err);
     countersign_v1_CancelRequestResponse reply;
-    const char *orders = args_option(&cli->args, "orders");
+    const char *orders = cli_args_option(&cli->args, "orders");
     const char *comment;
     char question[128];
     size_t count = 0;
@@ -319,9 +320,9 @@ int cancel_run(struct cli *cli, struct cs_err *err)
 
     if (!request)
         return CS_ENOMEM;
-    rc = args_number(cli->args.operands[0], "REQ-", &request->number, err);
+    rc = cli_args_number(cli->args.operands[0], "REQ-", &request->number, err);
     if (rc == CS_OK && orders)
-        rc = args_numbers(orders, "WO-", request->orders, CS_ARRAY_LEN(request->orders), &count, err);
+        rc = cli_args_numbers(orders, "WO-", request->orders, CS_ARRAY_LEN(request->orders), &count, err);
     if (rc != CS_OK)
         cli->failure = CLI_USAGE;
     if (rc == CS_OK)
@@ -332,16 +333,16 @@ int cancel_run(struct cli *cli, struct cs_err *err)
     snprintf(request->comment, sizeof request->comment, "%s", comment);
     snprintf(question, sizeof question, "Cancel %s of REQ-%llu?",
              count ? "these work orders" : "every open work order", (unsigned long long)request->number);
-    if (!args_flag(&cli->args, "yes"))
-        rc = ask_yes(question, "give --yes", err);
+    if (!cli_args_flag(&cli->args, "yes"))
+        rc = cli_ask_yes(question, "give --yes", err);
     if (rc == CS_OK)
-        rc = cli_call(cli, &RPC_CancelRequest, request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_CancelRequest, request, &reply, err);
     if (rc != CS_OK)
         return rc;
-    out_field(doc, "cancelled", "Cancelled", out_number(reply.cancelled));
-    out_field(doc, "handed_over", "Handed over already", out_number(reply.handed_over));
+    cli_field(doc, "cancelled", "Cancelled", cli_number(reply.cancelled));
+    cli_field(doc, "handed_over", "Handed over already", cli_number(reply.handed_over));
     if (reply.handed_over)
-        out_hint(doc,
+        cli_hint(doc,
                  "Devices that have their work order already report how it ended: countersign request show "
                  "REQ-%llu",
                  (unsigned long long)request->number);

@@ -14,7 +14,7 @@
 enum { TOKEN_LIFE_S = 3600, HALF_BYTES = 16, TOKEN_FILE_BYTES = 4096, POLL_MS = 300 };
 
 static void mint(countersign_v1_EnrolmentToken *token, const struct cs_policy *policy,
-                 const struct home *home, const char *device, int64_t now_s)
+                 const struct cli_home *home, const char *device, int64_t now_s)
 {
     const countersign_v1_TrustPolicy *body = cs_policy_body(policy);
 
@@ -37,16 +37,16 @@ static int register_token(struct cli *cli, const countersign_v1_EnrolmentToken *
 
     memcpy(request.device_name, token->device_name, sizeof request.device_name);
     CS_PB_SET(&request.authentication_digest, cs_digest_slice(&digest));
-    return cli_call(cli, &RPC_CreateToken, &request, &reply, err);
+    return cli_call(cli, &cli_rpc_CreateToken, &request, &reply, err);
 }
 
 /* The token is kept until the device is admitted: its binding half checks the device's keys then. */
 static int keep_token(struct cli *cli, const char *device, struct cs_slice text, struct cs_err *err)
 {
     char path[PATH_MAX];
-    int rc = home_token(&cli->home, device, path, err);
+    int rc = cli_home_token(&cli->home, device, path, err);
 
-    return rc == CS_OK ? file_write(path, 0600, text, err) : rc;
+    return rc == CS_OK ? cli_file_write(path, 0600, text, err) : rc;
 }
 
 static int load_token(struct cli *cli, const char *device, countersign_v1_EnrolmentToken *ret,
@@ -54,12 +54,12 @@ static int load_token(struct cli *cli, const char *device, countersign_v1_Enrolm
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
-    int rc = home_token(&cli->home, device, path, err);
+    int rc = cli_home_token(&cli->home, device, path, err);
 
     if (rc == CS_OK)
-        rc = file_read_secret(path, TOKEN_FILE_BYTES, &text, err);
+        rc = cli_file_read_secret(path, TOKEN_FILE_BYTES, &text, err);
     if (rc == CS_OK)
-        rc = token_parse(cs_buf_slice(&text), ret, err);
+        rc = cli_token_parse(cs_buf_slice(&text), ret, err);
     if (rc == CS_ENOTFOUND)
         cs_err_set(err, rc,
                    "no token for %s was made from this home folder: `countersign device add %s` makes one",
@@ -72,7 +72,7 @@ static void drop_token(struct cli *cli, const char *device)
 {
     char path[PATH_MAX];
 
-    if (home_token(&cli->home, device, path, NULL) == CS_OK)
+    if (cli_home_token(&cli->home, device, path, NULL) == CS_OK)
         unlink(path);
 }
 
@@ -84,7 +84,7 @@ static int sleep_and_poll(struct cli *cli, const char *device, int64_t until_s,
 
     snprintf(request.device_name, sizeof request.device_name, "%s", device);
     for (;;) {
-        int rc = cli_call(cli, &RPC_GetEnrolment, &request, ret, err);
+        int rc = cli_call(cli, &cli_rpc_GetEnrolment, &request, ret, err);
 
         if (rc != CS_OK || ret->enrolled)
             return rc;
@@ -105,14 +105,14 @@ static int admit(struct cli *cli, const countersign_v1_EnrolmentToken *token,
                  const countersign_v1_GetEnrolmentResponse *enrolment, const countersign_v1_Operator *admin,
                  struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *statement = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
     cs_auto_free countersign_v1_Admission *decoded = NULL;
     cs_auto_free countersign_v1_AdmitDeviceRequest *request = CLI_NEW(countersign_v1_AdmitDeviceRequest, err);
     countersign_v1_Admission admission = {.policy_version = cs_policy_version(cli->policy),
                                           .admitted_at_s = time(NULL)};
     countersign_v1_AdmitDeviceResponse reply;
     struct cs_buf payload = CS_BUF_EMPTY, envelope = CS_BUF_EMPTY;
-    int rc = request ? check_enrolment(token, enrolment, err) : CS_ENOMEM;
+    int rc = request ? cli_check_enrolment(token, enrolment, err) : CS_ENOMEM;
 
     if (rc != CS_OK)
         return rc;
@@ -126,12 +126,12 @@ static int admit(struct cli *cli, const countersign_v1_EnrolmentToken *token,
     if (rc == CS_OK)
         rc = cs_admission_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK) {
-        show_admission(statement, decoded);
+        cli_show_admission(statement, decoded);
         rc = cli_sign(cli, CS_STATEMENT_ADMISSION, cs_buf_slice(&payload), statement, admin, &envelope, err);
     }
     if (rc == CS_OK) {
         CS_PB_SET(&request->envelope, cs_buf_slice(&envelope));
-        rc = cli_call(cli, &RPC_AdmitDevice, request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_AdmitDevice, request, &reply, err);
     }
     cs_buf_free(&payload);
     cs_buf_free(&envelope);
@@ -140,12 +140,12 @@ static int admit(struct cli *cli, const countersign_v1_EnrolmentToken *token,
 
 static int print_admitted(struct cli *cli, const char *device, struct cs_slice device_id, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
 
-    out_field(doc, "device", "Device", out_tinted(device, OUT_BOLD));
-    out_field(doc, "state", "State", out_tinted("admitted", OUT_GREEN));
-    out_field(doc, "device_id", "Device-id", out_hex(device_id));
-    out_hint(doc, "Next: countersign cert attach CERT %s CONNECTOR", device);
+    cli_field(doc, "device", "Device", cli_tinted(device, CLI_BOLD));
+    cli_field(doc, "state", "State", cli_tinted("admitted", CLI_GREEN));
+    cli_field(doc, "device_id", "Device-id", cli_hex(device_id));
+    cli_hint(doc, "Next: countersign cert attach CERT %s CONNECTOR", device);
     return cli_write(cli, doc, err);
 }
 
@@ -166,7 +166,7 @@ static int wait_and_admit(struct cli *cli, const countersign_v1_EnrolmentToken *
 static int print_token(struct cli *cli, const char *device, struct cs_slice text, bool waits,
                        struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
 
     /* For people nothing but the token goes to standard output, so that it can be piped to the device. */
     if (!cli->style.json) {
@@ -178,15 +178,15 @@ static int print_token(struct cli *cli, const char *device, struct cs_slice text
                 "\n");
         return CS_OK;
     }
-    out_field(doc, "device", "Device", out_text(device));
-    out_field(doc, "token", "Token", (struct out_value){OUT_TEXT, OUT_PLAIN, text, 0});
+    cli_field(doc, "device", "Device", cli_text(device));
+    cli_field(doc, "token", "Token", (struct cli_value){CLI_TEXT, CLI_PLAIN, text, 0});
     return cli_write(cli, doc, err);
 }
 
-int device_add(struct cli *cli, struct cs_err *err)
+int cli_device_add(struct cli *cli, struct cs_err *err)
 {
     const char *device = cli->args.operands[0];
-    bool waits = args_flag(&cli->args, "wait");
+    bool waits = cli_args_flag(&cli->args, "wait");
     cs_auto_free countersign_v1_EnrolmentToken *token = CLI_NEW(countersign_v1_EnrolmentToken, err);
     const countersign_v1_Operator *admin = NULL;
     const struct cs_policy *policy;
@@ -207,7 +207,7 @@ int device_add(struct cli *cli, struct cs_err *err)
     if (rc != CS_OK)
         return rc;
     mint(token, policy, &cli->home, device, cli->now_s);
-    rc = token_write(token, &text, err);
+    rc = cli_token_write(token, &text, err);
     if (rc == CS_OK)
         rc = keep_token(cli, device, cs_buf_slice(&text), err);
     if (rc == CS_OK)
@@ -221,7 +221,7 @@ int device_add(struct cli *cli, struct cs_err *err)
     return rc;
 }
 
-int device_admit(struct cli *cli, struct cs_err *err)
+int cli_device_admit(struct cli *cli, struct cs_err *err)
 {
     cs_auto_free countersign_v1_EnrolmentToken *token = CLI_NEW(countersign_v1_EnrolmentToken, err);
     const countersign_v1_Operator *admin;

@@ -58,7 +58,7 @@ static int match(struct cli *cli, const char *name, const char *prefix, struct m
         return CS_ENOMEM;
     snprintf(request->name, sizeof request->name, "%s", name);
     do {
-        int rc = cli_call(cli, &RPC_ListCertificates, request, reply, err);
+        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
 
         for (pb_size_t i = 0; rc == CS_OK && i < reply->certificates_count; i++)
             if (has_prefix(&reply->certificates[i], prefix))
@@ -72,7 +72,8 @@ static int match(struct cli *cli, const char *name, const char *prefix, struct m
     return CS_OK;
 }
 
-int fetch_certificate(struct cli *cli, const char *text, countersign_v1_Certificate **ret, struct cs_err *err)
+int cli_fetch_certificate(struct cli *cli, const char *text, countersign_v1_Certificate **ret,
+                          struct cs_err *err)
 {
     cs_auto_free countersign_v1_Certificate *first = CLI_NEW(countersign_v1_Certificate, err);
     struct matches matches = {.first = first};
@@ -99,7 +100,8 @@ int fetch_certificate(struct cli *cli, const char *text, countersign_v1_Certific
     return rc;
 }
 
-int fetch_chain(struct cli *cli, struct cs_slice id, struct check_certificate *ret, struct cs_err *err)
+int cli_fetch_chain(struct cli *cli, struct cs_slice id, struct cli_check_certificate *ret,
+                    struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetCertificateResponse *reply =
         CLI_NEW(countersign_v1_GetCertificateResponse, err);
@@ -109,12 +111,12 @@ int fetch_chain(struct cli *cli, struct cs_slice id, struct check_certificate *r
     if (!reply)
         return CS_ENOMEM;
     CS_PB_SET(&request.id, id);
-    rc = cli_call(cli, &RPC_GetCertificate, &request, reply, err);
-    return rc == CS_OK ? check_certificate(id, CS_PB_BYTES(&reply->chain), ret, err) : rc;
+    rc = cli_call(cli, &cli_rpc_GetCertificate, &request, reply, err);
+    return rc == CS_OK ? cli_check_certificate(id, CS_PB_BYTES(&reply->chain), ret, err) : rc;
 }
 
-int fetch_device(struct cli *cli, const char *name, countersign_v1_GetDeviceResponse **ret,
-                 struct cs_err *err)
+int cli_fetch_device(struct cli *cli, const char *name, countersign_v1_GetDeviceResponse **ret,
+                     struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetDeviceResponse *reply = CLI_NEW(countersign_v1_GetDeviceResponse, err);
     countersign_v1_GetDeviceRequest request = {0};
@@ -125,13 +127,13 @@ int fetch_device(struct cli *cli, const char *name, countersign_v1_GetDeviceResp
     if (rc != CS_OK)
         return rc;
     snprintf(request.name, sizeof request.name, "%s", name);
-    rc = cli_call(cli, &RPC_GetDevice, &request, reply, err);
+    rc = cli_call(cli, &cli_rpc_GetDevice, &request, reply, err);
     if (rc == CS_OK)
         *ret = cs_steal(reply);
     return rc;
 }
 
-void fetched_cores_free(struct fetched_cores *cores)
+void cli_fetched_cores_free(struct cli_fetched_cores *cores)
 {
     for (size_t i = 0; i < cores->count; i++) {
         free(cores->cores[i]);
@@ -140,10 +142,10 @@ void fetched_cores_free(struct fetched_cores *cores)
     free(cores->cores);
     free(cores->bytes);
     free(cores->storage);
-    *cores = (struct fetched_cores){0};
+    *cores = (struct cli_fetched_cores){0};
 }
 
-static int add_core(struct fetched_cores *cores, struct cs_slice bytes, struct cs_err *err)
+static int add_core(struct cli_fetched_cores *cores, struct cs_slice bytes, struct cs_err *err)
 {
     countersign_v1_OrderCore *core;
     int rc = cs_core_decode(bytes, &core, err);
@@ -159,7 +161,7 @@ static int add_core(struct fetched_cores *cores, struct cs_slice bytes, struct c
     return CS_OK;
 }
 
-static int page_cores(struct cli *cli, uint64_t number, uint32_t expected, struct fetched_cores *cores,
+static int page_cores(struct cli *cli, uint64_t number, uint32_t expected, struct cli_fetched_cores *cores,
                       struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetOrderCoresResponse *reply =
@@ -170,7 +172,7 @@ static int page_cores(struct cli *cli, uint64_t number, uint32_t expected, struc
     while (cores->count < expected) {
         countersign_v1_GetOrderCoresRequest request = {.number = number,
                                                        .from_index = (uint32_t)cores->count};
-        int rc = cli_call(cli, &RPC_GetOrderCores, &request, reply, err);
+        int rc = cli_call(cli, &cli_rpc_GetOrderCores, &request, reply, err);
 
         if (rc != CS_OK)
             return rc;
@@ -187,10 +189,10 @@ static int page_cores(struct cli *cli, uint64_t number, uint32_t expected, struc
     return CS_OK;
 }
 
-int fetch_cores(struct cli *cli, uint64_t number, uint32_t expected, struct fetched_cores *ret,
-                struct cs_err *err)
+int cli_fetch_cores(struct cli *cli, uint64_t number, uint32_t expected, struct cli_fetched_cores *ret,
+                    struct cs_err *err)
 {
-    struct fetched_cores cores = {0};
+    struct cli_fetched_cores cores = {0};
     int rc;
 
     if (expected == 0 || expected > CS_LIMIT_ORDERS_PER_REQUEST)
@@ -204,30 +206,30 @@ int fetch_cores(struct cli *cli, uint64_t number, uint32_t expected, struct fetc
     if (rc == CS_OK)
         *ret = cores;
     else
-        fetched_cores_free(&cores);
+        cli_fetched_cores_free(&cores);
     return rc;
 }
 
-int fetch_check_cores(struct cli *cli, const struct fetched_cores *cores,
-                      const struct check_certificate *certificate, bool fresh, struct cs_err *err)
+int cli_fetch_check_cores(struct cli *cli, const struct cli_fetched_cores *cores,
+                          const struct cli_check_certificate *certificate, bool fresh, struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
     const struct cs_policy *policy;
     int rc = cli_policy(cli, &policy, err);
 
     for (size_t i = 0; rc == CS_OK && i < cores->count; i++) {
-        struct check_order order = {.policy = policy, .certificate = certificate, .fresh = fresh};
+        struct cli_check_order order = {.policy = policy, .certificate = certificate, .fresh = fresh};
 
         /* Orders of one device stand together, so one look-up a device is enough. */
         if (!device || strcmp(device->device.name, cores->cores[i]->device_name) != 0) {
             free(cs_steal(device));
-            rc = fetch_device(cli, cores->cores[i]->device_name, &device, err);
+            rc = cli_fetch_device(cli, cores->cores[i]->device_name, &device, err);
             if (rc != CS_OK)
                 return rc;
         }
         order.admission = CS_PB_BYTES(&device->admission);
         order.advertisement = CS_PB_BYTES(&device->advertisement);
-        rc = check_core(cores->cores[i], &order, err);
+        rc = cli_check_core(cores->cores[i], &order, err);
     }
     return rc;
 }
@@ -243,8 +245,8 @@ static int grow(void **array, size_t element, size_t count, size_t more, struct 
     return CS_OK;
 }
 
-int fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Order **ret_orders,
-                 size_t *ret_count, struct cs_err *err)
+int cli_fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Order **ret_orders,
+                     size_t *ret_count, struct cs_err *err)
 {
     cs_auto_free countersign_v1_ListOrdersResponse *reply = CLI_NEW(countersign_v1_ListOrdersResponse, err);
     countersign_v1_ListOrdersRequest request = {.request_number = request_number};
@@ -255,7 +257,7 @@ int fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Order 
     if (!reply)
         return CS_ENOMEM;
     do {
-        int rc = cli_call(cli, &RPC_ListOrders, &request, reply, err);
+        int rc = cli_call(cli, &cli_rpc_ListOrders, &request, reply, err);
 
         if (rc == CS_OK)
             rc = grow(&orders, sizeof *all, count, reply->orders_count, err);
@@ -278,8 +280,8 @@ int fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Order 
     return CS_OK;
 }
 
-int fetch_topology(struct cli *cli, struct cs_slice certificate_id, countersign_v1_TopologyRow **ret_rows,
-                   size_t *ret_count, countersign_v1_Certificate *ret_certificate, struct cs_err *err)
+int cli_fetch_topology(struct cli *cli, struct cs_slice certificate_id, countersign_v1_TopologyRow **ret_rows,
+                       size_t *ret_count, countersign_v1_Certificate *ret_certificate, struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetTopologyResponse *reply = CLI_NEW(countersign_v1_GetTopologyResponse, err);
     countersign_v1_GetTopologyRequest request = {0};
@@ -291,7 +293,7 @@ int fetch_topology(struct cli *cli, struct cs_slice certificate_id, countersign_
     CS_PB_SET(&request.certificate_id, certificate_id);
     do {
         countersign_v1_TopologyRow *all;
-        int rc = cli_call(cli, &RPC_GetTopology, &request, reply, err);
+        int rc = cli_call(cli, &cli_rpc_GetTopology, &request, reply, err);
 
         if (rc == CS_OK)
             rc = grow(&rows, sizeof *all, count, reply->rows_count, err);

@@ -95,12 +95,12 @@ static int read_path(const char *path, bool secret, size_t most_bytes, struct cs
     return rc;
 }
 
-int file_read(const char *path, size_t most_bytes, struct cs_buf *out, struct cs_err *err)
+int cli_file_read(const char *path, size_t most_bytes, struct cs_buf *out, struct cs_err *err)
 {
     return read_path(path, false, most_bytes, out, err);
 }
 
-int file_read_secret(const char *path, size_t most_bytes, struct cs_buf *out, struct cs_err *err)
+int cli_file_read_secret(const char *path, size_t most_bytes, struct cs_buf *out, struct cs_err *err)
 {
     return read_path(path, true, most_bytes, out, err);
 }
@@ -158,17 +158,17 @@ static int write_beside(const char *path, mode_t mode, struct cs_slice content,
     return rc;
 }
 
-int file_write(const char *path, mode_t mode, struct cs_slice content, struct cs_err *err)
+int cli_file_write(const char *path, mode_t mode, struct cs_slice content, struct cs_err *err)
 {
     return write_beside(path, mode, content, rename, err);
 }
 
-int file_create(const char *path, mode_t mode, struct cs_slice content, struct cs_err *err)
+int cli_file_create(const char *path, mode_t mode, struct cs_slice content, struct cs_err *err)
 {
     return write_beside(path, mode, content, link, err);
 }
 
-int file_make_folder(const char *path, struct cs_err *err)
+int cli_file_make_folder(const char *path, struct cs_err *err)
 {
     char part[PATH_MAX];
 
@@ -189,7 +189,7 @@ int file_make_folder(const char *path, struct cs_err *err)
     }
 }
 
-int file_join(char *ret, size_t room, struct cs_err *err, const char *folder, const char *format, ...)
+int cli_file_join(char *ret, size_t room, struct cs_err *err, const char *folder, const char *format, ...)
 {
     int used = snprintf(ret, room, "%s/", folder);
     va_list args;

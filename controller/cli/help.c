@@ -1,11 +1,30 @@
 /* The help texts, made from the table of commands. */
 #include "controller/cli/args.h"
 
-enum { COMMAND_COLUMN = 34, OPTION_COLUMN = 26 };
+enum { COMMAND_COLUMN = 34, OPTION_COLUMN = 26, LINE_COLUMNS = 90 };
 
-static void write_options(const struct option *options, FILE *stream)
+/* A paragraph, broken between words. */
+static void write_wrapped(const char *text, FILE *stream)
 {
-    for (const struct option *o = options; o && o->name; o++) {
+    size_t column = 0;
+
+    while (*text) {
+        size_t word = strcspn(text, " ");
+
+        if (column && column + 1 + word > LINE_COLUMNS) {
+            fputc('\n', stream);
+            column = 0;
+        }
+        column += (size_t)fprintf(stream, "%s%.*s", column ? " " : "", (int)word, text);
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', stream);
+}
+
+static void write_options(const struct cli_option *options, FILE *stream)
+{
+    for (const struct cli_option *o = options; o && o->name; o++) {
         char left[64];
 
         snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, o->value ? " " : "",
@@ -15,7 +34,7 @@ static void write_options(const struct option *options, FILE *stream)
     }
 }
 
-static void write_command_line(const struct command *command, FILE *stream)
+static void write_command_line(const struct cli_command *command, FILE *stream)
 {
     char left[128];
 
@@ -27,16 +46,16 @@ static void write_command_line(const struct command *command, FILE *stream)
 static void write_common(FILE *stream)
 {
     fputs("\nOptions of every command:\n", stream);
-    write_options(common_options, stream);
+    write_options(cli_common_options, stream);
     fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--help", "this text; each command has its own");
 }
 
 static void help_all(FILE *stream)
 {
     fputs("countersign - put certificates on devices that check people's signatures themselves\n\n"
-          "usage: countersign COMMAND [ARGUMENT…] [OPTION…]\n\nCommands:\n",
+          "usage: countersign COMMAND [ARGUMENT...] [OPTION...]\n\nCommands:\n",
           stream);
-    for (const struct command *c = commands; c->noun; c++)
+    for (const struct cli_command *c = cli_commands; c->noun; c++)
         write_command_line(c, stream);
     write_common(stream);
     fputs("\nA first push, step by step:\n"
@@ -61,20 +80,22 @@ static void help_all(FILE *stream)
 
 static void help_noun(const char *noun, FILE *stream)
 {
-    fprintf(stream, "usage: countersign %s VERB [ARGUMENT…] [OPTION…]\n\n", noun);
-    for (const struct command *c = commands; c->noun; c++)
+    fprintf(stream, "usage: countersign %s VERB [ARGUMENT...] [OPTION...]\n\n", noun);
+    for (const struct cli_command *c = cli_commands; c->noun; c++)
         if (strcmp(c->noun, noun) == 0)
             write_command_line(c, stream);
     fprintf(stream, "\nEach has its own help: countersign %s VERB --help\n", noun);
 }
 
-static void help_command(const struct command *command, FILE *stream)
+static void help_command(const struct cli_command *command, FILE *stream)
 {
-    fprintf(stream, "usage: countersign %s%s%s%s%s [OPTION…]\n\n%s.\n", command->noun,
+    fprintf(stream, "usage: countersign %s%s%s%s%s [OPTION...]\n\n%s.\n", command->noun,
             command->verb ? " " : "", command->verb ? command->verb : "", *command->operands ? " " : "",
             command->operands, command->summary);
-    if (command->details)
-        fprintf(stream, "\n%s\n", command->details);
+    if (command->details) {
+        fputc('\n', stream);
+        write_wrapped(command->details, stream);
+    }
     if (command->options) {
         fputs("\nOptions:\n", stream);
         write_options(command->options, stream);
@@ -85,7 +106,7 @@ static void help_command(const struct command *command, FILE *stream)
         fprintf(stream, "  countersign %s\n", *example);
 }
 
-void args_help(const struct args *args, FILE *stream)
+void cli_args_help(const struct cli_args *args, FILE *stream)
 {
     if (args->command)
         help_command(args->command, stream);

@@ -12,7 +12,7 @@ enum { SMALL_FILE_BYTES = 16 * 1024 };
 /* What the handlers of inih fill; the first refusal stays in err. */
 struct reading {
     const char *where;
-    struct home *home;
+    struct cli_home *home;
     struct cs_pin *pin;
     unsigned pin_fields; /* bits: deployment, roots, least_version */
     struct cs_err *err;
@@ -38,7 +38,7 @@ static int copy_text(struct reading *reading, int line, char *to, size_t room, c
 static int config_on_value(void *user, const char *section, const char *name, const char *value, int line)
 {
     struct reading *reading = user;
-    struct home *home = reading->home;
+    struct cli_home *home = reading->home;
 
     if (strcmp(section, "client") != 0)
         return refuse(reading, line, "the only section is [client]");
@@ -89,7 +89,7 @@ static int parse(const char *text, ini_handler handler, struct reading *reading)
     return line == 0 && !reading->refused ? CS_OK : CS_EPARSE;
 }
 
-int home_pin_parse(const char *text, const char *where, struct cs_pin *ret, struct cs_err *err)
+int cli_home_pin_parse(const char *text, const char *where, struct cs_pin *ret, struct cs_err *err)
 {
     struct cs_pin pin = {0};
     struct reading reading = {.where = where, .pin = &pin, .err = err};
@@ -102,7 +102,7 @@ int home_pin_parse(const char *text, const char *where, struct cs_pin *ret, stru
     return CS_OK;
 }
 
-int home_pin_write(const struct cs_pin *pin, struct cs_buf *out)
+int cli_home_pin_write(const struct cs_pin *pin, struct cs_buf *out)
 {
     char deployment[2 * sizeof pin->deployment_id + 1];
     char roots[2 * sizeof pin->roots_digest.bytes + 1];
@@ -116,19 +116,19 @@ int home_pin_write(const struct cs_pin *pin, struct cs_buf *out)
 }
 
 /* The file's text in `out`, terminated; CS_ENOTFOUND when there is none. */
-static int read_text(const struct home *home, const char *name, char path[PATH_MAX], struct cs_buf *out,
+static int read_text(const struct cli_home *home, const char *name, char path[PATH_MAX], struct cs_buf *out,
                      struct cs_err *err)
 {
-    int rc = file_join(path, PATH_MAX, err, home->folder, "%s", name);
+    int rc = cli_file_join(path, PATH_MAX, err, home->folder, "%s", name);
 
     if (rc == CS_OK)
-        rc = file_read(path, SMALL_FILE_BYTES, out, err);
+        rc = cli_file_read(path, SMALL_FILE_BYTES, out, err);
     if (rc == CS_OK && cs_buf_append_u8(out, '\0') != CS_OK)
         rc = cs_err_nomem(err);
     return rc;
 }
 
-static int read_config(struct home *home, struct cs_err *err)
+static int read_config(struct cli_home *home, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
@@ -141,20 +141,20 @@ static int read_config(struct home *home, struct cs_err *err)
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-static int read_pin(struct home *home, struct cs_err *err)
+static int read_pin(struct cli_home *home, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
     int rc = read_text(home, "pin", path, &text, err);
 
     if (rc == CS_OK)
-        rc = home_pin_parse((const char *)text.ptr, path, &home->pin, err);
+        rc = cli_home_pin_parse((const char *)text.ptr, path, &home->pin, err);
     home->pinned = rc == CS_OK;
     cs_buf_free(&text);
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-static int find_folder(const char *folder, struct home *home, struct cs_err *err)
+static int find_folder(const char *folder, struct cli_home *home, struct cs_err *err)
 {
     const char *xdg = getenv("XDG_CONFIG_HOME");
     const char *person = getenv("HOME");
@@ -175,16 +175,16 @@ static int find_folder(const char *folder, struct home *home, struct cs_err *err
     return CS_OK;
 }
 
-int home_open(const char *folder, struct home *ret, struct cs_err *err)
+int cli_home_open(const char *folder, struct cli_home *ret, struct cs_err *err)
 {
-    struct home *home = calloc(1, sizeof *home);
+    struct cli_home *home = calloc(1, sizeof *home);
     int rc;
 
     if (!home)
         return cs_err_nomem(err);
     rc = find_folder(folder, home, err);
     if (rc == CS_OK)
-        rc = file_join(home->keys, sizeof home->keys, err, home->folder, "operators");
+        rc = cli_file_join(home->keys, sizeof home->keys, err, home->folder, "operators");
     if (rc == CS_OK)
         rc = read_config(home, err);
     if (rc == CS_OK)
@@ -195,18 +195,18 @@ int home_open(const char *folder, struct home *ret, struct cs_err *err)
     return rc;
 }
 
-int home_save_pin(struct home *home, const struct cs_pin *pin, struct cs_err *err)
+int cli_home_save_pin(struct cli_home *home, const struct cs_pin *pin, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
-    int rc = file_join(path, sizeof path, err, home->folder, "pin");
+    int rc = cli_file_join(path, sizeof path, err, home->folder, "pin");
 
-    if (rc == CS_OK && home_pin_write(pin, &text) != CS_OK)
+    if (rc == CS_OK && cli_home_pin_write(pin, &text) != CS_OK)
         rc = cs_err_nomem(err);
     if (rc == CS_OK)
-        rc = file_make_folder(home->folder, err);
+        rc = cli_file_make_folder(home->folder, err);
     if (rc == CS_OK)
-        rc = file_write(path, 0600, cs_buf_slice(&text), err);
+        rc = cli_file_write(path, 0600, cs_buf_slice(&text), err);
     if (rc == CS_OK) {
         home->pin = *pin;
         home->pinned = true;
@@ -215,24 +215,26 @@ int home_save_pin(struct home *home, const struct cs_pin *pin, struct cs_err *er
     return rc;
 }
 
-int home_save_policy(const struct home *home, uint32_t version, struct cs_slice wire, struct cs_err *err)
+int cli_home_save_policy(const struct cli_home *home, uint32_t version, struct cs_slice wire,
+                         struct cs_err *err)
 {
     char path[PATH_MAX];
-    int rc = file_join(path, sizeof path, err, home->folder, "policies");
+    int rc = cli_file_join(path, sizeof path, err, home->folder, "policies");
 
     if (rc == CS_OK)
-        rc = file_make_folder(path, err);
+        rc = cli_file_make_folder(path, err);
     if (rc == CS_OK)
-        rc = file_join(path, sizeof path, err, home->folder, "policies/%u", version);
-    return rc == CS_OK ? file_write(path, 0600, wire, err) : rc;
+        rc = cli_file_join(path, sizeof path, err, home->folder, "policies/%u", version);
+    return rc == CS_OK ? cli_file_write(path, 0600, wire, err) : rc;
 }
 
-int home_load_policy(const struct home *home, uint32_t version, struct cs_buf *out, struct cs_err *err)
+int cli_home_load_policy(const struct cli_home *home, uint32_t version, struct cs_buf *out,
+                         struct cs_err *err)
 {
     char path[PATH_MAX];
-    int rc = file_join(path, sizeof path, err, home->folder, "policies/%u", version);
+    int rc = cli_file_join(path, sizeof path, err, home->folder, "policies/%u", version);
 
-    return rc == CS_OK ? file_read(path, CS_LIMIT_POLICY_BYTES + CS_LIMIT_STATEMENT_BYTES, out, err) : rc;
+    return rc == CS_OK ? cli_file_read(path, CS_LIMIT_POLICY_BYTES + CS_LIMIT_STATEMENT_BYTES, out, err) : rc;
 }
 
 static int named_path(const char *folder, const char *name, const char *what, const char *suffix,
@@ -240,25 +242,27 @@ static int named_path(const char *folder, const char *name, const char *what, co
 {
     int rc = cs_name_check(cs_slice_str(name), what, err);
 
-    return rc == CS_OK ? file_join(ret, PATH_MAX, err, folder, "%s%s", name, suffix) : rc;
+    return rc == CS_OK ? cli_file_join(ret, PATH_MAX, err, folder, "%s%s", name, suffix) : rc;
 }
 
-int home_operator_key(const struct home *home, const char *name, char ret[PATH_MAX], struct cs_err *err)
+int cli_home_operator_key(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                          struct cs_err *err)
 {
     return named_path(home->keys, name, "the operator's name", ".key", ret, err);
 }
 
-int home_operator_public(const struct home *home, const char *name, char ret[PATH_MAX], struct cs_err *err)
+int cli_home_operator_public(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                             struct cs_err *err)
 {
     return named_path(home->keys, name, "the operator's name", ".pub", ret, err);
 }
 
-int home_token(const struct home *home, const char *device, char ret[PATH_MAX], struct cs_err *err)
+int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX], struct cs_err *err)
 {
     char folder[PATH_MAX];
-    int rc = file_join(folder, sizeof folder, err, home->folder, "tokens");
+    int rc = cli_file_join(folder, sizeof folder, err, home->folder, "tokens");
 
     if (rc == CS_OK)
-        rc = file_make_folder(folder, err);
+        rc = cli_file_make_folder(folder, err);
     return rc == CS_OK ? named_path(folder, device, "the device's name", "", ret, err) : rc;
 }

@@ -17,9 +17,9 @@
 
 #include <limits.h>
 
-#define HOME_DEFAULT_SOCKET "/run/countersign/admin.sock"
+#define CLI_DEFAULT_SOCKET "/run/countersign/admin.sock"
 
-struct home {
+struct cli_home {
     char folder[PATH_MAX];
     char keys[PATH_MAX];
     char socket[PATH_MAX];
@@ -29,25 +29,26 @@ struct home {
 };
 
 /* `folder` NULL: from the environment. Reads configuration and pin, if they are there; makes nothing. */
-CS_MUST_USE int home_open(const char *folder, struct home *ret, struct cs_err *err);
+CS_MUST_USE int cli_home_open(const char *folder, struct cli_home *ret, struct cs_err *err);
 
-CS_MUST_USE int home_save_pin(struct home *home, const struct cs_pin *pin, struct cs_err *err);
-CS_MUST_USE int home_save_policy(const struct home *home, uint32_t version, struct cs_slice wire,
-                                 struct cs_err *err);
+CS_MUST_USE int cli_home_save_pin(struct cli_home *home, const struct cs_pin *pin, struct cs_err *err);
+CS_MUST_USE int cli_home_save_policy(const struct cli_home *home, uint32_t version, struct cs_slice wire,
+                                     struct cs_err *err);
 /* CS_ENOTFOUND when there is none of this version. */
-CS_MUST_USE int home_load_policy(const struct home *home, uint32_t version, struct cs_buf *out,
-                                 struct cs_err *err);
+CS_MUST_USE int cli_home_load_policy(const struct cli_home *home, uint32_t version, struct cs_buf *out,
+                                     struct cs_err *err);
 
 /* The paths of an operator's key and its public half. */
-CS_MUST_USE int home_operator_key(const struct home *home, const char *name, char ret[PATH_MAX],
-                                  struct cs_err *err);
-CS_MUST_USE int home_operator_public(const struct home *home, const char *name, char ret[PATH_MAX],
-                                     struct cs_err *err);
-CS_MUST_USE int home_token(const struct home *home, const char *device, char ret[PATH_MAX],
-                           struct cs_err *err);
+CS_MUST_USE int cli_home_operator_key(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                                      struct cs_err *err);
+CS_MUST_USE int cli_home_operator_public(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                                         struct cs_err *err);
+CS_MUST_USE int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX],
+                               struct cs_err *err);
 
 /* The pin file's text. Pure. `where` begins the sentence of a refusal. */
-CS_MUST_USE int home_pin_write(const struct cs_pin *pin, struct cs_buf *out);
-CS_MUST_USE int home_pin_parse(const char *text, const char *where, struct cs_pin *ret, struct cs_err *err);
+CS_MUST_USE int cli_home_pin_write(const struct cs_pin *pin, struct cs_buf *out);
+CS_MUST_USE int cli_home_pin_parse(const char *text, const char *where, struct cs_pin *ret,
+                                   struct cs_err *err);
 
 #endif

@@ -8,15 +8,15 @@ static int make_passphrase(struct cli *cli, const char *path, struct cs_buf *out
 {
     int rc;
 
-    if (args_flag(&cli->args, "no-passphrase"))
+    if (cli_args_flag(&cli->args, "no-passphrase"))
         return CS_OK;
-    rc = ask_passphrase(path, args_option(&cli->args, "passphrase-file"), true, out, err);
+    rc = cli_ask_passphrase(path, cli_args_option(&cli->args, "passphrase-file"), true, out, err);
     if (rc == CS_ESTATE)
         cli->failure = CLI_USAGE;
     return rc;
 }
 
-int key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err)
+int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err)
 {
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
     struct cs_buf passphrase = CS_BUF_EMPTY, pem = CS_BUF_EMPTY;
@@ -30,7 +30,7 @@ int key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_e
     if (rc == CS_OK)
         rc = cs_key_export_pem(key, cs_buf_slice(&passphrase), &pem, err);
     if (rc == CS_OK)
-        rc = file_create(path, 0600, cs_buf_slice(&pem), err);
+        rc = cli_file_create(path, 0600, cs_buf_slice(&pem), err);
     if (rc == CS_EEXISTS)
         cs_err_set(err, rc, "%.180s exists: a key is never overwritten, move it away first", path);
     cs_buf_wipe(&passphrase);
@@ -40,36 +40,36 @@ int key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_e
     return rc;
 }
 
-int operator_keygen(struct cli *cli, struct cs_err *err)
+int cli_operator_keygen(struct cli *cli, struct cs_err *err)
 {
     const char *name = cli->args.operands[0];
-    const char *folder = args_option(&cli->args, "keys");
+    const char *folder = cli_args_option(&cli->args, "keys");
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     char path[PATH_MAX], public_path[PATH_MAX];
     struct cs_digest key_id;
     int rc;
 
     if (folder && strlen(folder) < sizeof cli->home.keys)
         memcpy(cli->home.keys, folder, strlen(folder) + 1);
-    rc = home_operator_key(&cli->home, name, path, err);
+    rc = cli_home_operator_key(&cli->home, name, path, err);
     if (rc == CS_OK)
-        rc = home_operator_public(&cli->home, name, public_path, err);
+        rc = cli_home_operator_public(&cli->home, name, public_path, err);
     if (rc == CS_OK)
-        rc = file_make_folder(cli->home.keys, err);
+        rc = cli_file_make_folder(cli->home.keys, err);
     if (rc == CS_OK)
-        rc = key_make(cli, path, &key, err);
+        rc = cli_key_make(cli, path, &key, err);
     if (rc == CS_OK)
-        rc = public_key_write(public_path, cs_key_spki(key), err);
+        rc = cli_public_key_write(public_path, cs_key_spki(key), err);
     if (rc != CS_OK)
         return rc;
     key_id = cs_key_id(cs_key_spki(key));
-    out_field(doc, "operator", "Operator", out_tinted(name, OUT_BOLD));
-    out_field(doc, "key_id", "Key (SHA-256)", out_hex(cs_digest_slice(&key_id)));
-    out_field(doc, "private_key", "Private key", out_text(path));
-    out_field(doc, "public_key", "Public key", out_text(public_path));
-    out_hint(doc,
+    cli_field(doc, "operator", "Operator", cli_tinted(name, CLI_BOLD));
+    cli_field(doc, "key_id", "Key (SHA-256)", cli_hex(cs_digest_slice(&key_id)));
+    cli_field(doc, "private_key", "Private key", cli_text(path));
+    cli_field(doc, "public_key", "Public key", cli_text(public_path));
+    cli_hint(doc,
              "The owner of the roots needs the public key, for `countersign trust init` or `trust publish`:");
-    out_hint(doc, "  --operator %s=ROLE[,ROLE]:%.300s", name, public_path);
+    cli_hint(doc, "  --operator %s=ROLE[,ROLE]:%.300s", name, public_path);
     return cli_write(cli, doc, err);
 }

@@ -11,8 +11,8 @@ enum { TABLE_HEX_BYTES = 8, COLUMN_GAP = 2 };
 
 struct cell {
     const char *key, *label; /* of a field; a table's cells have them from their column */
-    enum out_kind kind;
-    enum out_tint tint;
+    enum cli_kind kind;
+    enum cli_tint tint;
     struct cs_buf bytes;
     int64_t number;
 };
@@ -20,38 +20,38 @@ struct cell {
 /* A run of fields, or one table. */
 struct section {
     const char *key; /* NULL: fields */
-    const struct out_column *columns;
+    const struct cli_column *columns;
     size_t column_count;
     const char *empty;
     struct cell *cells;
     size_t count, capacity;
 };
 
-struct out_doc {
+struct cli_doc {
     struct section *sections;
     size_t count, capacity;
     struct cs_buf hints;
     bool failed;
 };
 
-struct out_style out_style_of(FILE *stream, bool json)
+struct cli_style cli_style_of(FILE *stream, bool json)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    return (struct out_style){
+    return (struct cli_style){
         .json = json,
         .colour = isatty(fileno(stream)) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0,
         .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
     };
 }
 
-struct out_doc *out_new(void)
+struct cli_doc *cli_doc_new(void)
 {
-    return calloc(1, sizeof(struct out_doc));
+    return calloc(1, sizeof(struct cli_doc));
 }
 
-void out_free(struct out_doc *doc)
+void cli_doc_free(struct cli_doc *doc)
 {
     if (!doc)
         return;
@@ -65,7 +65,7 @@ void out_free(struct out_doc *doc)
     free(doc);
 }
 
-static struct section *add_section(struct out_doc *doc)
+static struct section *add_section(struct cli_doc *doc)
 {
     if (doc->count == doc->capacity) {
         size_t capacity = doc->capacity ? 2 * doc->capacity : 4;
@@ -82,8 +82,8 @@ static struct section *add_section(struct out_doc *doc)
     return &doc->sections[doc->count++];
 }
 
-static void add_cell(struct out_doc *doc, struct section *section, const char *key, const char *label,
-                     struct out_value value)
+static void add_cell(struct cli_doc *doc, struct section *section, const char *key, const char *label,
+                     struct cli_value value)
 {
     struct cell *cell;
 
@@ -107,7 +107,7 @@ static void add_cell(struct out_doc *doc, struct section *section, const char *k
     section->count++;
 }
 
-void out_field(struct out_doc *doc, const char *key, const char *label, struct out_value value)
+void cli_field(struct cli_doc *doc, const char *key, const char *label, struct cli_value value)
 {
     struct section *section;
 
@@ -120,7 +120,7 @@ void out_field(struct out_doc *doc, const char *key, const char *label, struct o
         add_cell(doc, section, key, label, value);
 }
 
-void out_table(struct out_doc *doc, const char *key, const struct out_column *columns, size_t count,
+void cli_table(struct cli_doc *doc, const char *key, const struct cli_column *columns, size_t count,
                const char *empty)
 {
     struct section *section = doc && !doc->failed ? add_section(doc) : NULL;
@@ -133,7 +133,7 @@ void out_table(struct out_doc *doc, const char *key, const struct out_column *co
     section->empty = empty;
 }
 
-void out_row(struct out_doc *doc, const struct out_value *values, size_t count)
+void cli_row(struct cli_doc *doc, const struct cli_value *values, size_t count)
 {
     struct section *section;
 
@@ -145,7 +145,7 @@ void out_row(struct out_doc *doc, const struct out_value *values, size_t count)
         add_cell(doc, section, NULL, NULL, values[i]);
 }
 
-void out_hint(struct out_doc *doc, const char *format, ...)
+void cli_hint(struct cli_doc *doc, const char *format, ...)
 {
     char line[512];
     va_list args;
@@ -179,7 +179,7 @@ static size_t showable(struct cs_slice s)
     return len;
 }
 
-int out_clean(struct cs_slice text, struct cs_buf *out)
+int cli_clean(struct cs_slice text, struct cs_buf *out)
 {
     while (text.len) {
         size_t step = showable(text);
@@ -226,7 +226,7 @@ static int render_list(struct cs_slice lines, struct cs_buf *out)
     while (lines.len) {
         const uint8_t *end = memchr(lines.ptr, '\n', lines.len);
         size_t len = end ? (size_t)(end - lines.ptr) : lines.len;
-        int rc = out_clean(cs_slice(lines.ptr, len), out);
+        int rc = cli_clean(cs_slice(lines.ptr, len), out);
 
         lines = cs_slice_from(lines, end ? len + 1 : len);
         if (rc == CS_OK && lines.len)
@@ -242,44 +242,44 @@ static int render(const struct cell *cell, bool brief, struct cs_buf *out)
     char time_text[CS_TIME_TEXT_BYTES];
 
     switch (cell->kind) {
-    case OUT_TEXT:
-        return cell->bytes.len ? out_clean(cs_buf_slice(&cell->bytes), out) : cs_buf_append_str(out, "-");
-    case OUT_NUMBER:
+    case CLI_TEXT:
+        return cell->bytes.len ? cli_clean(cs_buf_slice(&cell->bytes), out) : cs_buf_append_str(out, "-");
+    case CLI_NUMBER:
         return cs_buf_printf(out, "%llu", (unsigned long long)cell->number);
-    case OUT_BOOL:
+    case CLI_BOOL:
         return cs_buf_append_str(out, cell->number ? "yes" : "no");
-    case OUT_TIME:
+    case CLI_TIME:
         return cs_buf_append_str(out, cell->number ? cs_time_text(cell->number, time_text) : "-");
-    case OUT_HEX:
+    case CLI_HEX:
         return render_hex(cs_buf_slice(&cell->bytes), brief, out);
-    case OUT_LIST:
+    case CLI_LIST:
         return cell->bytes.len ? render_list(cs_buf_slice(&cell->bytes), out) : cs_buf_append_str(out, "-");
     }
     return CS_EINTERNAL;
 }
 
-const char *out_tint_on(struct out_style style, enum out_tint tint)
+const char *cli_tint_on(struct cli_style style, enum cli_tint tint)
 {
     static const char *const codes[] = {
-        [OUT_PLAIN] = "",
-        [OUT_BOLD] = "\033[1m",
-        [OUT_DIM] = "\033[2m",
-        [OUT_GREEN] = "\033[32m",
-        [OUT_BLUE] = "\033[94m",
-        [OUT_YELLOW] = "\033[33m",
-        [OUT_ORANGE] = "\033[38;5;208m",
-        [OUT_PURPLE] = "\033[35m",
-        [OUT_GRAY] = "\033[90m",
-        [OUT_RED] = "\033[31m",
-        [OUT_BLACK] = "\033[7m",
+        [CLI_PLAIN] = "",
+        [CLI_BOLD] = "\033[1m",
+        [CLI_DIM] = "\033[2m",
+        [CLI_GREEN] = "\033[32m",
+        [CLI_BLUE] = "\033[94m",
+        [CLI_YELLOW] = "\033[33m",
+        [CLI_ORANGE] = "\033[38;5;208m",
+        [CLI_PURPLE] = "\033[35m",
+        [CLI_GRAY] = "\033[90m",
+        [CLI_RED] = "\033[31m",
+        [CLI_BLACK] = "\033[7m",
     };
 
     return style.colour ? codes[tint] : "";
 }
 
-const char *out_tint_off(struct out_style style, enum out_tint tint)
+const char *cli_tint_off(struct cli_style style, enum cli_tint tint)
 {
-    return style.colour && tint != OUT_PLAIN ? "\033[0m" : "";
+    return style.colour && tint != CLI_PLAIN ? "\033[0m" : "";
 }
 
 static void pad(FILE *stream, size_t count)
@@ -288,15 +288,15 @@ static void pad(FILE *stream, size_t count)
         fputc(' ', stream);
 }
 
-static void write_padded(FILE *stream, struct out_style style, struct cs_slice text, size_t width,
-                         enum out_tint tint, bool right, bool last)
+static void write_padded(FILE *stream, struct cli_style style, struct cs_slice text, size_t width,
+                         enum cli_tint tint, bool right, bool last)
 {
     size_t missing = width - display_width(text);
 
     if (right)
         pad(stream, missing);
-    fprintf(stream, "%s%.*s%s", out_tint_on(style, tint), (int)text.len, (const char *)text.ptr,
-            out_tint_off(style, tint));
+    fprintf(stream, "%s%.*s%s", cli_tint_on(style, tint), (int)text.len, (const char *)text.ptr,
+            cli_tint_off(style, tint));
     if (!last)
         pad(stream, (right ? 0 : missing) + COLUMN_GAP);
 }
@@ -324,7 +324,7 @@ static void free_texts(struct cs_buf *texts, size_t count)
     free(texts);
 }
 
-static int write_fields(const struct section *section, FILE *stream, struct out_style style)
+static int write_fields(const struct section *section, FILE *stream, struct cli_style style)
 {
     struct cs_buf *texts = render_all(section, false);
     size_t width = 0;
@@ -337,7 +337,7 @@ static int write_fields(const struct section *section, FILE *stream, struct out_
         width = label > width ? label : width;
     }
     for (size_t i = 0; i < section->count; i++) {
-        write_padded(stream, style, cs_slice_str(section->cells[i].label), width, OUT_DIM, false, false);
+        write_padded(stream, style, cs_slice_str(section->cells[i].label), width, CLI_DIM, false, false);
         write_padded(stream, style, cs_buf_slice(&texts[i]), display_width(cs_buf_slice(&texts[i])),
                      section->cells[i].tint, false, true);
         fputc('\n', stream);
@@ -346,7 +346,7 @@ static int write_fields(const struct section *section, FILE *stream, struct out_
     return CS_OK;
 }
 
-static int write_table(const struct section *section, FILE *stream, struct out_style style)
+static int write_table(const struct section *section, FILE *stream, struct cli_style style)
 {
     size_t columns = section->column_count;
     size_t *widths;
@@ -373,7 +373,7 @@ static int write_table(const struct section *section, FILE *stream, struct out_s
         widths[i % columns] = width > widths[i % columns] ? width : widths[i % columns];
     }
     for (size_t i = 0; i < columns; i++)
-        write_padded(stream, style, cs_slice_str(section->columns[i].title), widths[i], OUT_BOLD,
+        write_padded(stream, style, cs_slice_str(section->columns[i].title), widths[i], CLI_BOLD,
                      section->columns[i].right, i + 1 == columns);
     fputc('\n', stream);
     for (size_t i = 0; i < section->count; i++) {
@@ -422,19 +422,19 @@ static yyjson_mut_val *json_value(yyjson_mut_doc *json, const struct cell *cell)
     char time_text[CS_TIME_TEXT_BYTES];
 
     switch (cell->kind) {
-    case OUT_TEXT:
+    case CLI_TEXT:
         return yyjson_mut_strncpy(json, cell->bytes.len ? (const char *)cell->bytes.ptr : "",
                                   cell->bytes.len);
-    case OUT_NUMBER:
+    case CLI_NUMBER:
         return yyjson_mut_uint(json, (uint64_t)cell->number);
-    case OUT_BOOL:
+    case CLI_BOOL:
         return yyjson_mut_bool(json, cell->number != 0);
-    case OUT_TIME:
+    case CLI_TIME:
         return cell->number ? yyjson_mut_strcpy(json, cs_time_text(cell->number, time_text))
                             : yyjson_mut_null(json);
-    case OUT_HEX:
+    case CLI_HEX:
         return json_hex(json, cs_buf_slice(&cell->bytes));
-    case OUT_LIST:
+    case CLI_LIST:
         return json_list(json, cs_buf_slice(&cell->bytes));
     }
     return NULL;
@@ -466,7 +466,7 @@ static bool json_table(yyjson_mut_doc *json, yyjson_mut_val *root, const struct 
     return yyjson_mut_obj_put(root, yyjson_mut_str(json, section->key), rows);
 }
 
-static int write_json(const struct out_doc *doc, FILE *stream)
+static int write_json(const struct cli_doc *doc, FILE *stream)
 {
     yyjson_mut_doc *json = yyjson_mut_doc_new(NULL);
     yyjson_mut_val *root = json ? yyjson_mut_obj(json) : NULL;
@@ -493,7 +493,7 @@ static int write_json(const struct out_doc *doc, FILE *stream)
     return fine ? CS_OK : CS_ENOMEM;
 }
 
-int out_write(const struct out_doc *doc, FILE *stream, struct out_style style, struct cs_err *err)
+int cli_doc_write(const struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err)
 {
     int rc = CS_OK;
 

@@ -7,18 +7,18 @@
 
 enum { PUBLIC_FILE_BYTES = 4096 };
 
-int public_key_write(const char *path, struct cs_slice spki, struct cs_err *err)
+int cli_public_key_write(const char *path, struct cs_slice spki, struct cs_err *err)
 {
     struct cs_buf pem = CS_BUF_EMPTY;
     int rc = cs_pem_write("PUBLIC KEY", spki, &pem, err);
 
     if (rc == CS_OK)
-        rc = file_write(path, 0644, cs_buf_slice(&pem), err);
+        rc = cli_file_write(path, 0644, cs_buf_slice(&pem), err);
     cs_buf_free(&pem);
     return rc;
 }
 
-int public_key_parse(struct cs_slice pem, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
+int cli_public_key_parse(struct cs_slice pem, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
 {
     static const char begin[] = "-----BEGIN PUBLIC KEY-----", end[] = "-----END PUBLIC KEY-----";
     const char *from = pem.len ? memmem(pem.ptr, pem.len, begin, sizeof begin - 1) : NULL;
@@ -51,13 +51,13 @@ int public_key_parse(struct cs_slice pem, uint8_t ret_spki[CS_SPKI_BYTES], struc
     return rc;
 }
 
-int public_key_read(const char *path, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
+int cli_public_key_read(const char *path, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
 {
     struct cs_buf pem = CS_BUF_EMPTY;
-    int rc = file_read(path, PUBLIC_FILE_BYTES, &pem, err);
+    int rc = cli_file_read(path, PUBLIC_FILE_BYTES, &pem, err);
 
     if (rc == CS_OK) {
-        rc = public_key_parse(cs_buf_slice(&pem), ret_spki, err);
+        rc = cli_public_key_parse(cs_buf_slice(&pem), ret_spki, err);
         if (rc != CS_OK)
             cs_err_prefix(err, "%.120s", path);
     }

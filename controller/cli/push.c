@@ -13,12 +13,12 @@ enum { WINDOW_HOURS = 24, DECIDE_BY_DAYS = 7, ATTEMPTS = 3, ATTEMPTS_MOST = 100 
 /* What the person asked for, and what came of it. */
 struct pushing {
     countersign_v1_Certificate *certificate;
-    struct check_certificate checked;
+    struct cli_check_certificate checked;
     countersign_v1_TopologyRow *attached;
     size_t attached_count;
     countersign_v1_PreparePushRequest *prepare; /* its targets are --to; none: every attachment */
     countersign_v1_PreparePushResponse prepared;
-    struct fetched_cores cores;
+    struct cli_fetched_cores cores;
     int64_t window_s, decide_by_s;
     uint64_t attempts;
     const char *comment;
@@ -26,8 +26,8 @@ struct pushing {
 
 static void pushing_free(struct pushing *pushing)
 {
-    fetched_cores_free(&pushing->cores);
-    check_certificate_free(&pushing->checked);
+    cli_fetched_cores_free(&pushing->cores);
+    cli_check_certificate_free(&pushing->checked);
     free(pushing->certificate);
     free(pushing->attached);
     free(pushing->prepare);
@@ -35,7 +35,7 @@ static void pushing_free(struct pushing *pushing)
 
 static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    const char *attempts = args_option(&cli->args, "attempts");
+    const char *attempts = cli_args_option(&cli->args, "attempts");
     int rc = cli_comment(cli, &pushing->comment, err);
 
     if (rc == CS_OK && !*pushing->comment)
@@ -46,7 +46,8 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
         rc = cli_duration(cli, "decide-by", DECIDE_BY_DAYS * 24 * HOUR_S, &pushing->decide_by_s, err);
     pushing->attempts = ATTEMPTS;
     if (rc == CS_OK && attempts &&
-        (args_number(attempts, "", &pushing->attempts, NULL) != CS_OK || pushing->attempts > ATTEMPTS_MOST))
+        (cli_args_number(attempts, "", &pushing->attempts, NULL) != CS_OK ||
+         pushing->attempts > ATTEMPTS_MOST))
         return cli_usage(cli, err, "--attempts is a number from 1 to %d", ATTEMPTS_MOST);
     return rc;
 }
@@ -100,8 +101,8 @@ static int add_target(struct cli *cli, struct pushing *pushing, const char *text
 static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
     const char *to;
-    int rc = fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached,
-                            &pushing->attached_count, NULL, err);
+    int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached,
+                                &pushing->attached_count, NULL, err);
 
     if (rc != CS_OK)
         return rc;
@@ -116,17 +117,17 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
         return CS_ENOMEM;
     pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
     CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
-    for (size_t i = 0; rc == CS_OK && (to = args_option_at(&cli->args, "to", i)) != NULL; i++)
+    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
         rc = add_target(cli, pushing, to, err);
     return rc;
 }
 
 static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    int rc = fetch_certificate(cli, cli->args.operands[0], &pushing->certificate, err);
+    int rc = cli_fetch_certificate(cli, cli->args.operands[0], &pushing->certificate, err);
 
     if (rc == CS_OK)
-        rc = fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
     if (rc != CS_OK)
         return rc;
     if (pushing->certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
@@ -134,7 +135,7 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
             err, CS_ESTATE,
             "the controller has no private key for \"%.80s\": import the certificate again with --key FILE",
             pushing->certificate->common_name);
-    if (pushing->checked.leaf.not_after_s <= cli->now_s && !args_flag(&cli->args, "even-expired"))
+    if (pushing->checked.leaf.not_after_s <= cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
         return cs_err_set(err, CS_ESTATE,
                           "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
                           pushing->certificate->common_name);
@@ -144,7 +145,7 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
 /* Every order is one that was asked for, none twice, none missing. */
 static int check_targets(const struct pushing *pushing, struct cs_err *err)
 {
-    const struct fetched_cores *cores = &pushing->cores;
+    const struct cli_fetched_cores *cores = &pushing->cores;
     size_t asked =
         pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
 
@@ -161,7 +162,7 @@ static int check_targets(const struct pushing *pushing, struct cs_err *err)
             return cs_err_set(err, CS_EAUTH,
                               "the controller made a work order that was not asked for (%s %s/%s): nothing "
                               "was signed",
-                              show_action_word(core->action), core->device_name, core->connector);
+                              cli_show_action_word(core->action), core->device_name, core->connector);
         if (core->expects.size != 0)
             return cs_err_set(err, CS_EAUTH,
                               "WO-%llu replaces only one certain certificate, which was not asked for: "
@@ -179,19 +180,20 @@ static int check_targets(const struct pushing *pushing, struct cs_err *err)
 
 static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    int rc = cli_call(cli, &RPC_PreparePush, pushing->prepare, &pushing->prepared, err);
+    int rc = cli_call(cli, &cli_rpc_PreparePush, pushing->prepare, &pushing->prepared, err);
 
     if (rc == CS_OK)
-        rc = fetch_cores(cli, pushing->prepared.number, pushing->prepared.order_count, &pushing->cores, err);
+        rc = cli_fetch_cores(cli, pushing->prepared.number, pushing->prepared.order_count, &pushing->cores,
+                             err);
     if (rc == CS_OK)
         rc = check_targets(pushing, err);
-    return rc == CS_OK ? fetch_check_cores(cli, &pushing->cores, &pushing->checked, true, err) : rc;
+    return rc == CS_OK ? cli_fetch_check_cores(cli, &pushing->cores, &pushing->checked, true, err) : rc;
 }
 
 static void compose_request(struct cli *cli, const struct pushing *pushing,
                             const countersign_v1_Operator *requester, countersign_v1_PushRequest *ret)
 {
-    struct cs_digest root = check_root_of(pushing->cores.bytes, pushing->cores.count);
+    struct cs_digest root = cli_check_root_of(pushing->cores.bytes, pushing->cores.count);
     struct cs_digest comment = cs_sha256(cs_slice_str(pushing->comment));
 
     CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(cli->home.pin.deployment_id));
@@ -203,7 +205,7 @@ static void compose_request(struct cli *cli, const struct pushing *pushing,
     ret->decide_by_s = cli->now_s + pushing->decide_by_s;
     ret->window_s = pushing->window_s;
     ret->max_attempts = (uint32_t)pushing->attempts;
-    if (args_flag(&cli->args, "even-expired"))
+    if (cli_args_flag(&cli->args, "even-expired"))
         ret->overrides[ret->overrides_count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
     CS_PB_SET(&ret->order_root, cs_digest_slice(&root));
     ret->order_count = (uint32_t)pushing->cores.count;
@@ -213,7 +215,7 @@ static void compose_request(struct cli *cli, const struct pushing *pushing,
 static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
                            const countersign_v1_Operator *requester, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *statement = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
     cs_auto_free countersign_v1_PushRequest *request = CLI_NEW(countersign_v1_PushRequest, err);
     cs_auto_free countersign_v1_PushRequest *decoded = NULL;
     cs_auto_free countersign_v1_SubmitPushRequest *submit = CLI_NEW(countersign_v1_SubmitPushRequest, err);
@@ -228,16 +230,16 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
     if (rc == CS_OK)
         rc = cs_request_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK) {
-        show_push_request(statement, decoded, pushing->comment);
-        show_certificate(statement, &pushing->checked);
-        show_cores(statement, pushing->cores.cores, pushing->cores.count);
+        cli_show_push_request(statement, decoded, pushing->comment);
+        cli_show_certificate(statement, &pushing->checked);
+        cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);
         rc = cli_sign(cli, CS_STATEMENT_PUSH_REQUEST, cs_buf_slice(&payload), statement, requester, &envelope,
                       err);
     }
     if (rc == CS_OK) {
         CS_PB_SET(&submit->envelope, cs_buf_slice(&envelope));
         snprintf(submit->comment, sizeof submit->comment, "%s", pushing->comment);
-        rc = cli_call(cli, &RPC_SubmitPush, submit, &reply, err);
+        rc = cli_call(cli, &cli_rpc_SubmitPush, submit, &reply, err);
     }
     cs_buf_free(&payload);
     cs_buf_free(&envelope);
@@ -246,23 +248,23 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
 
 static int print_pushed(struct cli *cli, const struct pushing *pushing, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;
-    char number[SHOW_TEXT_BYTES];
+    char number[CLI_TEXT_BYTES];
     size_t count;
-    int rc = fetch_orders(cli, pushing->prepared.number, &orders, &count, err);
+    int rc = cli_fetch_orders(cli, pushing->prepared.number, &orders, &count, err);
 
     if (rc != CS_OK)
         return rc;
-    show_request_number(pushing->prepared.number, number);
-    out_field(doc, "request", "Request", out_tinted(number, OUT_BOLD));
-    out_field(doc, "number", "Number", out_number(pushing->prepared.number));
-    order_table(doc, orders, count);
-    out_hint(doc, "Next: countersign approve %s --manual --as APPROVER", number);
+    cli_show_request_number(pushing->prepared.number, number);
+    cli_field(doc, "request", "Request", cli_tinted(number, CLI_BOLD));
+    cli_field(doc, "number", "Number", cli_number(pushing->prepared.number));
+    cli_order_table(doc, orders, count);
+    cli_hint(doc, "Next: countersign approve %s --manual --as APPROVER", number);
     return cli_write(cli, doc, err);
 }
 
-int push_run(struct cli *cli, struct cs_err *err)
+int cli_push_run(struct cli *cli, struct cs_err *err)
 {
     struct pushing pushing = {0};
     const countersign_v1_Operator *requester;
@@ -278,8 +280,8 @@ int push_run(struct cli *cli, struct cs_err *err)
         rc = prepare_push(cli, &pushing, err);
     if (rc == CS_OK)
         rc = sign_and_submit(cli, &pushing, requester, err);
-    if (rc == CS_OK && args_flag(&cli->args, "wait"))
-        rc = wait_for(cli, pushing.prepared.number, err);
+    if (rc == CS_OK && cli_args_flag(&cli->args, "wait"))
+        rc = cli_wait_for(cli, pushing.prepared.number, err);
     else if (rc == CS_OK)
         rc = print_pushed(cli, &pushing, err);
     pushing_free(&pushing);

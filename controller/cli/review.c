@@ -1,16 +1,16 @@
 #include "controller/cli/review.h"
 
-void review_free(struct review *review)
+void cli_review_free(struct cli_review *review)
 {
     cs_push_free(review->push);
-    fetched_cores_free(&review->cores);
-    check_certificate_free(&review->certificate);
+    cli_fetched_cores_free(&review->cores);
+    cli_check_certificate_free(&review->certificate);
     free(review->orders);
     free(review->given);
-    *review = (struct review){0};
+    *review = (struct cli_review){0};
 }
 
-static int open_request(struct cli *cli, uint64_t number, struct review *review, struct cs_err *err)
+static int open_request(struct cli *cli, uint64_t number, struct cli_review *review, struct cs_err *err)
 {
     countersign_v1_GetRequestRequest request = {.number = number};
     enum cs_push_reason reason;
@@ -21,7 +21,7 @@ static int open_request(struct cli *cli, uint64_t number, struct review *review,
     if (!review->given)
         return CS_ENOMEM;
     if (rc == CS_OK)
-        rc = cli_call(cli, &RPC_GetRequest, &request, review->given, err);
+        rc = cli_call(cli, &cli_rpc_GetRequest, &request, review->given, err);
     if (rc != CS_OK)
         return rc;
     rc = cs_push_open(policy, CS_PB_BYTES(&review->given->envelope), CS_TIME_UNKNOWN, &review->push, &reason,
@@ -33,15 +33,16 @@ static int open_request(struct cli *cli, uint64_t number, struct review *review,
     return rc;
 }
 
-static int open_orders(struct cli *cli, struct review *review, struct cs_err *err)
+static int open_orders(struct cli *cli, struct cli_review *review, struct cs_err *err)
 {
     const countersign_v1_PushRequest *request = cs_push_request(review->push);
-    int rc = fetch_cores(cli, request->number, request->order_count, &review->cores, err);
+    int rc = cli_fetch_cores(cli, request->number, request->order_count, &review->cores, err);
 
     if (rc == CS_OK)
-        rc = check_root(request, review->cores.bytes, review->cores.count, err);
+        rc = cli_check_root(request, review->cores.bytes, review->cores.count, err);
     if (rc == CS_OK)
-        rc = fetch_chain(cli, CS_PB_BYTES(&review->given->request.certificate_id), &review->certificate, err);
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&review->given->request.certificate_id), &review->certificate,
+                             err);
     if (rc != CS_OK)
         return rc;
     review->orders = calloc(review->cores.count, sizeof *review->orders);
@@ -58,15 +59,15 @@ static int open_orders(struct cli *cli, struct review *review, struct cs_err *er
     return CS_OK;
 }
 
-int review_open(struct cli *cli, uint64_t number, struct review *ret, struct cs_err *err)
+int cli_review_open(struct cli *cli, uint64_t number, struct cli_review *ret, struct cs_err *err)
 {
-    struct review review = {0};
+    struct cli_review review = {0};
     int rc = open_request(cli, number, &review, err);
 
     if (rc == CS_OK)
         rc = open_orders(cli, &review, err);
     if (rc == CS_OK)
-        rc = fetch_check_cores(cli, &review.cores, &review.certificate, false, err);
+        rc = cli_fetch_check_cores(cli, &review.cores, &review.certificate, false, err);
     for (pb_size_t i = 0; rc == CS_OK && i < review.given->decisions_count; i++) {
         enum cs_push_reason reason;
 
@@ -76,11 +77,11 @@ int review_open(struct cli *cli, uint64_t number, struct review *ret, struct cs_
     if (rc == CS_OK)
         *ret = review;
     else
-        review_free(&review);
+        cli_review_free(&review);
     return rc;
 }
 
-const char *review_stage_name(const struct review *review, size_t index, struct cs_push_progress *ret)
+const char *cli_review_stage_name(const struct cli_review *review, size_t index, struct cs_push_progress *ret)
 {
     const struct cs_push_order *order = &review->orders[index];
 

@@ -6,18 +6,19 @@
 
 #include "controller/cli/fetch.h"
 
-struct review {
+struct cli_review {
     countersign_v1_GetRequestResponse *given; /* as the controller gave it: comments, the certificate's id */
     struct cs_push *push;
-    struct fetched_cores cores;
-    struct check_certificate certificate;
+    struct cli_fetched_cores cores;
+    struct cli_check_certificate certificate;
     struct cs_push_order *orders; /* cores.count of them, each with its rule */
 };
 
-CS_MUST_USE int review_open(struct cli *cli, uint64_t number, struct review *ret, struct cs_err *err);
-void review_free(struct review *review);
+CS_MUST_USE int cli_review_open(struct cli *cli, uint64_t number, struct cli_review *ret, struct cs_err *err);
+void cli_review_free(struct cli_review *review);
 
 /* The open stage of an order: its name, and how far it is. */
-const char *review_stage_name(const struct review *review, size_t index, struct cs_push_progress *ret);
+const char *cli_review_stage_name(const struct cli_review *review, size_t index,
+                                  struct cs_push_progress *ret);
 
 #endif

@@ -8,13 +8,13 @@
 enum { CALL_TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000 };
 
 #define X(service, method)                                                                                   \
-    const struct rpc_method RPC_##method = {"/countersign.v1." #service "/" #method,                         \
-                                            countersign_v1_##method##Request_fields,                         \
-                                            countersign_v1_##method##Response_fields};
-RPC_METHODS(X)
+    const struct cli_rpc_method cli_rpc_##method = {"/countersign.v1." #service "/" #method,                 \
+                                                    countersign_v1_##method##Request_fields,                 \
+                                                    countersign_v1_##method##Response_fields};
+CLI_RPC_METHODS(X)
 #undef X
 
-struct rpc {
+struct cli_rpc {
     char *socket_path;
     uv_loop_t loop;
     struct cs_client *client; /* NULL: not connected */
@@ -33,7 +33,7 @@ struct waiting {
 
 static void rpc_on_up(struct cs_client *client, void *owner)
 {
-    struct rpc *rpc = owner;
+    struct cli_rpc *rpc = owner;
 
     (void)client;
     rpc->up = true;
@@ -41,7 +41,7 @@ static void rpc_on_up(struct cs_client *client, void *owner)
 
 static void rpc_on_down(struct cs_client *client, const struct cs_err *why, void *owner)
 {
-    struct rpc *rpc = owner;
+    struct cli_rpc *rpc = owner;
 
     (void)client;
     rpc->down = true;
@@ -50,14 +50,14 @@ static void rpc_on_down(struct cs_client *client, const struct cs_err *why, void
 
 static void rpc_on_closed(void *owner)
 {
-    struct rpc *rpc = owner;
+    struct cli_rpc *rpc = owner;
 
     rpc->closed = true;
 }
 
-int rpc_new(const char *socket_path, struct rpc **ret, struct cs_err *err)
+int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err)
 {
-    struct rpc *rpc = calloc(1, sizeof *rpc);
+    struct cli_rpc *rpc = calloc(1, sizeof *rpc);
 
     if (!rpc)
         return cs_err_nomem(err);
@@ -71,7 +71,7 @@ int rpc_new(const char *socket_path, struct rpc **ret, struct cs_err *err)
     return CS_OK;
 }
 
-static void disconnect(struct rpc *rpc)
+static void disconnect(struct cli_rpc *rpc)
 {
     if (!rpc->client)
         return;
@@ -82,7 +82,7 @@ static void disconnect(struct rpc *rpc)
     rpc->client = NULL;
 }
 
-void rpc_free(struct rpc *rpc)
+void cli_rpc_free(struct cli_rpc *rpc)
 {
     if (!rpc)
         return;
@@ -93,7 +93,7 @@ void rpc_free(struct rpc *rpc)
     free(rpc);
 }
 
-static int unreachable(struct rpc *rpc, const struct cs_err *why, struct cs_err *err)
+static int unreachable(struct cli_rpc *rpc, const struct cs_err *why, struct cs_err *err)
 {
     rpc->unreachable = true;
     return cs_err_set(
@@ -103,7 +103,7 @@ static int unreachable(struct rpc *rpc, const struct cs_err *why, struct cs_err 
         rpc->socket_path, why->msg);
 }
 
-static int connect_now(struct rpc *rpc, struct cs_err *err)
+static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
 {
     const struct cs_client_options options = {
         .unix_path = rpc->socket_path,
@@ -150,7 +150,7 @@ static void call_on_end(struct cs_client_call *call, enum cs_status status, cons
                    message && *message ? message : cs_status_name(status));
 }
 
-static int exchange(struct rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
+static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
                     struct cs_err *err)
 {
     const struct cs_client_call_options options = {.path = path, .timeout_ms = CALL_TIMEOUT_MS};
@@ -170,8 +170,8 @@ static int exchange(struct rpc *rpc, const char *path, struct cs_slice request, 
     return CS_OK;
 }
 
-int rpc_call(struct rpc *rpc, const struct rpc_method *method, const void *request, void *reply,
-             struct cs_err *err)
+int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request, void *reply,
+                 struct cs_err *err)
 {
     struct cs_buf bytes = CS_BUF_EMPTY;
     struct waiting waiting = {0};
@@ -202,7 +202,7 @@ int rpc_call(struct rpc *rpc, const struct rpc_method *method, const void *reque
     return rc;
 }
 
-bool rpc_unreachable(const struct rpc *rpc)
+bool cli_rpc_unreachable(const struct cli_rpc *rpc)
 {
     return rpc->unreachable;
 }

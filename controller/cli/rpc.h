@@ -9,25 +9,25 @@
 
 #include "countersign/v1/operator.pb.h"
 
-struct rpc;
+struct cli_rpc;
 
-CS_MUST_USE int rpc_new(const char *socket_path, struct rpc **ret, struct cs_err *err);
+CS_MUST_USE int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err);
 /* Ends the connection, waits for its handles. */
-void rpc_free(struct rpc *rpc);
+void cli_rpc_free(struct cli_rpc *rpc);
 
-struct rpc_method {
+struct cli_rpc_method {
     const char *path;
     const pb_msgdesc_t *request, *reply;
 };
 
 /* `reply` is filled on success, zeroed otherwise; a failure has the controller's own sentence. */
-CS_MUST_USE int rpc_call(struct rpc *rpc, const struct rpc_method *method, const void *request, void *reply,
-                         struct cs_err *err);
+CS_MUST_USE int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request,
+                             void *reply, struct cs_err *err);
 /* The last failure was of the connection, not an answer. */
-bool rpc_unreachable(const struct rpc *rpc);
+bool cli_rpc_unreachable(const struct cli_rpc *rpc);
 
-/* X(service, method): declares rpc_method as `RPC_GetStatus` and so on. */
-#define RPC_METHODS(X)                                                                                       \
+/* X(service, method): declares rpc_method as `cli_rpc_GetStatus` and so on. */
+#define CLI_RPC_METHODS(X)                                                                                   \
     X(ControllerService, GetStatus)                                                                          \
     X(ControllerService, ListAudit)                                                                          \
     X(TrustService, GetPolicy)                                                                               \
@@ -53,8 +53,8 @@ bool rpc_unreachable(const struct rpc *rpc);
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)
 
-#define X(service, method) extern const struct rpc_method RPC_##method;
-RPC_METHODS(X)
+#define X(service, method) extern const struct cli_rpc_method cli_rpc_##method;
+CLI_RPC_METHODS(X)
 #undef X
 
 #endif

@@ -17,7 +17,7 @@ static void exchange(struct cs_slice text, uint8_t *to, const char *from_digits,
     }
 }
 
-int token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out, struct cs_err *err)
+int cli_token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out, struct cs_err *err)
 {
     struct cs_buf bytes = CS_BUF_EMPTY, digits = CS_BUF_EMPTY;
     int rc = cs_message_encode(countersign_v1_EnrolmentToken_fields, token, &bytes, err);
@@ -37,7 +37,7 @@ int token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out, 
     return rc;
 }
 
-int token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err)
+int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err)
 {
     struct cs_slice prefix = CS_SLICE_LIT(TOKEN_PREFIX), body;
     struct cs_buf digits = CS_BUF_EMPTY, bytes = CS_BUF_EMPTY;

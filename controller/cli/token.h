@@ -9,8 +9,8 @@
 #include "countersign/v1/agent.pb.h"
 
 /* Appends the text; it is a secret: whoever has it may enrol in the device's name. */
-CS_MUST_USE int token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out,
-                            struct cs_err *err);
-CS_MUST_USE int token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err);
+CS_MUST_USE int cli_token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out,
+                                struct cs_err *err);
+CS_MUST_USE int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err);
 
 #endif

@@ -12,13 +12,13 @@ enum { POLICY_DAYS = 90 };
 
 static int roots_folder(struct cli *cli, char ret[PATH_MAX], struct cs_err *err)
 {
-    const char *given = args_option(&cli->args, "root-keys");
+    const char *given = cli_args_option(&cli->args, "root-keys");
 
     if (given && strlen(given) < PATH_MAX) {
         memcpy(ret, given, strlen(given) + 1);
         return CS_OK;
     }
-    return file_join(ret, PATH_MAX, err, cli->home.folder, "roots");
+    return cli_file_join(ret, PATH_MAX, err, cli->home.folder, "roots");
 }
 
 static int root_path(struct cli *cli, char ret[PATH_MAX], struct cs_err *err)
@@ -27,8 +27,8 @@ static int root_path(struct cli *cli, char ret[PATH_MAX], struct cs_err *err)
     int rc = roots_folder(cli, folder, err);
 
     if (rc == CS_OK)
-        rc = file_make_folder(folder, err);
-    return rc == CS_OK ? file_join(ret, PATH_MAX, err, folder, "root-1.key") : rc;
+        rc = cli_file_make_folder(folder, err);
+    return rc == CS_OK ? cli_file_join(ret, PATH_MAX, err, folder, "root-1.key") : rc;
 }
 
 /* The root key: that of an init that was not finished is used again. */
@@ -39,7 +39,7 @@ static int make_root(struct cli *cli, struct cs_key **ret, struct cs_err *err)
 
     if (rc == CS_OK)
         rc = cli_load_key(cli, path, ret, err);
-    return rc == CS_ENOTFOUND ? key_make(cli, path, ret, err) : rc;
+    return rc == CS_ENOTFOUND ? cli_key_make(cli, path, ret, err) : rc;
 }
 
 /* What the policy must say about the controller itself, from the controller: the owner runs this on its
@@ -52,7 +52,7 @@ static int ask_controller(struct cli *cli, countersign_v1_TrustPolicy *policy, s
 
     if (!status)
         return CS_ENOMEM;
-    rc = cli_call(cli, &RPC_GetStatus, &request, status, err);
+    rc = cli_call(cli, &cli_rpc_GetStatus, &request, status, err);
     if (rc != CS_OK)
         return rc;
     if (policy->version == 1 && status->policy_version != 0)
@@ -72,8 +72,8 @@ static int add_operators(struct cli *cli, countersign_v1_TrustPolicy *policy, st
     const char *text;
     int rc = CS_OK;
 
-    for (size_t i = 0; rc == CS_OK && (text = args_option_at(&cli->args, "operator", i)) != NULL; i++)
-        rc = compose_operator(policy, text, &cli->home, err);
+    for (size_t i = 0; rc == CS_OK && (text = cli_args_option_at(&cli->args, "operator", i)) != NULL; i++)
+        rc = cli_compose_operator(policy, text, &cli->home, err);
     return rc;
 }
 
@@ -81,7 +81,7 @@ static int add_operators(struct cli *cli, countersign_v1_TrustPolicy *policy, st
 static int sign_and_publish(struct cli *cli, const countersign_v1_TrustPolicy *draft,
                             const struct cs_key *root, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *statement = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
     cs_auto_free countersign_v1_TrustPolicy *decoded = NULL;
     cs_auto_free countersign_v1_PublishPolicyRequest *request =
         CLI_NEW(countersign_v1_PublishPolicyRequest, err);
@@ -97,7 +97,7 @@ static int sign_and_publish(struct cli *cli, const countersign_v1_TrustPolicy *d
     if (rc == CS_OK)
         rc = cs_policy_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK) {
-        show_policy(statement, decoded);
+        cli_show_policy(statement, decoded);
         rc = cli_confirm(cli, statement, "Sign this trust policy with the root key and publish it?", err);
     }
     if (rc == CS_OK)
@@ -109,50 +109,50 @@ static int sign_and_publish(struct cli *cli, const countersign_v1_TrustPolicy *d
     }
     if (rc == CS_OK) {
         CS_PB_SET(&request->envelope, cs_buf_slice(&envelope));
-        rc = cli_call(cli, &RPC_PublishPolicy, request, &reply, err);
+        rc = cli_call(cli, &cli_rpc_PublishPolicy, request, &reply, err);
     }
     if (rc == CS_OK)
-        rc = home_save_policy(&cli->home, pin.least_version, cs_buf_slice(&envelope), err);
+        rc = cli_home_save_policy(&cli->home, pin.least_version, cs_buf_slice(&envelope), err);
     if (rc == CS_OK)
-        rc = home_save_pin(&cli->home, &pin, err);
+        rc = cli_home_save_pin(&cli->home, &pin, err);
     cs_buf_free(&payload);
     cs_buf_free(&envelope);
     return rc;
 }
 
-static void pin_hint(struct out_doc *doc, const struct cs_pin *pin)
+static void pin_hint(struct cli_doc *doc, const struct cs_pin *pin)
 {
     char deployment[2 * sizeof pin->deployment_id + 1], roots[2 * CS_SHA256_BYTES + 1];
 
-    out_hint(doc, "Others pin the same roots; give them this line on a way that you trust:");
-    out_hint(doc, "  countersign trust pin %s %s --least-version %u",
+    cli_hint(doc, "Others pin the same roots; give them this line on a way that you trust:");
+    cli_hint(doc, "  countersign trust pin %s %s --least-version %u",
              cs_hex(CS_SLICE_ARRAY(pin->deployment_id), deployment),
              cs_hex(cs_digest_slice(&pin->roots_digest), roots), pin->least_version);
 }
 
 static int print_published(struct cli *cli, const char *next, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     const struct cs_pin *pin = &cli->home.pin;
     char path[PATH_MAX];
     int rc = root_path(cli, path, err);
 
     if (rc != CS_OK)
         return rc;
-    out_field(doc, "deployment_id", "Deployment", out_hex(CS_SLICE_ARRAY(pin->deployment_id)));
-    out_field(doc, "version", "Policy version", out_number(pin->least_version));
-    out_field(doc, "roots_digest", "Roots (SHA-256)", out_hex(cs_digest_slice(&pin->roots_digest)));
-    out_field(doc, "root_key", "Root key", out_text(path));
-    out_hint(doc, "Keep the root key off this machine; it is needed for the next version only.");
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_SLICE_ARRAY(pin->deployment_id)));
+    cli_field(doc, "version", "Policy version", cli_number(pin->least_version));
+    cli_field(doc, "roots_digest", "Roots (SHA-256)", cli_hex(cs_digest_slice(&pin->roots_digest)));
+    cli_field(doc, "root_key", "Root key", cli_text(path));
+    cli_hint(doc, "Keep the root key off this machine; it is needed for the next version only.");
     pin_hint(doc, pin);
     if (next)
-        out_hint(doc, "%s", next);
+        cli_hint(doc, "%s", next);
     return cli_write(cli, doc, err);
 }
 
-int trust_init(struct cli *cli, struct cs_err *err)
+int cli_trust_init(struct cli *cli, struct cs_err *err)
 {
-    const char *roots = args_option(&cli->args, "roots");
+    const char *roots = cli_args_option(&cli->args, "roots");
     cs_auto_free countersign_v1_TrustPolicy *draft = CLI_NEW(countersign_v1_TrustPolicy, err);
     cs_auto(cs_key_freep) struct cs_key *root = NULL;
     int64_t valid_s;
@@ -162,7 +162,7 @@ int trust_init(struct cli *cli, struct cs_err *err)
         return draft ? rc : CS_ENOMEM;
     if (roots && strcmp(roots, "1") != 0)
         return cli_usage(cli, err, "one root key is supported, not %.20s", roots);
-    if (!args_option(&cli->args, "operator"))
+    if (!cli_args_option(&cli->args, "operator"))
         return cli_usage(
             cli, err,
             "say who the people are: --operator NAME=ROLE[,ROLE][:FILE] for each; keys are made by "
@@ -172,7 +172,7 @@ int trust_init(struct cli *cli, struct cs_err *err)
             err, CS_EEXISTS,
             "%.120s is pinned to a deployment already: use another folder with --home for a second one",
             cli->home.folder);
-    compose_first(draft, cli->now_s, valid_s);
+    cli_compose_first(draft, cli->now_s, valid_s);
     rc = add_operators(cli, draft, err);
     if (rc != CS_OK)
         cli->failure = CLI_USAGE;
@@ -182,13 +182,13 @@ int trust_init(struct cli *cli, struct cs_err *err)
         rc = make_root(cli, &root, err);
     if (rc != CS_OK)
         return rc;
-    compose_roots(draft, cs_key_spki(root));
+    cli_compose_roots(draft, cs_key_spki(root));
     rc = sign_and_publish(cli, draft, root, err);
     return rc == CS_OK ? print_published(cli, "Next: countersign device add NAME --wait --as ADMIN", err)
                        : rc;
 }
 
-int trust_publish(struct cli *cli, struct cs_err *err)
+int cli_trust_publish(struct cli *cli, struct cs_err *err)
 {
     cs_auto_free countersign_v1_TrustPolicy *draft = CLI_NEW(countersign_v1_TrustPolicy, err);
     cs_auto(cs_key_freep) struct cs_key *root = NULL;
@@ -204,10 +204,10 @@ int trust_publish(struct cli *cli, struct cs_err *err)
         rc = cli_policy(cli, &policy, err);
     if (rc != CS_OK)
         return rc;
-    compose_next(draft, policy, cli->now_s, valid_s);
-    for (size_t i = 0; rc == CS_OK && (removed = args_option_at(&cli->args, "remove-operator", i)) != NULL;
-         i++)
-        rc = compose_remove_operator(draft, removed, err);
+    cli_compose_next(draft, policy, cli->now_s, valid_s);
+    for (size_t i = 0;
+         rc == CS_OK && (removed = cli_args_option_at(&cli->args, "remove-operator", i)) != NULL; i++)
+        rc = cli_compose_remove_operator(draft, removed, err);
     if (rc == CS_OK)
         rc = add_operators(cli, draft, err);
     if (rc == CS_OK)
@@ -219,27 +219,27 @@ int trust_publish(struct cli *cli, struct cs_err *err)
     return rc == CS_OK ? print_published(cli, NULL, err) : rc;
 }
 
-int trust_show(struct cli *cli, struct cs_err *err)
+int cli_trust_show(struct cli *cli, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     const struct cs_policy *policy;
     int rc = cli_policy(cli, &policy, err);
 
     if (rc != CS_OK)
         return rc;
-    show_policy(doc, cs_policy_body(policy));
+    cli_show_policy(doc, cs_policy_body(policy));
     pin_hint(doc, &cli->home.pin);
     return cli_write(cli, doc, err);
 }
 
-int trust_pin(struct cli *cli, struct cs_err *err)
+int cli_trust_pin(struct cli *cli, struct cs_err *err)
 {
-    const char *least = args_option(&cli->args, "least-version");
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    const char *least = cli_args_option(&cli->args, "least-version");
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     struct cs_pin pin = {.least_version = 1};
     const struct cs_policy *policy;
     uint64_t number = 1;
-    int rc = least ? args_number(least, "", &number, err) : CS_OK;
+    int rc = least ? cli_args_number(least, "", &number, err) : CS_OK;
 
     if (rc != CS_OK || number > UINT32_MAX)
         return cli_usage(cli, err, "--least-version is a number from 1");
@@ -259,6 +259,6 @@ int trust_pin(struct cli *cli, struct cs_err *err)
     rc = cli_policy(cli, &policy, err);
     if (rc != CS_OK)
         return rc;
-    show_policy(doc, cs_policy_body(policy));
+    cli_show_policy(doc, cs_policy_body(policy));
     return cli_write(cli, doc, err);
 }

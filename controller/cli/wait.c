@@ -11,7 +11,7 @@ enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 1000 };
 static bool all_ended(const countersign_v1_Order *orders, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!show_state_ended(orders[i].state))
+        if (!cli_show_state_ended(orders[i].state))
             return false;
     return count > 0;
 }
@@ -21,13 +21,14 @@ static void tell_changes(const countersign_v1_Order *before, size_t before_count
                          const countersign_v1_Order *now, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (i >= before_count || strcmp(show_order_state(&before[i]), show_order_state(&now[i])) != 0) {
-            char number[SHOW_TEXT_BYTES], target[SHOW_TEXT_BYTES];
+        if (i >= before_count ||
+            strcmp(cli_show_order_state(&before[i]), cli_show_order_state(&now[i])) != 0) {
+            char number[CLI_TEXT_BYTES], target[CLI_TEXT_BYTES];
             struct cs_buf state = CS_BUF_EMPTY;
 
-            if (out_clean(cs_slice_str(show_order_state(&now[i])), &state) == CS_OK)
-                fprintf(stderr, "%s  %s  %.*s\n", show_order_number(now[i].number, number),
-                        show_target(now[i].device_name, now[i].connector, target), (int)state.len,
+            if (cli_clean(cs_slice_str(cli_show_order_state(&now[i])), &state) == CS_OK)
+                fprintf(stderr, "%s  %s  %.*s\n", cli_show_order_number(now[i].number, number),
+                        cli_show_target(now[i].device_name, now[i].connector, target), (int)state.len,
                         (const char *)state.ptr);
             cs_buf_free(&state);
         }
@@ -45,7 +46,7 @@ static int poll_until(struct cli *cli, uint64_t request_number, int64_t until_s,
         struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000L};
         countersign_v1_Order *orders = NULL;
         size_t count = 0;
-        int rc = fetch_orders(cli, request_number, &orders, &count, err);
+        int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
 
         if (rc != CS_OK)
             return rc;
@@ -70,11 +71,11 @@ static int poll_until(struct cli *cli, uint64_t request_number, int64_t until_s,
     return CS_OK;
 }
 
-int wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
+int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
 {
-    cs_auto(out_freep) struct out_doc *doc = out_new();
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;
-    char number[SHOW_TEXT_BYTES];
+    char number[CLI_TEXT_BYTES];
     int64_t timeout_s;
     size_t count, failed = 0;
     int rc = cli_duration(cli, "timeout", 0, &timeout_s, err);
@@ -85,8 +86,9 @@ int wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
         return rc;
     for (size_t i = 0; i < count; i++)
         failed += orders[i].state != countersign_v1_OrderState_ORDER_STATE_COMPLETED;
-    out_field(doc, "request", "Request", out_tinted(show_request_number(request_number, number), OUT_BOLD));
-    order_table(doc, orders, count);
+    cli_field(doc, "request", "Request",
+              cli_tinted(cli_show_request_number(request_number, number), CLI_BOLD));
+    cli_order_table(doc, orders, count);
     rc = cli_write(cli, doc, err);
     if (rc != CS_OK || failed == 0)
         return rc;
@@ -97,14 +99,14 @@ int wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
                       failed, count);
 }
 
-int wait_run(struct cli *cli, struct cs_err *err)
+int cli_wait_run(struct cli *cli, struct cs_err *err)
 {
     uint64_t number;
-    int rc = args_number(cli->args.operands[0], "REQ-", &number, err);
+    int rc = cli_args_number(cli->args.operands[0], "REQ-", &number, err);
 
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
         return rc;
     }
-    return wait_for(cli, number, err);
+    return cli_wait_for(cli, number, err);
 }
