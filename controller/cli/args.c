@@ -30,6 +30,13 @@ static unsigned distance(const char *a, const char *b)
     return row[b_len];
 }
 
+static bool is_beginning(const char *a, const char *b)
+{
+    size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+    return len >= 3 && strncmp(a, b, len) == 0;
+}
+
 const char *cli_args_nearest(const char *word, const char *const *candidates)
 {
     const char *nearest = NULL;
@@ -38,8 +45,8 @@ const char *cli_args_nearest(const char *word, const char *const *candidates)
     for (; *candidates; candidates++) {
         unsigned d = distance(word, *candidates);
 
-        /* A beginning is meant, however much is missing: "cert" for "certificate". */
-        if (d >= least && strlen(word) >= 3 && strncmp(word, *candidates, strlen(word)) == 0)
+        /* A beginning is meant, however much is missing or too much: "certificate" for "cert". */
+        if (d >= least && is_beginning(word, *candidates))
             d = least - 1;
         if (d < least) {
             least = d;

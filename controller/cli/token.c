@@ -37,6 +37,14 @@ int cli_token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *o
     return rc;
 }
 
+static bool is_complete(const countersign_v1_EnrolmentToken *token)
+{
+    return token->deployment_id.size == 16 && token->authentication.size == 16 && token->binding.size == 16 &&
+           token->roots_digest.size == CS_SHA256_BYTES && token->policy_version > 0 &&
+           token->expires_at_s > 0 && token->agent_ca.size > 0 &&
+           cs_name_check(cs_slice_str(token->device_name), "the device's name", NULL) == CS_OK;
+}
+
 int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err)
 {
     struct cs_slice prefix = CS_SLICE_LIT(TOKEN_PREFIX), body;
@@ -58,7 +66,9 @@ int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, st
     if (rc == CS_OK)
         rc = cs_message_decode_strict(countersign_v1_EnrolmentToken_fields, cs_buf_slice(&bytes), ret,
                                       "the enrolment token", err);
-    else
+    if (rc == CS_OK && !is_complete(ret))
+        rc = CS_EPARSE;
+    if (rc != CS_OK)
         cs_err_set(err, rc, "the enrolment token is cut or mistyped: copy it whole");
     cs_buf_wipe(&digits);
     cs_buf_wipe(&bytes);
