@@ -28,8 +28,9 @@ bool cs_chain_has_unknown_critical(const struct cs_chain *chain);
 /* Seconds since 1970 UTC. */
 int64_t cs_x509_time(const mbedtls_x509_time *time);
 
-/* "a P-521 key" and the like, for the sentence that refuses `spki`. Never NULL. */
-const char *cs_spki_kind_text(struct cs_slice spki);
+/* "a P-521 key" and the like, for the sentence that refuses an SPKI or private key; NULL if there is no name
+ * for it. */
+const char *cs_unsupported_key_text(struct cs_slice der);
 
 /* Reads any private key that we accept (private_key.c); the caller initialised `pk` and frees it. */
 int cs_pk_read_private(struct cs_slice encoded, struct cs_slice passphrase, mbedtls_pk_context *pk,

@@ -55,9 +55,9 @@ static int decrypt(struct cs_slice der, struct cs_slice passphrase, struct cs_bu
     if (rc == MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH)
         return wrong_passphrase(err);
     if (rc == MBEDTLS_ERR_PKCS5_FEATURE_UNAVAILABLE)
-        return cs_err_set(
-            err, CS_EUNSUPPORTED,
-            "the private key is encrypted with a cipher that is not supported: use AES (PBES2)");
+        return cs_err_set(err, CS_EUNSUPPORTED,
+                          "the private key is encrypted with a cipher that is not supported: convert it with "
+                          "'openssl pkcs8 -topk8 -v2 aes256'");
     if (rc != 0)
         return cs_mbed_error(rc, "decrypting a private key", err);
     plain->len = plain_len;
@@ -83,8 +83,12 @@ static int read_der(struct cs_slice der, struct cs_slice passphrase, mbedtls_pk_
 
         if (parsed == MBEDTLS_ERR_PK_ALLOC_FAILED)
             rc = cs_err_nomem(err);
-        else if (parsed != 0 && encrypted) /* a wrong passphrase that by chance left a good padding */
+        else if (parsed != 0 && encrypted &&
+                 !cs_unsupported_key_text(der)) /* a wrong passphrase that by chance left a good padding */
             rc = wrong_passphrase(err);
+        else if (parsed != 0 && cs_unsupported_key_text(der))
+            rc = cs_err_set(err, CS_EUNSUPPORTED, "the private key is %s: RSA, P-256 and P-384 are accepted",
+                            cs_unsupported_key_text(der));
         else if (parsed != 0)
             rc = cs_err_set(
                 err, CS_EPARSE,

@@ -4,6 +4,7 @@
 #include "shared/crypto/pem.h"
 
 #include "shared/base/limits.h"
+#include "shared/base/reader.h"
 
 #include <mbedtls/asn1.h>
 #include <mbedtls/error.h>
@@ -12,9 +13,10 @@
 /* The certificates are not linked into mbedTLS's lists: whoever needs one links copies of the structures, so
  * that a chain can be read by several threads. */
 struct cs_chain {
+    struct cs_buf bytes; /* the certificates one behind the other; the structures point into it */
     size_t count;
     bool unknown_critical;
-    mbedtls_x509_crt certs[];
+    mbedtls_x509_crt certs[CS_LIMIT_CHAIN_CERTS];
 };
 
 /* Extensions that mbedTLS does not know come here. Those that are critical make it refuse a certificate; we
@@ -74,9 +76,9 @@ static struct cs_slice find_spki(struct cs_slice der)
     return cs_slice(start, (size_t)(at + len - start));
 }
 
-const char *cs_spki_kind_text(struct cs_slice spki)
+const char *cs_unsupported_key_text(struct cs_slice der)
 {
-    /* Searched for as bytes: this only words a refusal. */
+    /* Searched for as bytes, near the front: this only words a refusal. */
     static const struct {
         const char *oid;
         size_t oid_len;
@@ -93,17 +95,31 @@ const char *cs_spki_kind_text(struct cs_slice spki)
         {"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03", 10, "an ML-DSA or SLH-DSA key"},
     };
 
-    for (size_t i = 0; spki.len && i < CS_ARRAY_LEN(kinds); i++)
-        if (memmem(spki.ptr, spki.len < 64 ? spki.len : 64, kinds[i].oid, kinds[i].oid_len))
+    for (size_t i = 0; der.len && i < CS_ARRAY_LEN(kinds); i++)
+        if (memmem(der.ptr, der.len < 128 ? der.len : 128, kinds[i].oid, kinds[i].oid_len))
             return kinds[i].text;
-    return "a key of a kind that is not known here";
+    return NULL;
 }
 
-static bool is_unknown_key(int rc)
+static int explain_parse_failure(int rc, struct cs_slice der, size_t number, struct cs_err *err)
 {
     int high = -(-rc & 0xff80);
+    const char *kind = cs_unsupported_key_text(find_spki(der));
+    bool unknown_key = high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || high == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE;
 
-    return high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || high == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE;
+    if (cs_mbed_error(rc, "", NULL) == CS_ENOMEM)
+        return cs_err_nomem(err);
+    if (kind || unknown_key)
+        return cs_err_set(err, CS_EUNSUPPORTED, "certificate %zu has %s: RSA, P-256 and P-384 are accepted",
+                          number, kind ? kind : "a key of a kind that is not known here");
+    if (high == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG)
+        return cs_err_set(
+            err, CS_EUNSUPPORTED,
+            "certificate %zu is signed in a way that is not accepted: RSA or ECDSA with SHA-256 or "
+            "better is needed",
+            number);
+    return cs_err_set(err, CS_EPARSE, "certificate %zu does not parse as X.509 (-0x%04x)", number,
+                      (unsigned)-rc);
 }
 
 static int parse_one(struct cs_chain *chain, struct cs_slice der, size_t number, struct cs_err *err)
@@ -114,84 +130,118 @@ static int parse_one(struct cs_chain *chain, struct cs_slice der, size_t number,
     if (der.len > CS_LIMIT_CERT_BYTES)
         return cs_err_set(err, CS_ETOOBIG, "certificate %zu has %zu bytes: at most %d are accepted", number,
                           der.len, CS_LIMIT_CERT_BYTES);
-    rc = mbedtls_x509_crt_parse_der_with_ext_cb(cert, der.ptr, der.len, 1, note_unknown_extension, chain);
-    if (is_unknown_key(rc))
-        return cs_err_set(err, CS_EUNSUPPORTED, "certificate %zu has %s: RSA, P-256 and P-384 are accepted",
-                          number, cs_spki_kind_text(find_spki(der)));
-    if (rc != 0 && cs_mbed_error(rc, "", err) == CS_ENOMEM)
-        return CS_ENOMEM;
+    rc = mbedtls_x509_crt_parse_der_with_ext_cb(cert, der.ptr, der.len, 0, note_unknown_extension, chain);
     if (rc != 0)
-        return cs_err_set(err, CS_EPARSE, "certificate %zu does not parse as X.509 (-0x%04x)", number,
-                          (unsigned)-rc);
+        return explain_parse_failure(rc, der, number, err);
     if (cert->raw.len != der.len)
         return cs_err_set(err, CS_EPARSE, "certificate %zu has %zu bytes behind its end", number,
                           der.len - cert->raw.len);
     return check_key_kind(cert, number, err);
 }
 
-int cs_chain_parse_der(const struct cs_slice *ders, size_t count, struct cs_chain **ret, struct cs_err *err)
+/* The first DER element with its header, empty if its length does not fit into the rest. X.690 section 8.1.3.
+ */
+static struct cs_slice first_element(struct cs_slice ders)
 {
-    struct cs_chain *chain;
-    size_t total = 0;
+    struct cs_reader reader = cs_reader(ders);
+    uint8_t tag = cs_reader_u8(&reader), first = cs_reader_u8(&reader);
+    size_t len = first;
 
-    if (count == 0)
-        return cs_err_set(err, CS_EPARSE, "there is no certificate");
-    if (count > CS_LIMIT_CHAIN_CERTS)
-        return cs_err_set(err, CS_ETOOBIG, "the chain has %zu certificates: at most %d are accepted", count,
-                          CS_LIMIT_CHAIN_CERTS);
-    chain = calloc(1, sizeof *chain + count * sizeof chain->certs[0]);
-    if (!chain)
-        return cs_err_nomem(err);
-    for (; chain->count < count; chain->count++) {
+    if (first & 0x80) {
+        len = 0;
+        for (unsigned left = first & 0x7f; left > 0 && len <= CS_LIMIT_CHAIN_BYTES; left--)
+            len = len << 8 | cs_reader_u8(&reader);
+    }
+    cs_reader_take(&reader, len);
+    if (!cs_reader_ok(&reader) || tag != (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE))
+        return CS_SLICE_EMPTY;
+    return cs_slice(ders.ptr, ders.len - reader.rest.len);
+}
+
+static int parse_each(struct cs_chain *chain, struct cs_err *err)
+{
+    struct cs_slice rest = cs_buf_slice(&chain->bytes);
+
+    while (rest.len) {
+        struct cs_slice der = first_element(rest);
         int rc;
 
-        mbedtls_x509_crt_init(&chain->certs[chain->count]);
-        total += ders[chain->count].len;
-        rc = parse_one(chain, ders[chain->count], chain->count + 1, err);
-        if (rc == CS_OK && total > CS_LIMIT_CHAIN_BYTES)
-            rc = cs_err_set(err, CS_ETOOBIG, "the chain has more than %d bytes", CS_LIMIT_CHAIN_BYTES);
-        if (rc != CS_OK) {
-            chain->count++;
-            cs_chain_free(chain);
+        if (chain->count == CS_LIMIT_CHAIN_CERTS)
+            return cs_err_set(err, CS_ETOOBIG, "the chain has more than %d certificates",
+                              CS_LIMIT_CHAIN_CERTS);
+        if (der.len == 0)
+            return cs_err_set(err, CS_EPARSE, "%s %zu does not parse: it is not DER, or is cut off",
+                              chain->count ? "what stands behind certificate" : "certificate",
+                              chain->count ? chain->count : 1);
+        mbedtls_x509_crt_init(&chain->certs[chain->count++]);
+        rc = parse_one(chain, der, chain->count, err);
+        if (rc != CS_OK)
             return rc;
-        }
+        rest = cs_slice_from(rest, der.len);
+    }
+    return CS_OK;
+}
+
+/* Takes the bytes out of `bytes`, whatever comes of it. */
+static int chain_of(struct cs_buf *bytes, struct cs_chain **ret, struct cs_err *err)
+{
+    struct cs_chain *chain = calloc(1, sizeof *chain);
+    int rc;
+
+    if (!chain) {
+        cs_buf_free(bytes);
+        return cs_err_nomem(err);
+    }
+    chain->bytes = *bytes;
+    *bytes = CS_BUF_EMPTY;
+    rc = parse_each(chain, err);
+    if (rc != CS_OK) {
+        cs_chain_free(chain);
+        return rc;
     }
     *ret = chain;
     return CS_OK;
 }
 
+int cs_chain_parse(struct cs_slice ders, struct cs_chain **ret, struct cs_err *err)
+{
+    struct cs_buf bytes = {.limit_bytes = CS_LIMIT_CHAIN_BYTES};
+    int rc = cs_buf_append(&bytes, ders);
+
+    if (ders.len == 0)
+        return cs_err_set(err, CS_EPARSE, "there is no certificate");
+    if (rc == CS_ETOOBIG)
+        return cs_err_set(err, rc, "the chain has %zu bytes: at most %d are accepted", ders.len,
+                          CS_LIMIT_CHAIN_BYTES);
+    if (rc != CS_OK)
+        return cs_err_nomem(err);
+    return chain_of(&bytes, ret, err);
+}
+
 int cs_chain_parse_pem(struct cs_slice pem, struct cs_chain **ret, struct cs_err *err)
 {
     struct cs_buf bytes = {.limit_bytes = CS_LIMIT_CHAIN_BYTES};
-    size_t ends[CS_LIMIT_CHAIN_CERTS], count = 0;
-    struct cs_slice ders[CS_LIMIT_CHAIN_CERTS];
     struct pem_block block;
+    size_t count = 0;
     int rc = CS_OK;
 
     while (rc == CS_OK && pem_next(&pem, &block)) {
         if (!cs_slice_eq_str(block.label, "CERTIFICATE"))
             continue;
-        if (count == CS_LIMIT_CHAIN_CERTS) {
-            rc = cs_err_set(err, CS_ETOOBIG, "the text has more than %d certificates", CS_LIMIT_CHAIN_CERTS);
-            break;
-        }
+        count++;
         rc = pem_decode(&block, &bytes);
         if (rc == CS_ENOMEM)
             rc = cs_err_nomem(err);
         else if (rc == CS_ETOOBIG)
             rc = cs_err_set(err, rc, "the chain has more than %d bytes", CS_LIMIT_CHAIN_BYTES);
         else if (rc != CS_OK)
-            rc = cs_err_set(err, CS_EPARSE, "the PEM block of certificate %zu is malformed or cut off",
-                            count + 1);
-        ends[count++] = bytes.len;
+            rc =
+                cs_err_set(err, CS_EPARSE, "the PEM block of certificate %zu is malformed or cut off", count);
     }
     if (rc == CS_OK && count == 0)
         rc = cs_err_set(err, CS_EPARSE, "the text has no block that begins with -----BEGIN CERTIFICATE-----");
-    if (rc == CS_OK) {
-        for (size_t i = 0, start = 0; i < count; start = ends[i++])
-            ders[i] = cs_slice(bytes.ptr + start, ends[i] - start);
-        rc = cs_chain_parse_der(ders, count, ret, err);
-    }
+    if (rc == CS_OK)
+        return chain_of(&bytes, ret, err);
     cs_buf_free(&bytes);
     return rc;
 }
@@ -202,6 +252,7 @@ void cs_chain_free(struct cs_chain *chain)
         return;
     for (size_t i = 0; i < chain->count; i++)
         mbedtls_x509_crt_free(&chain->certs[i]);
+    cs_buf_free(&chain->bytes);
     free(chain);
 }
 
@@ -233,20 +284,14 @@ struct cs_slice cs_chain_leaf_spki(const struct cs_chain *chain)
     return cs_slice(chain->certs[0].pk_raw.p, chain->certs[0].pk_raw.len);
 }
 
+struct cs_slice cs_chain_bytes(const struct cs_chain *chain)
+{
+    return cs_buf_slice(&chain->bytes);
+}
+
 struct cs_digest cs_chain_digest(const struct cs_chain *chain)
 {
-    struct cs_slice parts[2 * CS_LIMIT_CHAIN_CERTS];
-    uint8_t lengths[CS_LIMIT_CHAIN_CERTS][4];
-
-    for (size_t i = 0; i < chain->count; i++) {
-        struct cs_slice der = cs_chain_der(chain, i);
-
-        for (size_t k = 0; k < 4; k++)
-            lengths[i][k] = (uint8_t)(der.len >> (24 - 8 * k));
-        parts[2 * i] = CS_SLICE_ARRAY(lengths[i]);
-        parts[2 * i + 1] = der;
-    }
-    return cs_sha256_parts(parts, 2 * chain->count);
+    return cs_sha256(cs_chain_bytes(chain));
 }
 
 int cs_chain_write_pem(const struct cs_chain *chain, struct cs_buf *out, struct cs_err *err)

@@ -11,9 +11,7 @@ int64_t pki_now(void)
 
 struct pki pki_issue(const struct pki *issuer, struct cs_issue what)
 {
-    struct cs_slice ders[4];
     struct cs_buf der = CS_BUF_EMPTY;
-    size_t count = 1;
     struct pki made = {NULL, NULL};
     struct cs_err err;
 
@@ -27,13 +25,13 @@ struct pki pki_issue(const struct pki *issuer, struct cs_issue what)
         what.not_after_s = pki_now() + 365 * DAY_S;
     cs_assert(cs_cert_issue(&what, issuer ? issuer->chain : NULL, issuer ? issuer->key : made.key, &der,
                             &err) == CS_OK);
-    ders[0] = cs_buf_slice(&der);
     /* The chain carries its intermediates and leaves the root out, as servers send it. */
     for (size_t i = 0; issuer && i + 1 < cs_chain_count(issuer->chain); i++)
-        ders[count++] = cs_chain_der(issuer->chain, i);
+        cs_assert(cs_buf_append(&der, cs_chain_der(issuer->chain, i)) == CS_OK);
     if (issuer && what.is_ca)
-        ders[count++] = cs_chain_der(issuer->chain, cs_chain_count(issuer->chain) - 1);
-    cs_assert(cs_chain_parse_der(ders, count, &made.chain, &err) == CS_OK);
+        cs_assert(cs_buf_append(&der, cs_chain_der(issuer->chain, cs_chain_count(issuer->chain) - 1)) ==
+                  CS_OK);
+    cs_assert(cs_chain_parse(cs_buf_slice(&der), &made.chain, &err) == CS_OK);
     cs_buf_free(&der);
     return made;
 }

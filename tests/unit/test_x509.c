@@ -115,11 +115,11 @@ static void refuses_bytes_behind_a_certificate(void **state)
     assert_int_equal(cs_buf_append(&der, cs_chain_der(ca.chain, 0)), CS_OK);
     assert_int_equal(cs_buf_append_u8(&der, 0), CS_OK);
     slice = cs_buf_slice(&der);
-    check_code(cs_chain_parse_der(&slice, 1, &untouched, &err), CS_EPARSE);
+    check_code(cs_chain_parse(slice, &untouched, &err), CS_EPARSE);
     /* Every way to cut it off. */
     for (size_t len = 0; len + 1 < der.len; len++) {
         slice.len = len;
-        check_code(cs_chain_parse_der(&slice, 1, &untouched, &err), CS_EPARSE);
+        check_code(cs_chain_parse(slice, &untouched, &err), CS_EPARSE);
     }
     cs_buf_free(&der);
     pki_free(&ca);
@@ -128,25 +128,31 @@ static void refuses_bytes_behind_a_certificate(void **state)
 static void refuses_more_certificates_than_the_limit(void **state)
 {
     struct pki ca = pki_make_ca("CA");
-    struct cs_slice ders[CS_LIMIT_CHAIN_CERTS + 1];
+    struct cs_buf ders = CS_BUF_EMPTY;
     struct cs_chain *untouched = NULL;
     struct cs_err err;
 
     (void)state;
-    for (size_t i = 0; i < CS_ARRAY_LEN(ders); i++)
-        ders[i] = cs_chain_der(ca.chain, 0);
-    check_code(cs_chain_parse_der(ders, CS_ARRAY_LEN(ders), &untouched, &err), CS_ETOOBIG);
-    check_code(cs_chain_parse_der(ders, 0, &untouched, &err), CS_EPARSE);
+    for (size_t i = 0; i < CS_LIMIT_CHAIN_CERTS + 1; i++)
+        assert_int_equal(cs_buf_append(&ders, cs_chain_der(ca.chain, 0)), CS_OK);
+    check_code(cs_chain_parse(cs_buf_slice(&ders), &untouched, &err), CS_ETOOBIG);
+    check_code(cs_chain_parse(CS_SLICE_EMPTY, &untouched, &err), CS_EPARSE);
+    cs_buf_free(&ders);
     pki_free(&ca);
 }
 
 static struct cs_chain *chain_of(const struct cs_chain *a, const struct cs_chain *b, const struct cs_chain *c)
 {
-    struct cs_slice ders[] = {cs_chain_der(a, 0), cs_chain_der(b, 0),
-                              c ? cs_chain_der(c, 0) : CS_SLICE_EMPTY};
+    struct cs_buf ders = CS_BUF_EMPTY;
     struct cs_chain *chain = NULL;
 
-    assert_int_equal(cs_chain_parse_der(ders, c ? 3 : 2, &chain, NULL), CS_OK);
+    assert_int_equal(cs_buf_append(&ders, cs_chain_der(a, 0)), CS_OK);
+    assert_int_equal(cs_buf_append(&ders, cs_chain_der(b, 0)), CS_OK);
+    if (c)
+        assert_int_equal(cs_buf_append(&ders, cs_chain_der(c, 0)), CS_OK);
+    assert_int_equal(cs_chain_parse(cs_buf_slice(&ders), &chain, NULL), CS_OK);
+    assert_true(cs_slice_eq(cs_chain_bytes(chain), cs_buf_slice(&ders)));
+    cs_buf_free(&ders);
     return chain;
 }
 
