@@ -165,7 +165,6 @@ static int issue_server(struct ctl_vault *vault, int64_t now_s, struct cs_err *e
         .server_auth = true,
         .dns_name = "countersignd",
     };
-    struct cs_slice ders[2];
     int code;
 
     code = cs_key_generate(CS_KEY_SIGN, &vault->server_key, err);
@@ -175,9 +174,9 @@ static int issue_server(struct ctl_vault *vault, int64_t now_s, struct cs_err *e
     code = cs_cert_issue(&what, vault->agent_ca, vault->agent_ca_key, &der, err);
     if (code != CS_OK)
         return code;
-    ders[0] = cs_buf_slice(&der);
-    ders[1] = cs_chain_der(vault->agent_ca, 0);
-    return cs_chain_parse_der(ders, CS_ARRAY_LEN(ders), &vault->server_chain, err);
+    if (cs_buf_append(&der, cs_chain_der(vault->agent_ca, 0)) != CS_OK)
+        return cs_err_nomem(err);
+    return cs_chain_parse(cs_buf_slice(&der), &vault->server_chain, err);
 }
 
 static int load(struct ctl_vault *vault, const struct files *files, int64_t now_s, struct cs_err *err)

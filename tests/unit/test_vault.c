@@ -102,14 +102,12 @@ static void issues_identities_under_the_agent_ca(void **state)
     struct cs_key *key = NULL;
     struct cs_chain *chain = NULL;
     struct cs_buf der = CS_BUF_EMPTY;
-    struct cs_slice slice;
     struct cs_cert_info info;
     struct cs_err err;
 
     check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
     check_ok(ctl_vault_issue_identity(vault, "gw-1", cs_key_spki(key), now_s, 30, &der, &err), err);
-    slice = cs_buf_slice(&der);
-    check_ok(cs_chain_parse_der(&slice, 1, &chain, &err), err);
+    check_ok(cs_chain_parse(cs_buf_slice(&der), &chain, &err), err);
     cs_chain_info(chain, 0, &info);
     assert_string_equal(info.common_name, "gw-1");
     assert_true(info.client_auth && !info.server_auth && !info.is_ca);
