@@ -1,5 +1,5 @@
-/* keys.h - the key space: one prefix byte a table, then numbers big-endian so that they sort, names with a zero
- * byte behind them where something follows, ids and digests as they are. Pure.
+/* keys.h - the key space: one prefix byte a table, then numbers big-endian so that they sort, names with a
+ * zero byte behind them where something follows, ids and digests as they are. Pure.
  *
  * Where writes are hot the keys rise (audit, orders, requests, reports), so that a group's writes land on few
  * pages. Random keys (certificates, tokens, identities) are written rarely. */
@@ -9,8 +9,9 @@
 #include "shared/base/slice.h"
 #include "shared/crypto/crypto.h"
 
-/* X(name, prefix, key behind the prefix and value). Records are messages of countersign/store/v1/record.proto;
- * "bytes": as they were signed or imported; "-": an index, the key says it all. 0 is the store's own. */
+/* X(name, prefix, key behind the prefix and value). Records are messages of
+ * countersign/store/v1/record.proto; "bytes": as they were signed or imported; "-": an index, the key says it
+ * all. 0 is the store's own. */
 #define CTL_TABLES(X)                                                                                        \
     X(META, 'M', "Meta; one row")                                                                            \
     X(AUDIT, 'A', "revision: AuditRecord")                                                                   \

@@ -1,6 +1,6 @@
-/* The overlay is a skip list: ordered, walked in both directions by searching from the top, and undone node by
- * node. Nodes, keys and values live in an arena that is freed as a whole; what a write replaces stays there,
- * so slices that were handed out stay good until the view is rewound or freed. */
+/* The overlay is a skip list: ordered, walked in both directions by searching from the top, and undone node
+ * by node. Nodes, keys and values live in an arena that is freed as a whole; what a write replaces stays
+ * there, so slices that were handed out stay good until the view is rewound or freed. */
 #include "controller/core/view.h"
 
 enum {
