@@ -127,7 +127,8 @@ static int run_tick(struct ctl_core_thread *core, struct ctl_view *view)
 /* The answers of a group that could not be written: what had been refused keeps its own sentence. */
 static void refuse_group(struct cs_list *group, int code, const struct cs_err *err)
 {
-    CS_LIST_FOREACH (node, group) {
+    CS_LIST_FOREACH(node, group)
+    {
         struct ctl_command *command = CS_CONTAINER_OF(node, struct ctl_command, node);
 
         if (command->code != CS_OK)
@@ -147,7 +148,8 @@ static int run_and_commit(struct ctl_core_thread *core, struct cs_list *group, i
     code = ctl_reading_open(core->options.store, &reading, err);
     if (code != CS_OK)
         return code;
-    CS_LIST_FOREACH (node, group) {
+    CS_LIST_FOREACH(node, group)
+    {
         struct ctl_command *command = CS_CONTAINER_OF(node, struct ctl_command, node);
 
         command->code = run_one(core, reading.view, command, &command->err);
@@ -211,8 +213,8 @@ static void take_group(struct ctl_core_thread *core, struct cs_list *group)
     }
 }
 
-/* Until a command waits, the clock is due, or the end. The system's clock may be set meanwhile: the wait is for its
- * time, not for a distance. */
+/* Until a command waits, the clock is due, or the end. The system's clock may be set meanwhile: the wait is
+ * for its time, not for a distance. */
 static void wait_for_work(struct ctl_core_thread *core)
 {
     while (cs_list_empty(&core->waiting) && !core->stopping) {

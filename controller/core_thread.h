@@ -1,5 +1,5 @@
-/* core_thread.h - the only writer. Takes the commands that wait, runs each through the pure core over one view,
- * commits the group once with a full sync, and only then hands replies and effects on:
+/* core_thread.h - the only writer. Takes the commands that wait, runs each through the pure core over one
+ * view, commits the group once with a full sync, and only then hands replies and effects on:
  *
  *   shards ──submit──▶ waiting ──group──▶ ctl_core_run() … ──▶ one commit ──▶ on_effects, then each on_done
  *                                              ▲ refused: rewound, leaves no trace
@@ -44,12 +44,13 @@ struct ctl_core_thread_options {
 CS_MUST_USE int ctl_core_thread_new(const struct ctl_core_thread_options *options,
                                     struct ctl_core_thread **ret, struct cs_err *err);
 CS_MUST_USE int ctl_core_thread_start(struct ctl_core_thread *core, struct cs_err *err);
-/* The newest policy, NULL before the first. Before ctl_core_thread_start() only: later it comes by on_effects.
+/* The newest policy, NULL before the first. Before ctl_core_thread_start() only: later it comes by
+ * on_effects.
  */
 struct ctl_trust *ctl_core_thread_trust(struct ctl_core_thread *core);
 
-/* From any thread. CS_EBUSY when too many wait, CS_ECLOSED after the stop: then on_done does not come. Ends of
- * sessions are always taken, so that presence cannot go wrong. */
+/* From any thread. CS_EBUSY when too many wait, CS_ECLOSED after the stop: then on_done does not come. Ends
+ * of sessions are always taken, so that presence cannot go wrong. */
 CS_MUST_USE int ctl_core_thread_submit(struct ctl_core_thread *core, struct ctl_command *command,
                                        struct cs_err *err);
 

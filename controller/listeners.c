@@ -2,6 +2,7 @@
 
 #include "controller/api/api.h"
 #include "controller/fleet/fleet.h"
+#include "shared/base/log.h"
 #include "shared/net/server.h"
 
 enum { SOCKET_MODE = 0660, DAY_MS = 24 * 60 * 60 * 1000 };
@@ -71,9 +72,9 @@ static int add_services(struct ctl_listeners *listeners, enum which which, struc
     registry = listeners->each[which].registry;
     switch (which) {
     case AGENTS:
-        return cs_registry_add(registry, ctl_agent_methods, CTL_AGENT_METHOD_COUNT, listeners->shard, err);
+        return cs_registry_add(registry, ctl_agent_methods, ctl_agent_methods_count, listeners->shard, err);
     case ENROLMENT:
-        return cs_registry_add(registry, ctl_enrolment_methods, CTL_ENROLMENT_METHOD_COUNT, listeners->shard,
+        return cs_registry_add(registry, ctl_enrolment_methods, ctl_enrolment_methods_count, listeners->shard,
                                err);
     default:
         return ctl_api_register(registry, listeners->shard, err);
@@ -135,9 +136,9 @@ static int open_one(struct ctl_listeners *listeners, enum which which, struct ct
                                      SOCKET_MODE, err);
     code = cs_server_listen_tcp(listener->server, address->ip, address->port, which == AGENTS, &address->port,
                                 err);
-    return code == CS_OK ? code
-                         : cs_err_prefix(err, "listener %s on %s", names[which],
-                                         ctl_address_text(address, text));
+    return code == CS_OK
+               ? code
+               : cs_err_prefix(err, "listener %s on %s", names[which], ctl_address_text(address, text));
 }
 
 int ctl_listeners_open(struct ctl_shard *shard, struct ctl_address *agents, struct ctl_address *enrolment,

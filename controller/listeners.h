@@ -12,8 +12,8 @@
 CS_MUST_USE int ctl_listeners_tls_new(struct ctl_shared *shared, struct cs_err *err);
 void ctl_listeners_tls_free(struct ctl_shared *shared);
 
-/* Opens the sockets of `shard` before its thread runs. Ports that are 0 in `agents` and `enrolment` are filled
- * in: shards opened later listen on the same. */
+/* Opens the sockets of `shard` before its thread runs. Ports that are 0 in `agents` and `enrolment` are
+ * filled in: shards opened later listen on the same. */
 CS_MUST_USE int ctl_listeners_open(struct ctl_shard *shard, struct ctl_address *agents,
                                    struct ctl_address *enrolment, struct cs_err *err);
 /* On the shard's loop, once; on_closed may come at once. */

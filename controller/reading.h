@@ -1,5 +1,5 @@
-/* reading.h - one consistent look at the store, as the pure core wants it: a snapshot under a view. Short-lived:
- * open, ask, copy out, close. One thread each. */
+/* reading.h - one consistent look at the store, as the pure core wants it: a snapshot under a view.
+ * Short-lived: open, ask, copy out, close. One thread each. */
 #ifndef CTL_READING_H
 #define CTL_READING_H
 

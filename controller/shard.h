@@ -1,9 +1,9 @@
-/* shard.h - one thread with one libuv loop: it owns the connections that it accepted, answers reads from its own
- * snapshots, does the cryptography of its sessions, and sends every change to the core thread.
+/* shard.h - one thread with one libuv loop: it owns the connections that it accepted, answers reads from its
+ * own snapshots, does the cryptography of its sessions, and sends every change to the core thread.
  *
- * Others talk to it through its inbox only (ctl_shard_post); inside, everything runs on its loop. A change is a task:
- * memory of whoever made it, given to the core, back in the inbox when it is durable. The call that wanted it may
- * have ended meanwhile; the task's owner knows, because both happen on this loop. */
+ * Others talk to it through its inbox only (ctl_shard_post); inside, everything runs on its loop. A change is
+ * a task: memory of whoever made it, given to the core, back in the inbox when it is durable. The call that
+ * wanted it may have ended meanwhile; the task's owner knows, because both happen on this loop. */
 #ifndef CTL_SHARD_H
 #define CTL_SHARD_H
 
@@ -74,7 +74,8 @@ struct ctl_shard {
 CS_MUST_USE int ctl_shard_new(struct ctl_shared *shared, unsigned index, struct ctl_shard **ret,
                               struct cs_err *err);
 CS_MUST_USE int ctl_shard_start(struct ctl_shard *shard, struct cs_err *err);
-/* From any thread: ends sessions, lets calls under way finish within the configured time, then ends the thread. */
+/* From any thread: ends sessions, lets calls under way finish within the configured time, then ends the
+ * thread. */
 void ctl_shard_stop(struct ctl_shard *shard);
 /* Waits for the thread's end. */
 void ctl_shard_join(struct ctl_shard *shard);

@@ -1,5 +1,6 @@
-/* trust.h - the newest trust policy as threads share it: immutable, counted, with the keys that it names gathered
- * once. The core thread holds the newest; each shard has its own reference and replaces it when told. */
+/* trust.h - the newest trust policy as threads share it: immutable, counted, with the keys that it names
+ * gathered once. The core thread holds the newest; each shard has its own reference and replaces it when
+ * told. */
 #ifndef CTL_TRUST_H
 #define CTL_TRUST_H
 

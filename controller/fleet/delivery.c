@@ -1,12 +1,14 @@
-/* Deliveries: what the store has of an order becomes a push message for one device, and all messages of one turn of the
- * loop get one signature over their Merkle root (proto/README.md, invariant 7). A held key is in the clear only
- * between the vault and HPKE, in memory that is wiped. */
+/* Deliveries: what the store has of an order becomes a push message for one device, and all messages of one
+ * turn of the loop get one signature over their Merkle root (proto/README.md, invariant 7). A held key is in
+ * the clear only between the vault and HPKE, in memory that is wiped. */
 #include "controller/fleet/session.h"
 
 #include "controller/limits.h"
 #include "controller/reading.h"
 #include "shared/crypto/hpke.h"
 #include "shared/trust/merkle.h"
+
+#include <pb_encode.h>
 
 enum {
     PADDED_TO = 512, /* SealedKeyPlain: the length does not tell the kind of key */
@@ -115,8 +117,9 @@ static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *de
     if (code == CS_OK)
         code = encode_plain(cs_buf_slice(&pkcs8), &plain, err);
     if (code == CS_OK)
-        code = cs_hpke_seal(CS_SLICE_ARRAY(delivery->kem_spki), seal_info(shard->trust, delivery, info),
-                            cs_buf_slice(&delivery->core), cs_buf_slice(&plain), ret->enc.bytes, &sealed, err);
+        code =
+            cs_hpke_seal(CS_SLICE_ARRAY(delivery->kem_spki), seal_info(shard->trust, delivery, info),
+                         cs_buf_slice(&delivery->core), cs_buf_slice(&plain), ret->enc.bytes, &sealed, err);
     if (code == CS_OK && sealed.len > sizeof ret->ciphertext.bytes)
         code = cs_err_set(err, CS_ETOOBIG, "the sealed key does not fit a message");
     if (code != CS_OK)
@@ -252,7 +255,8 @@ static int sign_batch(struct batch *batch, struct cs_err *err)
     body.issued_at_s = ctl_shard_now_s(shard);
     code = cs_message_encode(countersign_v1_PushBatch_fields, &body, &payload, err);
     if (code == CS_OK)
-        code = cs_envelope_sign(CS_STATEMENT_PUSH_BATCH, cs_buf_slice(&payload), &key, 1, &batch->envelope, err);
+        code =
+            cs_envelope_sign(CS_STATEMENT_PUSH_BATCH, cs_buf_slice(&payload), &key, 1, &batch->envelope, err);
     return code;
 }
 
@@ -281,7 +285,8 @@ static int deliver(struct batch *batch, struct cs_err *err)
 {
     int code;
 
-    CS_LIST_FOREACH (node, &batch->fleet->ready) {
+    CS_LIST_FOREACH(node, &batch->fleet->ready)
+    {
         if (is_full(batch))
             break;
         take_from(batch, CS_CONTAINER_OF(node, struct ctl_session, ready));
@@ -297,7 +302,8 @@ static int deliver(struct batch *batch, struct cs_err *err)
 /* After a batch: who can take more, or learnt meanwhile that more waits, is ready again by its own pump. */
 static void settle(struct ctl_fleet *fleet)
 {
-    CS_LIST_FOREACH (node, &fleet->ready) {
+    CS_LIST_FOREACH(node, &fleet->ready)
+    {
         struct ctl_session *session = CS_CONTAINER_OF(node, struct ctl_session, ready);
 
         if (session->reads_slowly)

@@ -35,7 +35,8 @@ void ctl_fleet_turn(struct ctl_fleet *fleet)
 void ctl_fleet_stop(struct ctl_fleet *fleet)
 {
     fleet->stopping = true;
-    CS_LIST_FOREACH (node, &fleet->all) {
+    CS_LIST_FOREACH(node, &fleet->all)
+    {
         struct ctl_session *session = CS_CONTAINER_OF(node, struct ctl_session, all);
 
         if (session->call)
@@ -81,8 +82,8 @@ static void run_effects(struct ctl_shard *shard, struct ctl_post *post)
     if (effects->trust) {
         ctl_trust_unref(shard->trust);
         shard->trust = effects->trust;
-        CS_LIST_FOREACH (node, &fleet->all)
-            ctl_session_pump(CS_CONTAINER_OF(node, struct ctl_session, all));
+        CS_LIST_FOREACH(node, &fleet->all)
+        ctl_session_pump(CS_CONTAINER_OF(node, struct ctl_session, all));
     }
     for (size_t i = 0; i < effects->count; i++) {
         uint64_t found;
@@ -93,8 +94,8 @@ static void run_effects(struct ctl_shard *shard, struct ctl_post *post)
     free(effects);
 }
 
-/* What cannot be handed on after it became durable would be forgotten until the device comes back: better a restart,
- * which asks the store. */
+/* What cannot be handed on after it became durable would be forgotten until the device comes back: better a
+ * restart, which asks the store. */
 static struct effects *effects_new(size_t count, struct ctl_trust *trust)
 {
     struct effects *effects = calloc(1, sizeof *effects + count * sizeof effects->effects[0]);

@@ -1,15 +1,14 @@
 /* fleet.h - the agents of one shard: their streams, what is delivered to them, and how a new device enrols.
- * A session is one stream of one device (session.c); deliveries of all sessions of a shard are gathered over one turn
- * of its loop and signed together (delivery.c). Start at session.h for the life of a session. */
+ * A session is one stream of one device (session.c); deliveries of all sessions of a shard are gathered over
+ * one turn of its loop and signed together (delivery.c). Start at session.h for the life of a session. */
 #ifndef CTL_FLEET_FLEET_H
 #define CTL_FLEET_FLEET_H
 
 #include "controller/shard.h"
 #include "shared/net/call.h"
 
-enum { CTL_AGENT_METHOD_COUNT = 1, CTL_ENROLMENT_METHOD_COUNT = 1 };
-extern const struct cs_method ctl_agent_methods[CTL_AGENT_METHOD_COUNT];
-extern const struct cs_method ctl_enrolment_methods[CTL_ENROLMENT_METHOD_COUNT];
+extern const struct cs_method ctl_agent_methods[], ctl_enrolment_methods[];
+extern const size_t ctl_agent_methods_count, ctl_enrolment_methods_count;
 
 CS_MUST_USE int ctl_fleet_new(struct ctl_shard *shard, struct ctl_fleet **ret, struct cs_err *err);
 void ctl_fleet_free(struct ctl_fleet *fleet);

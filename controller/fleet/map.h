@@ -1,5 +1,5 @@
-/* map.h - a table from 16-byte ids to a number or pointer: open addressing, grows by doubling. Not thread-safe; who
- * shares one guards it. The hash is seeded, for device-ids are chosen by devices. */
+/* map.h - a table from 16-byte ids to a number or pointer: open addressing, grows by doubling. Not
+ * thread-safe; who shares one guards it. The hash is seeded, for device-ids are chosen by devices. */
 #ifndef CTL_FLEET_MAP_H
 #define CTL_FLEET_MAP_H
 

@@ -1,5 +1,5 @@
-/* rate.h - how often an address may ask: a bucket of tokens for each of a bounded number of addresses. When all places
- * are taken the one that was silent longest gives way. Pure but for its own memory. */
+/* rate.h - how often an address may ask: a bucket of tokens for each of a bounded number of addresses. When
+ * all places are taken the one that was silent longest gives way. Pure but for its own memory. */
 #ifndef CTL_FLEET_RATE_H
 #define CTL_FLEET_RATE_H
 

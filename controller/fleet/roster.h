@@ -1,5 +1,5 @@
-/* roster.h - which devices are connected, and on which shard: the one thing that all shards and the core thread
- * share, behind a lock. A session's id is unique in this run of the process and bears its shard. */
+/* roster.h - which devices are connected, and on which shard: the one thing that all shards and the core
+ * thread share, behind a lock. A session's id is unique in this run of the process and bears its shard. */
 #ifndef CTL_FLEET_ROSTER_H
 #define CTL_FLEET_ROSTER_H
 

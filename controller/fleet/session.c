@@ -44,8 +44,8 @@ static void on_closed(struct ctl_task *task)
     free(CS_CONTAINER_OF(task, struct closing, task));
 }
 
-/* The core runs commands in their order, so this comes behind the opening even if that is still under way. What cannot
- * be told now is forgotten at the next start: presence is never kept. */
+/* The core runs commands in their order, so this comes behind the opening even if that is still under way.
+ * What cannot be told now is forgotten at the next start: presence is never kept. */
 static void tell_closed(struct ctl_session *session)
 {
     struct closing *closing = calloc(1, sizeof *closing);
@@ -135,8 +135,7 @@ bool ctl_session_send(struct ctl_session *session, const countersign_v1_Controll
 static bool send_policy(struct ctl_session *session, uint32_t version)
 {
     struct ctl_shard *shard = session->fleet->shard;
-    countersign_v1_ControllerMessage *message =
-        ctl_shard_scratch(shard, CTL_SCRATCH_REPLY, sizeof *message);
+    countersign_v1_ControllerMessage *message = ctl_shard_scratch(shard, CTL_SCRATCH_REPLY, sizeof *message);
     cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
     struct cs_slice wire = CS_SLICE_EMPTY;
@@ -203,8 +202,7 @@ static void agent_on_writable(struct cs_call *call)
 bool ctl_session_send_welcome(struct ctl_session *session)
 {
     struct ctl_shard *shard = session->fleet->shard;
-    countersign_v1_ControllerMessage *message =
-        ctl_shard_scratch(shard, CTL_SCRATCH_REPLY, sizeof *message);
+    countersign_v1_ControllerMessage *message = ctl_shard_scratch(shard, CTL_SCRATCH_REPLY, sizeof *message);
 
     message->which_body = countersign_v1_ControllerMessage_welcome_tag;
     message->body.welcome.time_s = ctl_shard_now_s(shard);
@@ -357,7 +355,8 @@ static int handle(struct ctl_session *session, const countersign_v1_AgentMessage
     case countersign_v1_AgentMessage_policy_ask_tag:
         if (session->state != CTL_SESSION_OPEN)
             return cs_err_set(err, CS_EINVAL, "policies were asked for before welcome");
-        session->next_policy = message->body.policy_ask.from_version ? message->body.policy_ask.from_version : 1;
+        session->next_policy =
+            message->body.policy_ask.from_version ? message->body.policy_ask.from_version : 1;
         ctl_session_pump(session);
         return CS_OK;
     default: /* push_seen, and what newer agents may say: nothing hangs on it */
@@ -453,7 +452,8 @@ static const struct cs_call_handler agent_handler = {
     .on_end = agent_on_end,
 };
 
-const struct cs_method ctl_agent_methods[CTL_AGENT_METHOD_COUNT] = {
+const struct cs_method ctl_agent_methods[] = {
     {"countersign.v1.AgentService", "Connect", CS_CALL_BIDI, countersign_v1_AgentMessage_size, &agent_handler,
      0},
 };
+const size_t ctl_agent_methods_count = CS_ARRAY_LEN(ctl_agent_methods);

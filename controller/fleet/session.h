@@ -27,7 +27,7 @@ struct ctl_session {
     uint32_t next_policy; /* version to send next */
     uint64_t *orders;     /* to deliver; room for CTL_LIMIT_SESSION_ORDERS, NULL while there are none */
     size_t order_count;
-    bool more_orders; /* in the store */
+    bool more_orders;          /* in the store */
     struct cs_list all, ready; /* in the fleet's lists */
 };
 
@@ -39,8 +39,8 @@ struct ctl_fleet {
     bool stopping;
 };
 
-/* Encodes and sends; ends the session when its stream cannot take it. `message` is in the reply scratch or anywhere
- * else. False: do not go on with this session now. */
+/* Encodes and sends; ends the session when its stream cannot take it. `message` is in the reply scratch or
+ * anywhere else. False: do not go on with this session now. */
 bool ctl_session_send(struct ctl_session *session, const countersign_v1_ControllerMessage *message);
 /* Sends what the device lacks, as far as its stream takes it; deliveries are left to the loop's next turn. */
 void ctl_session_pump(struct ctl_session *session);
@@ -55,7 +55,8 @@ struct ctl_actor ctl_session_actor(const struct ctl_session *session);
 void ctl_session_maybe_free(struct ctl_session *session);
 
 /* statement.c: an envelope from the device. An error ends the stream. */
-CS_MUST_USE int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire, struct cs_err *err);
+CS_MUST_USE int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire,
+                                         struct cs_err *err);
 
 /* delivery.c: builds, signs and sends what the ready sessions wait for, up to one batch. */
 void ctl_delivery_turn(struct ctl_fleet *fleet);

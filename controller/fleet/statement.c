@@ -19,7 +19,8 @@ static void statement_free(struct statement *statement)
     free(statement);
 }
 
-/* Acknowledged by the effect; a refusal ends the stream, so that the device says it again later rather than never. */
+/* Acknowledged by the effect; a refusal ends the stream, so that the device says it again later rather than
+ * never. */
 static void on_statement_done(struct ctl_task *task)
 {
     struct statement *statement = CS_CONTAINER_OF(task, struct statement, task);
@@ -33,7 +34,8 @@ static void on_statement_done(struct ctl_task *task)
     ctl_session_maybe_free(session);
 }
 
-static int decode_statement(struct cs_slice payload, enum cs_statement_kind kind, void **ret, struct cs_err *err)
+static int decode_statement(struct cs_slice payload, enum cs_statement_kind kind, void **ret,
+                            struct cs_err *err)
 {
     countersign_v1_DeviceAdvertisement *advertisement = NULL;
     countersign_v1_DeviceReport *report = NULL;
@@ -82,8 +84,8 @@ static int read_statement(struct statement *statement, struct cs_err *err)
         return cs_err_set(err, CS_EINVAL, "a device does not make statements of type %s",
                           cs_statement_type(envelope.kind));
     }
-    code = cs_envelope_verify_one(wire, envelope.kind, CS_SLICE_ARRAY(session->identity.identity_spki), &verified,
-                                  err);
+    code = cs_envelope_verify_one(wire, envelope.kind, CS_SLICE_ARRAY(session->identity.identity_spki),
+                                  &verified, err);
     if (code == CS_OK)
         code = decode_statement(verified.payload, envelope.kind, &statement->decoded, err);
     if (code != CS_OK)
