@@ -69,7 +69,7 @@ int cs_aead_open(enum cs_aead aead, struct cs_slice key, const uint8_t nonce[CS_
     if (rc != CS_OK)
         return rc;
     status = psa_aead_decrypt(id, alg, nonce, CS_AEAD_NONCE_BYTES, aad.ptr, aad.len, sealed.ptr, sealed.len,
-                              out->ptr + out->len, sealed.len - CS_AEAD_TAG_BYTES, &len);
+                              out->ptr ? out->ptr + out->len : NULL, sealed.len - CS_AEAD_TAG_BYTES, &len);
     psa_destroy_key(id);
     if (status == PSA_ERROR_INVALID_SIGNATURE)
         return cs_err_set(err, CS_EAUTH, "encrypted bytes were altered, or belong to another key or place");
