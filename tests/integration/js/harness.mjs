@@ -131,7 +131,7 @@ export class Deployment {
     fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
     this.controller = new Program(path.join(bin, 'countersignd'), ['--config', this.path('countersignd.conf')], { name: 'countersignd' });
     this.programs.add(this.controller);
-    const [, agents, enrolment] = await this.controller.line(/listening.*\bagents=\S*?:(\d+).*\benrolment=\S*?:(\d+)/);
+    const [, agents, enrolment] = await this.controller.line(/READY.*\bagents=\S*?:(\d+).*\benrolment=\S*?:(\d+)/);
     this.agentsPort = Number(agents);
     this.enrolmentPort = Number(enrolment);
     return this.controller;
