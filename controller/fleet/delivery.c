@@ -100,7 +100,7 @@ static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *de
 
     if (cs_buf_reserve(&pkcs8, delivery->held_key.len) != CS_OK)
         return cs_err_nomem(err);
-    code = ctl_vault_release(shard->shared->vault, &delivery->certificate_id,
+    code = ctl_vault_release(shard->shared->vault, delivery->certificate_id,
                              cs_buf_slice(&delivery->held_key), &pkcs8, err);
     if (code == CS_OK)
         code = encode_plain(cs_buf_slice(&pkcs8), &plain, err);
