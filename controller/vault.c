@@ -267,15 +267,15 @@ int ctl_vault_issue_identity(const struct ctl_vault *vault, const char *device_n
 /* "countersign/v1/held-key" ‖ version ‖ certificate id. */
 enum { HELD_LABEL_BYTES = 23, HELD_AAD_BYTES = HELD_LABEL_BYTES + 1 + CS_SHA256_BYTES };
 
-static struct cs_slice held_aad(const struct cs_digest *certificate_id, uint8_t out[HELD_AAD_BYTES])
+static struct cs_slice held_aad(const uint8_t certificate_id[CS_SHA256_BYTES], uint8_t out[HELD_AAD_BYTES])
 {
     memcpy(out, "countersign/v1/held-key", HELD_LABEL_BYTES);
     out[HELD_LABEL_BYTES] = HELD_VERSION;
-    memcpy(out + HELD_LABEL_BYTES + 1, certificate_id->bytes, CS_SHA256_BYTES);
+    memcpy(out + HELD_LABEL_BYTES + 1, certificate_id, CS_SHA256_BYTES);
     return cs_slice(out, HELD_AAD_BYTES);
 }
 
-int ctl_vault_hold(const struct ctl_vault *vault, const struct cs_digest *certificate_id,
+int ctl_vault_hold(const struct ctl_vault *vault, const uint8_t certificate_id[CS_SHA256_BYTES],
                    struct cs_slice pkcs8, struct cs_buf *out, struct cs_err *err)
 {
     uint8_t head[HELD_HEAD_BYTES] = {HELD_VERSION};
@@ -294,7 +294,7 @@ int ctl_vault_hold(const struct ctl_vault *vault, const struct cs_digest *certif
     return code;
 }
 
-int ctl_vault_release(const struct ctl_vault *vault, const struct cs_digest *certificate_id,
+int ctl_vault_release(const struct ctl_vault *vault, const uint8_t certificate_id[CS_SHA256_BYTES],
                       struct cs_slice held, struct cs_buf *out, struct cs_err *err)
 {
     uint8_t aad[HELD_AAD_BYTES];

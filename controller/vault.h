@@ -35,11 +35,12 @@ CS_MUST_USE int ctl_vault_issue_identity(const struct ctl_vault *vault, const ch
 
 /* Held keys at rest: u8 version (1), 12 bytes of nonce, AES-256-GCM ciphertext and tag, with the version and
  * the certificate's id as additional data, so that a key cannot be moved to another certificate. Appends. */
-CS_MUST_USE int ctl_vault_hold(const struct ctl_vault *vault, const struct cs_digest *certificate_id,
+CS_MUST_USE int ctl_vault_hold(const struct ctl_vault *vault, const uint8_t certificate_id[CS_SHA256_BYTES],
                                struct cs_slice pkcs8, struct cs_buf *out, struct cs_err *err);
 /* Appends the PKCS#8, which the caller wipes. CS_EAUTH if it was not written so; CS_EUNSUPPORTED for a
  * version that we do not know. */
-CS_MUST_USE int ctl_vault_release(const struct ctl_vault *vault, const struct cs_digest *certificate_id,
-                                  struct cs_slice held, struct cs_buf *out, struct cs_err *err);
+CS_MUST_USE int ctl_vault_release(const struct ctl_vault *vault,
+                                  const uint8_t certificate_id[CS_SHA256_BYTES], struct cs_slice held,
+                                  struct cs_buf *out, struct cs_err *err);
 
 #endif

@@ -39,7 +39,7 @@ static int hold_key(struct ctl_op *op, const struct cs_chain *chain, const struc
     if (code == CS_OK)
         code = cs_chain_check_key(chain, cs_buf_slice(&pkcs8), err);
     if (code == CS_OK)
-        code = ctl_vault_hold(op->shard->shared->vault, id, cs_buf_slice(&pkcs8), &op->secret, err);
+        code = ctl_vault_hold(op->shard->shared->vault, id->bytes, cs_buf_slice(&pkcs8), &op->secret, err);
     return code;
 }
 

@@ -89,16 +89,6 @@ static struct cs_slice seal_info(const struct ctl_trust *trust, const struct ctl
     return cs_slice(out, SEAL_INFO_BYTES);
 }
 
-static int certificate_id(const struct ctl_delivery *delivery, struct cs_digest *ret, struct cs_err *err)
-{
-    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
-    int code = cs_chain_parse(cs_buf_slice(&delivery->chain), &chain, err);
-
-    if (code == CS_OK)
-        *ret = cs_sha256(cs_chain_der(chain, 0));
-    return code;
-}
-
 static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *delivery,
                     countersign_v1_SealedKey *ret, struct cs_err *err)
 {
@@ -106,14 +96,12 @@ static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *de
     cs_auto(cs_buf_wipe) struct cs_buf plain = CS_BUF_EMPTY;
     cs_auto(cs_buf_free) struct cs_buf sealed = CS_BUF_EMPTY;
     uint8_t info[SEAL_INFO_BYTES];
-    struct cs_digest id;
     int code;
 
     if (cs_buf_reserve(&pkcs8, delivery->held_key.len) != CS_OK)
         return cs_err_nomem(err);
-    code = certificate_id(delivery, &id, err);
-    if (code == CS_OK)
-        code = ctl_vault_release(shard->shared->vault, &id, cs_buf_slice(&delivery->held_key), &pkcs8, err);
+    code = ctl_vault_release(shard->shared->vault, delivery->certificate_id,
+                             cs_buf_slice(&delivery->held_key), &pkcs8, err);
     if (code == CS_OK)
         code = encode_plain(cs_buf_slice(&pkcs8), &plain, err);
     if (code == CS_OK)

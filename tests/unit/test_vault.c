@@ -126,16 +126,16 @@ static void gives_a_held_key_back_for_its_own_certificate_only(void **state)
     struct cs_buf held = CS_BUF_EMPTY, plain = CS_BUF_EMPTY;
     struct cs_err err;
 
-    check_ok(ctl_vault_hold(vault, &id, CS_SLICE_LIT("secret"), &held, &err), err);
+    check_ok(ctl_vault_hold(vault, id.bytes, CS_SLICE_LIT("secret"), &held, &err), err);
     assert_null(memmem(held.ptr, held.len, "secret", 6));
-    check_ok(ctl_vault_release(vault, &id, cs_buf_slice(&held), &plain, &err), err);
+    check_ok(ctl_vault_release(vault, id.bytes, cs_buf_slice(&held), &plain, &err), err);
     check_slice(cs_buf_slice(&plain), CS_SLICE_LIT("secret"));
-    check_code(ctl_vault_release(vault, &other, cs_buf_slice(&held), &plain, &err), CS_EAUTH);
+    check_code(ctl_vault_release(vault, other.bytes, cs_buf_slice(&held), &plain, &err), CS_EAUTH);
     for (size_t i = 0; i < held.len; i++) {
         held.ptr[i] ^= 1;
-        check_code(ctl_vault_release(vault, &id, cs_buf_slice(&held), &plain, &err),
+        check_code(ctl_vault_release(vault, id.bytes, cs_buf_slice(&held), &plain, &err),
                    i == 0 ? CS_EUNSUPPORTED : CS_EAUTH);
-        check_code(ctl_vault_release(vault, &id, cs_slice(held.ptr, i), &plain, &err), CS_EAUTH);
+        check_code(ctl_vault_release(vault, id.bytes, cs_slice(held.ptr, i), &plain, &err), CS_EAUTH);
         held.ptr[i] ^= 1;
     }
     check_slice(cs_buf_slice(&plain), CS_SLICE_LIT("secret"));
