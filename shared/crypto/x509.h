@@ -30,6 +30,7 @@ struct cs_cert_info {
     char common_name[128];
     char subject[256]; /* RFC 4514 style, as mbedTLS prints it */
     char issuer[256];
+    char issuer_common_name[128]; /* the most specific one, as common_name */
     char serial_hex[64];
     char names[8][128]; /* subjectAltName: dNSName, rfc822Name, iPAddress, URI as "dns:…", "email:…", "ip:…",
                            "uri:…" */

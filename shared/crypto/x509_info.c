@@ -37,11 +37,11 @@ static void put_text(char *out, size_t room, struct cs_slice text)
 }
 
 /* The most specific common name, which comes last. */
-static void put_common_name(char *out, size_t room, const mbedtls_x509_name *subject)
+static void put_common_name(char *out, size_t room, const mbedtls_x509_name *names)
 {
     const mbedtls_x509_name *found = NULL;
 
-    for (const mbedtls_x509_name *name = subject; name; name = name->next)
+    for (const mbedtls_x509_name *name = names; name; name = name->next)
         if (name->oid.p && MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) == 0)
             found = name;
     if (found)
@@ -125,6 +125,7 @@ void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_in
     put_common_name(ret->common_name, sizeof ret->common_name, &cert->subject);
     put_name(ret->subject, sizeof ret->subject, &cert->subject);
     put_name(ret->issuer, sizeof ret->issuer, &cert->issuer);
+    put_common_name(ret->issuer_common_name, sizeof ret->issuer_common_name, &cert->issuer);
     if (serial.len > (sizeof ret->serial_hex - 1) / 2)
         serial.len = (sizeof ret->serial_hex - 1) / 2;
     cs_hex(serial, ret->serial_hex);

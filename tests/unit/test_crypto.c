@@ -55,9 +55,9 @@ static void derives_as_rfc_5869_shows(void **state)
 
     (void)state;
     memset(ikm, 0x0b, sizeof ikm);
-    for (uint8_t i = 0; i < sizeof salt; i++)
-        salt[i] = i;
-    for (uint8_t i = 0; i < sizeof info; i++)
+    for (size_t i = 0; i < sizeof salt; i++)
+        salt[i] = (uint8_t)i;
+    for (size_t i = 0; i < sizeof info; i++)
         info[i] = (uint8_t)(0xf0 + i);
     prk = cs_hkdf_extract(CS_SLICE_ARRAY(salt), CS_SLICE_ARRAY(ikm));
     check_digest(prk, "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
