@@ -15,8 +15,18 @@ struct ctl_presence {
 #define CTL_QUERIES(X)                                                                                       \
     X(GetStatus)                                                                                             \
     X(ListAudit)                                                                                             \
-    X(GetPolicy) X(GetEnrolment) X(ListDevices) X(GetDevice) X(ListCertificates) X(GetCertificate)           \
-        X(GetTopology) X(GetOrderCores) X(ListRequests) X(GetRequest) X(ListOrders) X(GetOrder)
+    X(GetPolicy)                                                                                             \
+    X(GetEnrolment)                                                                                          \
+    X(ListDevices)                                                                                           \
+    X(GetDevice)                                                                                             \
+    X(ListCertificates)                                                                                      \
+    X(GetCertificate)                                                                                        \
+    X(GetTopology)                                                                                           \
+    X(GetOrderCores)                                                                                         \
+    X(ListRequests)                                                                                          \
+    X(GetRequest)                                                                                            \
+    X(ListOrders)                                                                                            \
+    X(GetOrder)
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
  * countersign_v1_GetStatusResponse *, err); … */

@@ -28,6 +28,7 @@ CS_MUST_USE int cs_buf_append_u8(struct cs_buf *buf, uint8_t value);
 /* Big-endian, as keys in the store and Merkle leaves have it. */
 CS_MUST_USE int cs_buf_append_u32(struct cs_buf *buf, uint32_t value);
 CS_MUST_USE int cs_buf_append_u64(struct cs_buf *buf, uint64_t value);
+/* Wants room for one byte more, the terminator, which does not become part of the content. */
 CS_MUST_USE int cs_buf_printf(struct cs_buf *buf, const char *format, ...) CS_PRINTF(2, 3);
 
 /* Drops `count` bytes (all, if there are fewer) from the front and moves the rest. */

@@ -1,7 +1,28 @@
 #include "shared/base/err.h"
 
+#include "shared/base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
+
+/* What a stranger sent may stand in a sentence, and a sentence that is too long is cut where it may be in the
+ * middle of a character: it must be fit for a log, a terminal and a protobuf string all the same. */
+static void clean(char *msg)
+{
+    size_t len = strlen(msg);
+
+    for (size_t at = 0; at < len;) {
+        struct cs_slice rest = cs_slice(msg + at, len - at);
+        size_t step = cs_utf8_char(rest);
+
+        if (step > 0 && !cs_utf8_is_control(rest)) {
+            at += step;
+            continue;
+        }
+        for (size_t end = at + (step ? step : 1); at < end; at++)
+            msg[at] = '?';
+    }
+}
 
 int cs_err_setv(struct cs_err *err, int code, const char *format, va_list args)
 {
@@ -9,6 +30,7 @@ int cs_err_setv(struct cs_err *err, int code, const char *format, va_list args)
     if (err) {
         err->code = code;
         vsnprintf(err->msg, sizeof err->msg, format, args);
+        clean(err->msg);
     }
     return code;
 }
@@ -37,6 +59,7 @@ int cs_err_prefix(struct cs_err *err, const char *format, ...)
     if (written >= 0 && (size_t)written < sizeof err->msg)
         snprintf(err->msg + written, sizeof err->msg - (size_t)written, ": %.*s",
                  (int)(sizeof rest - (size_t)written - 3), rest);
+    clean(err->msg);
     return err->code;
 }
 

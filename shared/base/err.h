@@ -43,7 +43,8 @@ struct cs_err {
     char msg[252];
 };
 
-/* Fills *err (NULL is fine) and returns `code`, so that `return cs_err_set(err, CS_EPARSE, …);` reads well.
+/* The sentence is UTF-8 without control characters, whatever stood in the arguments: other bytes become '?'.
+ * Fills *err (NULL is fine) and returns `code`, so that `return cs_err_set(err, CS_EPARSE, …);` reads well.
  */
 int cs_err_set(struct cs_err *err, int code, const char *format, ...) CS_PRINTF(3, 4);
 int cs_err_setv(struct cs_err *err, int code, const char *format, va_list args) CS_PRINTF(3, 0);

@@ -1,6 +1,7 @@
 #include "shared/base/log.h"
 
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,95 +31,152 @@ bool cs_log_level_parse(const char *text, enum cs_log_level *ret)
     return false;
 }
 
-/* One line that is cut, never overrun; the last byte is kept for the newline. */
+/* One line. What does not fit is left out in whole characters and whole fields, and the line says so at its
+ * end, for which there is always room. */
 struct line {
     char *out;
     size_t len, room;
+    bool cut;
 };
 
-static void put_char(struct line *line, char c)
+static void put(struct line *line, const char *bytes, size_t len)
 {
-    if (line->len < line->room)
-        line->out[line->len++] = c;
+    if (line->cut || line->room - line->len < len) {
+        line->cut = true;
+        return;
+    }
+    memcpy(line->out + line->len, bytes, len);
+    line->len += len;
 }
 
-static void put(struct line *line, const char *text)
+static void put_str(struct line *line, const char *text)
 {
-    while (*text)
-        put_char(line, *text++);
+    put(line, text, strlen(text));
 }
 
-/* What a stranger sent may stand in a value: escapes keep it on its line and out of the terminal. */
+/* One character as it stands between quotes, and how long it is in the text. */
+struct quoted {
+    char bytes[8];
+    size_t len, step;
+};
+
+/* What a stranger sent may stand in a value: escapes keep it on its line and out of the terminal, and JSON
+ * remains UTF-8. */
+static struct quoted quote_char(struct cs_slice rest)
+{
+    struct quoted q = {.step = cs_utf8_char(rest)};
+
+    if (q.step == 0) {
+        q.step = 1;
+        q.len = (size_t)snprintf(q.bytes, sizeof q.bytes, "\\ufffd");
+    } else if (cs_utf8_is_control(rest)) {
+        q.len = (size_t)snprintf(q.bytes, sizeof q.bytes, "\\u%04x", rest.ptr[q.step - 1]);
+    } else {
+        if (rest.ptr[0] == '"' || rest.ptr[0] == '\\')
+            q.bytes[q.len++] = '\\';
+        memcpy(q.bytes + q.len, rest.ptr, q.step);
+        q.len += q.step;
+    }
+    return q;
+}
+
+/* Room for the closing quote is kept back, so that a value that is cut is still a value. */
 static void put_quoted(struct line *line, const char *text)
 {
-    put_char(line, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        char escape[8];
+    struct cs_slice rest = cs_slice_str(text);
 
-        if (c == '"' || c == '\\') {
-            put_char(line, '\\');
-            put_char(line, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-            put(line, escape);
-        } else {
-            put_char(line, (char)c);
-        }
+    if (line->cut || line->room - line->len < 2) {
+        line->cut = true;
+        return;
     }
-    put_char(line, '"');
+    line->room--;
+    put(line, "\"", 1);
+    while (rest.len && !line->cut) {
+        struct quoted q = quote_char(rest);
+
+        put(line, q.bytes, q.len);
+        rest = cs_slice_from(rest, q.step);
+    }
+    line->room++;
+    line->out[line->len++] = '"';
 }
 
 static bool needs_quotes(const char *text)
 {
-    if (!*text)
+    struct cs_slice rest = cs_slice_str(text);
+
+    if (rest.len == 0)
         return true;
-    for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' || *text == 0x7f)
+    while (rest.len) {
+        struct quoted q = quote_char(rest);
+
+        if (q.len != q.step || rest.ptr[0] == ' ' || rest.ptr[0] == '=')
             return true;
+        rest = cs_slice_from(rest, q.step);
+    }
     return false;
 }
 
-static void put_field(struct line *line, const char *name, const char *text)
+static void put_name(struct line *line, const char *name)
 {
     if (log_format == CS_LOG_JSON) {
-        put_char(line, line->len == 0 ? '{' : ',');
+        put(line, line->len == 0 ? "{" : ",", 1);
         put_quoted(line, name);
-        put_char(line, ':');
-        put_quoted(line, text);
+        put(line, ":", 1);
         return;
     }
     if (line->len)
-        put_char(line, ' ');
-    put(line, name);
-    put_char(line, '=');
-    if (needs_quotes(text))
-        put_quoted(line, text);
-    else
-        put(line, text);
+        put(line, " ", 1);
+    put_str(line, name);
+    put(line, "=", 1);
 }
 
+/* A text may be cut behind its first character; a field of which nothing fits is not begun. */
+static void put_field(struct line *line, const char *name, const char *text)
+{
+    size_t before = line->len, begun;
+
+    if (line->cut)
+        return;
+    put_name(line, name);
+    begun = line->len;
+    if (log_format == CS_LOG_JSON || needs_quotes(text))
+        put_quoted(line, text);
+    else
+        for (const char *at = text; *at && !line->cut;) {
+            size_t step = cs_utf8_char(cs_slice_str(at));
+
+            put(line, at, step);
+            at += step;
+        }
+    if (line->cut && line->len == begun)
+        line->len = before;
+}
+
+/* A number is whole or absent: cut it would be another one. */
 static void put_number(struct line *line, const char *name, int64_t number)
 {
+    size_t before = line->len;
     char digits[24];
 
-    snprintf(digits, sizeof digits, "%lld", (long long)number);
-    if (log_format == CS_LOG_JSON) {
-        put_char(line, ',');
-        put_quoted(line, name);
-        put_char(line, ':');
-        put(line, digits);
+    if (line->cut)
         return;
-    }
-    put_field(line, name, digits);
+    snprintf(digits, sizeof digits, "%lld", (long long)number);
+    put_name(line, name);
+    put_str(line, digits);
+    if (line->cut)
+        line->len = before;
 }
 
 size_t cs_log_render(char *out, size_t out_bytes, int64_t now_s, enum cs_log_level level, const char *group,
                      const char *msg, const struct cs_log_field *fields)
 {
-    struct line line = {out, 0, out_bytes - 2};
+    bool json = log_format == CS_LOG_JSON;
+    const char *end = json ? "}\n" : "\n", *cut_end = json ? ",\"cut\":true}\n" : " cut=true\n";
+    struct line line = {.out = out, .room = out_bytes - strlen(cut_end)};
     char time_text[CS_TIME_TEXT_BYTES];
 
+    cs_assert(out_bytes >= CS_LOG_LEAST_BYTES);
     put_field(&line, "ts", cs_time_text(now_s, time_text));
     put_field(&line, "level", level_names[level]);
     put_field(&line, "group", group);
@@ -129,17 +187,16 @@ size_t cs_log_render(char *out, size_t out_bytes, int64_t now_s, enum cs_log_lev
         else
             put_number(&line, fields->name, fields->number);
     }
-    line.room = out_bytes;
-    if (log_format == CS_LOG_JSON)
-        put_char(&line, '}');
-    put_char(&line, '\n');
-    return line.len;
+    if (line.cut)
+        end = cut_end;
+    memcpy(line.out + line.len, end, strlen(end));
+    return line.len + strlen(end);
 }
 
 void cs_log_fields(enum cs_log_level level, const char *group, const char *msg,
                    const struct cs_log_field *fields)
 {
-    char line[2048];
+    char line[CS_LOG_LINE_BYTES];
     struct timespec now;
     size_t len, done = 0;
 

@@ -31,8 +31,10 @@ void cs_log_fields(enum cs_log_level level, const char *group, const char *msg,
 #define cs_log(level, group, msg, ...)                                                                       \
     cs_log_fields((level), (group), (msg), (const struct cs_log_field[]){__VA_ARGS__})
 
-/* The line without writing it: `out` receives at most out_bytes with the newline and no terminator. For
- * tests. */
+/* The line without writing it: `out` receives at most out_bytes, which are CS_LOG_LEAST_BYTES or more, with
+ * the newline and no terminator. A line that does not fit is cut at a character, remains valid, and ends with
+ * cut=true. For tests. */
+enum { CS_LOG_LEAST_BYTES = 64, CS_LOG_LINE_BYTES = 2048 };
 size_t cs_log_render(char *out, size_t out_bytes, int64_t now_s, enum cs_log_level level, const char *group,
                      const char *msg, const struct cs_log_field *fields);
 

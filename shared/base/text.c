@@ -1,5 +1,7 @@
 #include "shared/base/text.h"
 
+#include "shared/base/utf8.h"
+
 #include <stdio.h>
 
 char *cs_hex(struct cs_slice bytes, char *out)
@@ -143,41 +145,18 @@ int cs_name_check(struct cs_slice name, const char *what, struct cs_err *err)
     return CS_OK;
 }
 
-/* Length of the well-formed UTF-8 sequence at the front (Unicode table 3-7), 0 if there is none. */
-static size_t utf8_sequence(struct cs_slice s)
-{
-    uint8_t first = s.ptr[0];
-    size_t need = first < 0x80   ? 1
-                  : first < 0xc2 ? 0
-                  : first < 0xe0 ? 2
-                  : first < 0xf0 ? 3
-                  : first < 0xf5 ? 4
-                                 : 0;
-
-    if (need == 0 || s.len < need)
-        return 0;
-    for (size_t i = 1; i < need; i++)
-        if ((s.ptr[i] & 0xc0) != 0x80)
-            return 0;
-    if ((first == 0xe0 && s.ptr[1] < 0xa0) || (first == 0xed && s.ptr[1] > 0x9f) ||
-        (first == 0xf0 && s.ptr[1] < 0x90) || (first == 0xf4 && s.ptr[1] > 0x8f))
-        return 0;
-    return need;
-}
-
 int cs_text_check(struct cs_slice text, size_t max_bytes, const char *what, struct cs_err *err)
 {
     if (text.len > max_bytes)
         return cs_err_set(err, CS_ETOOBIG, "%s is %zu bytes long: at most %zu are allowed", what, text.len,
                           max_bytes);
     for (size_t at = 0; at < text.len;) {
-        uint8_t c = text.ptr[at];
-        size_t step = utf8_sequence(cs_slice_from(text, at));
-        bool c1_control = step == 2 && c == 0xc2 && text.ptr[at + 1] < 0xa0;
+        struct cs_slice rest = cs_slice_from(text, at);
+        size_t step = cs_utf8_char(rest);
 
         if (step == 0)
             return cs_err_set(err, CS_EINVAL, "%s is not valid UTF-8 at byte %zu", what, at + 1);
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1_control)
+        if (cs_utf8_is_control(rest) && rest.ptr[0] != '\n' && rest.ptr[0] != '\t')
             return cs_err_set(err, CS_EINVAL, "%s has a control character at byte %zu", what, at + 1);
         at += step;
     }

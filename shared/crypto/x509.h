@@ -1,7 +1,7 @@
 /* x509.h - what Countersign reads in X.509 certificates and requests, and the few that it writes.
- * Pure. A chain is parsed once, owns its DER, and answers from it; the one file that knows mbedTLS's x509
- * structures is x509.c. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind is refused by
- * name. RFC 5280. */
+ * Pure. A chain is parsed once, owns its DER, and answers from it; mbedTLS's structures are known to x509*.c,
+ * issue.c and shared/net/tls*.c only. Accepted keys: RSA of 2048 to 4096 bits, P-256, P-384; any other kind
+ * is refused by name. RFC 5280. */
 #ifndef CS_CRYPTO_X509_H
 #define CS_CRYPTO_X509_H
 
@@ -15,9 +15,9 @@ struct cs_chain;
 /* PEM: every certificate block in the text, in order; other blocks are passed over. At most
  * CS_LIMIT_CHAIN_CERTS and CS_LIMIT_CHAIN_BYTES of DER (limits.h). The chain is not verified here. */
 CS_MUST_USE int cs_chain_parse_pem(struct cs_slice pem, struct cs_chain **ret, struct cs_err *err);
-/* `ders` are the certificates' DER, leaf first; trailing bytes behind one are refused. */
-CS_MUST_USE int cs_chain_parse_der(const struct cs_slice *ders, size_t count, struct cs_chain **ret,
-                                   struct cs_err *err);
+/* `ders`: the certificates' DER one behind the other, leaf first, as a chain travels; nothing else between or
+ * behind. */
+CS_MUST_USE int cs_chain_parse(struct cs_slice ders, struct cs_chain **ret, struct cs_err *err);
 void cs_chain_free(struct cs_chain *chain);
 CS_DEFINE_AUTO(cs_chain_freep, struct cs_chain, cs_chain_free)
 
@@ -30,6 +30,7 @@ struct cs_cert_info {
     char common_name[128];
     char subject[256]; /* RFC 4514 style, as mbedTLS prints it */
     char issuer[256];
+    char issuer_common_name[128]; /* the most specific one, as common_name */
     char serial_hex[64];
     char names[8][128]; /* subjectAltName: dNSName, rfc822Name, iPAddress, URI as "dns:…", "email:…", "ip:…",
                            "uri:…" */
@@ -44,7 +45,9 @@ struct cs_cert_info {
 };
 void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_info *ret);
 
-/* SHA-256 over, for each certificate, its length (u32) and DER: what an order core names as chain digest. */
+/* All DER one behind the other, as cs_chain_parse() takes it; valid as long as the chain. */
+struct cs_slice cs_chain_bytes(const struct cs_chain *chain);
+/* SHA-256 over these bytes: what an order core names as chain digest. */
 struct cs_digest cs_chain_digest(const struct cs_chain *chain);
 /* SubjectPublicKeyInfo DER of the leaf. */
 struct cs_slice cs_chain_leaf_spki(const struct cs_chain *chain);

@@ -26,6 +26,9 @@ struct cs_client_options {
     bool slim;
     /* Settings acknowledged, calls may be made. */
     void (*on_up)(struct cs_client *client, void *owner);
+    /* The server takes no new calls (it goes down, or this connection has reached its age): finish what is
+     * open and connect anew. on_down follows when nothing is open any more. */
+    void (*on_goaway)(struct cs_client *client, void *owner);
     /* Once; `why` has the reason, also for a connection that never came up. Every call has ended before.
      * After it the owner closes the client. */
     void (*on_down)(struct cs_client *client, const struct cs_err *why, void *owner);

@@ -44,6 +44,9 @@ void cs_tls_free(struct cs_tls *tls);
  * certificate", "speaks TLS 1.2 at most", …). */
 CS_MUST_USE int cs_tls_feed(struct cs_tls *tls, struct cs_slice cipher, struct cs_buf *plain,
                             struct cs_err *err);
+/* Tells that the wire has ended. Always an error, whose sentence says what that means now: CS_ECLOSED after a
+ * clean close, CS_EIO in the middle of a handshake or without the peer's close_notify. */
+CS_MUST_USE int cs_tls_feed_end(struct cs_tls *tls, struct cs_err *err);
 /* Begins a client's handshake (call once; pending then has the ClientHello). */
 CS_MUST_USE int cs_tls_start(struct cs_tls *tls, struct cs_err *err);
 /* Encrypts all of `plain` into pending. CS_ESTATE before the handshake is done. */

@@ -23,20 +23,21 @@ struct cs_envelope {
     } signatures[CS_LIMIT_ENVELOPE_SIGNATURES];
 };
 
-/* Strict (canonical) parse of an Envelope, without copying. CS_EPARSE, or CS_EUNSUPPORTED for a payload type
- * that is not known. */
+/* Strict (canonical) parse of an Envelope, without copying. A key signs once; no signature at all is a draft
+ * that nobody has signed yet. CS_EPARSE, or CS_EUNSUPPORTED for a payload type that is not known. */
 CS_MUST_USE int cs_envelope_parse(struct cs_slice wire, struct cs_envelope *ret, struct cs_err *err);
 
 /* The keys that may sign, looked up by key id; whoever calls collects them (policy.h has functions).
  * Borrowed. */
+struct cs_keyring_key {
+    struct cs_digest key_id;
+    struct cs_slice spki;
+};
 struct cs_keyring {
-    struct {
-        struct cs_digest key_id;
-        struct cs_slice spki;
-    } keys[CS_LIMIT_OPERATORS * CS_LIMIT_KEYS_PER_OPERATOR];
+    struct cs_keyring_key keys[CS_LIMIT_OPERATORS * CS_LIMIT_KEYS_PER_OPERATOR];
     size_t count;
 };
-/* Adds a key; one that is there already is not added twice. */
+/* Adds a key; one that is there already is not added twice. CS_EFULL when there is no room. */
 CS_MUST_USE int cs_keyring_add(struct cs_keyring *keyring, struct cs_slice spki);
 
 /* Only cs_envelope_verify() fills it. Borrows the payload from the wire bytes. */
@@ -58,12 +59,13 @@ CS_MUST_USE int cs_envelope_verify(struct cs_slice wire, enum cs_statement_kind 
 CS_MUST_USE int cs_envelope_verify_one(struct cs_slice wire, enum cs_statement_kind kind,
                                        struct cs_slice spki, struct cs_verified *ret, struct cs_err *err);
 
-/* Appends the envelope of `payload` signed by each of `keys`. */
+/* Appends the envelope of `payload` signed by each of `keys`, which are distinct; without keys it is a draft
+ * to be cosigned. */
 CS_MUST_USE int cs_envelope_sign(enum cs_statement_kind kind, struct cs_slice payload,
                                  const struct cs_key *const *keys, size_t key_count, struct cs_buf *out,
                                  struct cs_err *err);
 /* Appends the envelope with one more signature (roots sign one after the other). The others are kept as they
- * are. */
+ * are. CS_EEXISTS when the key has signed before. */
 CS_MUST_USE int cs_envelope_cosign(struct cs_slice wire, const struct cs_key *key, struct cs_buf *out,
                                    struct cs_err *err);
 

@@ -18,17 +18,20 @@ struct cs_pin {
 };
 
 /* The first policy that a pin accepts: its own roots have the pinned digest, enough of them signed, version ≥
- * least_version. `wire` is copied. */
+ * least_version. `wire` is copied. CS_EAUTH for other roots or too few signatures, CS_ESTALE for a version
+ * below the pin's, CS_EDENIED for another deployment. */
 CS_MUST_USE int cs_policy_open_pinned(struct cs_slice wire, const struct cs_pin *pin, struct cs_policy **ret,
                                       struct cs_err *err);
-/* The one after `current`: version + 1, previous_digest fits, same deployment, signed by the threshold of
- * current's roots and of its own. */
+/* The one after `current`: version + 1, previous_digest fits, same deployment, not issued earlier, signed by
+ * the threshold of current's roots and of its own. CS_ESTALE for a version that is not newer, CS_ESTATE when
+ * versions between are missing: get these first. */
 CS_MUST_USE int cs_policy_open_next(struct cs_slice wire, const struct cs_policy *current,
                                     struct cs_policy **ret, struct cs_err *err);
 /* Our own stored copy, verified when it was stored: parsed only. Never for bytes from the wire. */
 CS_MUST_USE int cs_policy_open_stored(struct cs_slice wire, struct cs_policy **ret, struct cs_err *err);
 /* For `trust init`, `trust sign`: what holds of an unsigned policy, too (rules present, thresholds reachable,
- * names unique, every stage can be satisfied by people that exist). */
+ * names unique, no key in two hands, every stage can be satisfied by people that exist). CS_EPARSE for a
+ * field that is malformed, CS_EINVAL for a policy that contradicts itself. */
 CS_MUST_USE int cs_policy_check(const countersign_v1_TrustPolicy *policy, struct cs_err *err);
 void cs_policy_free(struct cs_policy *policy);
 CS_DEFINE_AUTO(cs_policy_freep, struct cs_policy, cs_policy_free)
@@ -45,16 +48,22 @@ void cs_policy_operator_keys(const struct cs_policy *policy, struct cs_keyring *
 void cs_policy_message_keys(const struct cs_policy *policy, struct cs_keyring *ret);
 
 /* The operator that `name` is, NULL if there is none. */
+const countersign_v1_Operator *cs_operators_find(const countersign_v1_TrustPolicy *policy, const char *name);
 const countersign_v1_Operator *cs_policy_operator(const struct cs_policy *policy, const char *name);
 bool cs_operator_has_role(const countersign_v1_Operator *who, countersign_v1_Role role);
-/* The statement was signed by a key of the operator `name`, who has the role (ROLE_UNSPECIFIED: any). Gives
- * the kind of key. */
+/* The statement was signed by a key of the operator `name` (else CS_EAUTH), who has the role (else
+ * CS_EDENIED; ROLE_UNSPECIFIED: any). Gives the kind of key; of several, one that is not of kind browser. */
 CS_MUST_USE int cs_policy_check_signer(const struct cs_policy *policy, const struct cs_verified *statement,
                                        const char *name, countersign_v1_Role role,
                                        countersign_v1_KeyKind *ret_kind, struct cs_err *err);
 
+/* The operator may be one of the people of the stage: has its role, and is named where the stage names
+ * people. */
+bool cs_stage_admits(const countersign_v1_Stage *stage, const countersign_v1_Operator *who);
+
 /* The rule for a push: the first that matches; where none matches, the strictest (most people in all, then
- * most stages). `leaf` NULL (remove, roll back): rules with conditions on the leaf do not match. */
+ * most stages). Never NULL. `leaf` NULL (remove, roll back): rules with conditions on the leaf do not match.
+ */
 const countersign_v1_Rule *cs_policy_rule(const struct cs_policy *policy, const char *device_name,
                                           const char *connector, const struct cs_cert_info *leaf);
 

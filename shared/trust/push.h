@@ -46,12 +46,13 @@ enum cs_push_reason {
 const char *cs_push_reason_word(enum cs_push_reason reason);
 const char *cs_push_reason_sentence(enum cs_push_reason reason);
 
-/* A request and its decisions under one policy. Owns copies of what it needs; large: made on the heap. */
+/* A request and its decisions under one policy, which must outlive it. Owns copies of everything else that it
+ * needs; large: made on the heap. */
 struct cs_push;
 
 /* Verifies and parses the envelope of a request under the policy. On a refusal *ret_reason says why and *err
- * has a sentence. `wire` may go afterwards. Expiry of the policy is looked at (now_s; CS_TIME_UNKNOWN skips
- * it). */
+ * has a sentence; *ret_reason stays CS_PUSH_UNDECIDED when the memory ran out. `request_wire` may go
+ * afterwards. Expiry of the policy is looked at (now_s; CS_TIME_UNKNOWN skips it). */
 #define CS_TIME_UNKNOWN INT64_MIN
 CS_MUST_USE int cs_push_open(const struct cs_policy *policy, struct cs_slice request_wire, int64_t now_s,
                              struct cs_push **ret, enum cs_push_reason *ret_reason, struct cs_err *err);
@@ -61,10 +62,10 @@ CS_DEFINE_AUTO(cs_push_freep, struct cs_push, cs_push_free)
 const countersign_v1_PushRequest *cs_push_request(const struct cs_push *push);
 struct cs_digest cs_push_request_digest(const struct cs_push *push);
 
-/* Adds the next decision: verifies signature, signer, digests, times and that its stage is open for every
- * order it covers under `rule`. One request may span orders with different rules: each order is judged under
- * its own (cs_push_add_decision() takes the rules of all orders that the caller knows: the device knows one).
- */
+/* Adds the next decision: verifies signature, signer, digests, times, and that its stage is open and the
+ * decider admitted for every order that it covers. One request may span orders with different rules: each
+ * order is judged under its own, so the caller gives all orders that it knows (the device knows one). A
+ * decision that covers none of these is added, too: it belongs to the list that later ones name. */
 struct cs_push_order {
     uint32_t index;                  /* of the leaf */
     const countersign_v1_Rule *rule; /* of the policy given to cs_push_open() */
@@ -78,12 +79,12 @@ struct cs_digest cs_push_decision_digest(const struct cs_push *push, size_t inde
 
 /* How far one order is. */
 struct cs_push_progress {
-    enum cs_push_reason reason; /* OK: fully decided; UNDECIDED; REJECTED */
+    enum cs_push_reason reason; /* OK: fully decided; UNDECIDED; REJECTED; NOT_COVERED: no such order */
     uint32_t stages, stage;     /* stage: the open one, from 1; 0 when fully decided or rejected */
     uint32_t decided, required; /* people in the open stage */
-    int64_t start_s, end_s;     /* valid when OK: latest of all counted not-befores and of the last decision's
-                                   time; + window_s */
-    int64_t decided_at_s;       /* of the last counted decision; the request's time with 0 stages */
+    int64_t start_s, end_s;     /* valid when OK: latest of all counted not-befores and times of decisions; +
+                                   window_s */
+    int64_t decided_at_s;       /* latest of the counted decisions' times; before the first, the request's */
 };
 void cs_push_progress(const struct cs_push *push, const struct cs_push_order *order,
                       struct cs_push_progress *ret);

@@ -24,14 +24,16 @@ enum cs_statement_kind {
     CS_STATEMENT_PUSH_BATCH,
 };
 
-/* "application/vnd.countersign.decision.v1"; NONE for a type that we do not know. */
+/* "application/vnd.countersign.decision.v1"; of any kind but NONE. */
 const char *cs_statement_type(enum cs_statement_kind kind);
+/* NONE for a type that we do not know. */
 enum cs_statement_kind cs_statement_kind_of(struct cs_slice payload_type);
 
 /* Appends the canonical encoding. `fields` is the generated descriptor, `message` the generated struct. */
 CS_MUST_USE int cs_message_encode(const pb_msgdesc_t *fields, const void *message, struct cs_buf *out,
                                   struct cs_err *err);
-/* Strict: CS_EPARSE unless the bytes are canonical. `message` is zeroed first. `what` begins the sentence. */
+/* Strict: CS_EPARSE unless the bytes are canonical. `what` begins the sentence. What `message` held before is
+ * lost, also on failure. */
 CS_MUST_USE int cs_message_decode_strict(const pb_msgdesc_t *fields, struct cs_slice bytes, void *message,
                                          const char *what, struct cs_err *err);
 /* For what is not signed (requests, replies, session messages): unknown fields are passed over, as protobuf
@@ -39,7 +41,8 @@ CS_MUST_USE int cs_message_decode_strict(const pb_msgdesc_t *fields, struct cs_s
 CS_MUST_USE int cs_message_decode(const pb_msgdesc_t *fields, struct cs_slice bytes, void *message,
                                   const char *what, struct cs_err *err);
 
-/* Strict decoding and the checks of completeness, a kind each. Allocates the struct: free() it. */
+/* Strict decoding and the checks of completeness, a kind each. Allocates the struct: free() it. CS_EPARSE for
+ * what is malformed or incomplete; a policy that contradicts itself is CS_EINVAL (cs_policy_check()). */
 CS_MUST_USE int cs_policy_decode(struct cs_slice payload, countersign_v1_TrustPolicy **ret,
                                  struct cs_err *err);
 CS_MUST_USE int cs_admission_decode(struct cs_slice payload, countersign_v1_Admission **ret,
@@ -51,6 +54,10 @@ CS_MUST_USE int cs_decision_decode(struct cs_slice payload, countersign_v1_Decis
 CS_MUST_USE int cs_core_decode(struct cs_slice bytes, countersign_v1_OrderCore **ret, struct cs_err *err);
 CS_MUST_USE int cs_advertisement_decode(struct cs_slice payload, countersign_v1_DeviceAdvertisement **ret,
                                         struct cs_err *err);
+CS_MUST_USE int cs_key_request_decode(struct cs_slice payload, countersign_v1_KeyRequest **ret,
+                                      struct cs_err *err);
+CS_MUST_USE int cs_device_csr_decode(struct cs_slice payload, countersign_v1_DeviceCsr **ret,
+                                     struct cs_err *err);
 CS_MUST_USE int cs_report_decode(struct cs_slice payload, countersign_v1_DeviceReport **ret,
                                  struct cs_err *err);
 CS_MUST_USE int cs_batch_decode(struct cs_slice payload, countersign_v1_PushBatch **ret, struct cs_err *err);

@@ -13,9 +13,17 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/toolchain/deps/mbedtls/config.h)
 
 find_package(Threads REQUIRED)
+if(CS_VARIANT STREQUAL "agent")
+  # Wider atomics than the processor has are calls to it.
+  link_libraries(-Wl,--as-needed atomic)
+endif()
 
-# cs_dep(NAME include-folder archive [library...]): one static library and what it needs after it.
+# cs_dep(NAME include-folder archive [library...]): one static library and what it needs after it. A target for
+# devices has fewer of them.
 function(cs_dep name folder archive)
+  if(NOT EXISTS ${CS_DEPS}/lib/${archive})
+    return()
+  endif()
   add_library(dep::${name} STATIC IMPORTED GLOBAL)
   set_target_properties(dep::${name} PROPERTIES
     IMPORTED_LOCATION ${CS_DEPS}/lib/${archive}

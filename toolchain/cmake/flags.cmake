@@ -1,20 +1,25 @@
 # How our own code is compiled. CS_VARIANT comes from the preset and says which way.
 
-set(CS_VARIANT dev CACHE STRING "dev, release, tsan or fuzz")
-set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz)
+set(CS_VARIANT dev CACHE STRING "dev, release, tsan, fuzz or agent")
+set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz agent)
 option(CS_LTO "link-time optimisation in the release variant" OFF)
+option(CS_AGENT_LTO "link-time optimisation of our own code in the agent variant" ON)
 
 # The flags below are complete: CMake's build types would add -DNDEBUG, and assertions stay on.
 set(CMAKE_BUILD_TYPE "" CACHE STRING "not used" FORCE)
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 add_compile_definitions(_GNU_SOURCE)
 include_directories(${CMAKE_SOURCE_DIR})
-add_compile_options(-fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
-add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+add_compile_options(-fno-strict-aliasing -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+if(NOT CS_VARIANT STREQUAL "agent")
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  add_compile_options(-fno-omit-frame-pointer)
+  add_link_options(-pie)
+endif()
 
 if(CS_VARIANT STREQUAL "dev")
   set(CS_DEPS_TARGET asan)
@@ -35,8 +40,18 @@ elseif(CS_VARIANT STREQUAL "fuzz")
   set(CS_DEPS_TARGET fuzz)
   add_compile_options(-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
   add_link_options(-fsanitize=address,undefined)
+elseif(CS_VARIANT STREQUAL "agent")
+  # For devices: small before fast. Unwind tables would be loaded and never read.
+  set(CS_DEPS_TARGET ${CS_TARGET})
+  add_compile_options(-Os -g -fno-pie -fomit-frame-pointer -ffunction-sections -fdata-sections
+    -fno-asynchronous-unwind-tables -fno-unwind-tables)
+  add_link_options(-static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1)
+  if(CS_AGENT_LTO)
+    add_compile_options(-flto=auto)
+    add_link_options(-flto=auto -Os)
+  endif()
 else()
-  message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan or fuzz")
+  message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan, fuzz, or a target's")
 endif()
 
 # For our sources only: generated and third-party code has cs_no_warnings instead.

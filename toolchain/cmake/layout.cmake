@@ -32,6 +32,18 @@ function(cs_program name main)
   target_compile_options(${name} PRIVATE ${CS_WARNINGS})
   target_link_libraries(${name} PRIVATE ${ARGN})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  cs_strip(${name})
+endfunction()
+
+# What goes onto a device is NAME.stripped; NAME has the symbols. The build ends with its sizes.
+function(cs_strip name)
+  if(CS_VARIANT STREQUAL "agent")
+    add_custom_command(TARGET ${name} POST_BUILD
+      COMMAND ${CMAKE_STRIP} -s -R .comment -R .note.GNU-stack -R .gnu.attributes -o $<TARGET_FILE:${name}>.stripped $<TARGET_FILE:${name}>
+      COMMAND ${CS_SIZE} $<TARGET_FILE:${name}>.stripped
+      COMMAND stat -c "%n: %s bytes" $<TARGET_FILE:${name}>.stripped
+      VERBATIM)
+  endif()
 endfunction()
 
 # What a core target may reach through its links, and never does: the proof that the core is pure.

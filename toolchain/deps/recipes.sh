@@ -2,7 +2,7 @@
 # recipes.sh - how each component is built. Read by toolchain/deps/build, which sets
 #   SRC     the unpacked source, to be used up
 #   OUT     where to install: $OUT/include/NAME, $OUT/lib, $OUT/share
-#   CC AR CFLAGS TARGET JOBS HERE
+#   CC AR CFLAGS PIC (ON, OFF) TARGET TRIPLET (of a cross target) JOBS HERE
 # Each component has an include folder of its own, so that a library that may not use one cannot see it.
 # A recipe's text is part of its component's hash: changing it builds the component again.
 
@@ -25,7 +25,7 @@ cc_archive() {
 cmake_static() {
     cmake -S "$SRC" -B "$SRC/_build" -G Ninja \
         -DCMAKE_C_COMPILER="${CC%% *}" -DCMAKE_AR="$(command -v $AR)" -DCMAKE_C_FLAGS="$CFLAGS" -DCMAKE_BUILD_TYPE=None \
-        -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -Wno-dev "$@"
+        -DCMAKE_POSITION_INDEPENDENT_CODE=$PIC -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -Wno-dev "$@"
 }
 
 recipe_mbedtls() {
@@ -63,7 +63,7 @@ recipe_libuv() {
 
 recipe_lmdb() {
     local lib=$SRC/libraries/liblmdb
-    cc_archive liblmdb.a -pthread -fPIC -w -- "$lib/mdb.c" "$lib/midl.c"
+    cc_archive liblmdb.a -pthread -w -- "$lib/mdb.c" "$lib/midl.c"
     mkdir -p "$OUT/include/lmdb"
     cp "$lib/lmdb.h" "$OUT/include/lmdb"
 }
@@ -74,7 +74,7 @@ recipe_nanopb() {
     sed -i -e 's|^/\* #define PB_FIELD_32BIT 1 \*/|#define PB_FIELD_32BIT 1|' \
         -e 's|^/\* #define PB_VALIDATE_UTF8 1 \*/|#define PB_VALIDATE_UTF8 1|' "$SRC/pb.h"
     [ "$(grep -c '^#define PB_\(FIELD_32BIT\|VALIDATE_UTF8\) 1' "$SRC/pb.h")" = 2 ]
-    cc_archive libnanopb.a -fPIC -I"$SRC" -- "$SRC/pb_common.c" "$SRC/pb_encode.c" "$SRC/pb_decode.c"
+    cc_archive libnanopb.a -I"$SRC" -- "$SRC/pb_common.c" "$SRC/pb_encode.c" "$SRC/pb_decode.c"
     mkdir -p "$OUT/include/nanopb" "$OUT/share/nanopb/proto"
     cp "$SRC"/pb.h "$SRC"/pb_{common,encode,decode}.h "$OUT/include/nanopb"
     cp "$SRC/generator/nanopb_generator.py" "$OUT/share/nanopb"
@@ -83,7 +83,7 @@ recipe_nanopb() {
 }
 
 recipe_yyjson() {
-    cc_archive libyyjson.a -fPIC -I"$SRC/src" -- "$SRC/src/yyjson.c"
+    cc_archive libyyjson.a -I"$SRC/src" -- "$SRC/src/yyjson.c"
     mkdir -p "$OUT/include/yyjson"
     cp "$SRC/src/yyjson.h" "$OUT/include/yyjson"
 }
@@ -105,7 +105,30 @@ recipe_inih() {
     sed -i -e 's/^#define MAX_SECTION 50/#define MAX_SECTION 4096/' -e 's/^#define MAX_NAME 50/#define MAX_NAME 4096/' "$SRC/ini.c"
     [ "$(grep -c '^#define INI_\(HANDLER_LINENO 1\|STOP_ON_FIRST_ERROR 1\|ALLOW_MULTILINE 0\|MAX_LINE 4096\)' "$SRC/ini.h")" = 4 ]
     [ "$(grep -c '^#define MAX_\(SECTION\|NAME\) 4096' "$SRC/ini.c")" = 2 ]
-    cc_archive libinih.a -fPIC -I"$SRC" -- "$SRC/ini.c"
+    cc_archive libinih.a -I"$SRC" -- "$SRC/ini.c"
     mkdir -p "$OUT/include/inih"
     cp "$SRC/ini.h" "$OUT/include/inih"
+}
+
+# musl for a cross target, with what Debian's cross compiler needs to build with it instead of its own C
+# library: the kernel's headers, and bin/cc, which puts musl's headers and libraries first.
+recipe_musl() {
+    local root=$OUT/$TARGET
+    ./configure --target="$TRIPLET" --prefix=/ --syslibdir=/lib --disable-shared CC="$CC" AR="$AR" RANLIB="$TRIPLET-gcc-ranlib" \
+        CFLAGS="$CFLAGS"
+    make -j"$JOBS"
+    make DESTDIR="$root" install-headers install-libs
+    cp -rL "/usr/$TRIPLET/include/linux" "/usr/$TRIPLET/include/asm" "/usr/$TRIPLET/include/asm-generic" "$root/include"
+    mkdir -p "$OUT/bin"
+    cat >"$OUT/bin/cc" <<END
+#!/bin/sh
+# $CC with musl in the place of Debian's C library; static.
+root=\$(dirname "\$(readlink -f "\$0")")/../$TARGET
+static=-static
+for word; do
+    case \$word in -static-pie | -shared | -r) static= ;; esac
+done
+exec $CC -B"\$root/lib" -nostdinc -isystem "\$root/include" -isystem "$($CC -print-file-name=include)" \$static "\$@"
+END
+    chmod 755 "$OUT/bin/cc"
 }

@@ -1,0 +1,35 @@
+/* limits.h - the agent's own limits, each with its reason. Those of the wire are in shared/base/limits.h. */
+#ifndef AG_CORE_LIMITS_H
+#define AG_CORE_LIMITS_H
+
+#include "shared/base/limits.h"
+
+#include <stdint.h>
+
+/* No clock is believed below this: 2026-01-01, or what the packager says. Rises with releases. */
+#ifndef AG_BUILD_TIME_S
+#define AG_BUILD_TIME_S 1767225600
+#endif
+
+enum {
+    AG_LIMIT_PATH_BYTES = 512,
+    AG_LIMIT_ARGUMENTS = 16, /* of a reload command */
+    AG_LIMIT_STATE_BYTES = 1024 * 1024,
+    /* Connectors that the state remembers, those no longer declared included: a generation must not be
+     * forgotten because a section was taken out of the configuration and came back. */
+    AG_LIMIT_CONNECTORS_REMEMBERED = 2 * CS_LIMIT_CONNECTORS_PER_DEVICE,
+    /* Orders remembered for each connector: the newest and those whose report may be asked for again. */
+    AG_LIMIT_ORDERS_KEPT = 4,
+    /* Deliveries that wait while one is applied: the stream is paused from the first, the others were
+     * on their way already. */
+    AG_LIMIT_DELIVERIES_WAITING = CS_LIMIT_CONNECTORS_PER_DEVICE,
+    AG_LIMIT_STATEMENTS_WAITING = 128,
+    /* Sequence numbers that are reserved with one write of the state, so that a refusal costs no write. */
+    AG_SEQUENCE_BLOCK = 64,
+    /* The last of what a reload command says, for the report. */
+    AG_LIMIT_COMMAND_OUTPUT = 256,
+    /* A plan for one push: check, folder, three files, syncs, switch, three entries, reload. */
+    AG_LIMIT_PLAN_STEPS = 24,
+};
+
+#endif

@@ -1,0 +1,85 @@
+/* device.h - the device itself: its durable state, its trust policy, and one push at a time through
+ *
+ *     delivery ─decide─▶ journal ─plan─▶ apply ─▶ journal ─▶ report
+ *
+ * It knows no connection: link/session.h feeds it what arrives, and carries what it signs. What must not be
+ * forgotten is on disk before anything is acted on; after a crash ag_device_recover() ends what was begun.
+ * Lives on one loop; blocking but for reload commands. */
+#ifndef AG_DEVICE_H
+#define AG_DEVICE_H
+
+#include "agent/apply.h"
+#include "agent/config.h"
+#include "agent/core/decide.h"
+#include "agent/core/device_time.h"
+#include "agent/outbox.h"
+#include "agent/store.h"
+
+struct ag_device_events {
+    /* A statement is ready for the controller; it stays in the outbox until it is acknowledged. */
+    void (*on_statement)(void *owner, struct cs_slice envelope);
+    /* A push cannot be judged before policies newer than `version` are here: deliver them with
+     * ag_device_take_policy(), or give up with ag_device_give_up_policy(). */
+    void (*on_policy_wanted)(void *owner, uint32_t version);
+    /* May more deliveries come? */
+    void (*on_busy)(void *owner, bool busy);
+    /* The state could not be made durable: the process must end, and recovers when it starts again. */
+    void (*on_fatal)(void *owner, const struct cs_err *why);
+};
+
+struct ag_device {
+    const struct ag_config *config; /* borrowed */
+    struct ag_store store;
+    struct ag_identity identity;
+    struct ag_keys keys;
+    struct ag_state state;
+    struct ag_outbox outbox;
+    uint64_t sequence;    /* of the last statement */
+    bool policy_expected; /* the delivery at the front waits for it */
+    bool policy_given_up;
+    bool recovered;
+    int64_t session_time_ahead_s; /* controller's time - clock, for devices marked clockless */
+    bool has_session_time;
+    struct cs_list deliveries;
+    size_t delivery_count;
+
+    /* The push that is being applied. */
+    struct ag_apply apply;
+    uint8_t order_id[16];
+    const struct ag_connector *connector;
+    struct ag_applied failure; /* why it is put back */
+
+    const struct ag_device_events *events;
+    void *owner;
+};
+
+/* Loads identity, keys and state from config->state. `device` is the caller's; free it in any case. */
+CS_MUST_USE int ag_device_open(struct ag_device *device, const struct ag_config *config, struct ag_port *port,
+                               struct cs_err *err);
+void ag_device_free(struct ag_device *device);
+void ag_device_listen(struct ag_device *device, const struct ag_device_events *events, void *owner);
+
+/* Ends what a process that died had begun, one order after the other, and fills the outbox with the reports
+ * that are not acknowledged. Deliveries wait until it is done. */
+void ag_device_recover(struct ag_device *device);
+
+/* The encoded PushDelivery; copied. CS_EFULL when too many wait: it is offered again later. */
+CS_MUST_USE int ag_device_deliver(struct ag_device *device, struct cs_slice delivery, struct cs_err *err);
+/* Deliveries that wait are forgotten: their connection is gone, and they will be offered again. */
+void ag_device_forget_deliveries(struct ag_device *device);
+/* An order that still waits is refused as cancelled; one that is known answers with its report. */
+void ag_device_cancel(struct ag_device *device, struct cs_slice order_id);
+
+/* CS_OK: kept on disk, or known already. CS_ESTALE: versions between are missing, ask from the device's + 1.
+ */
+CS_MUST_USE int ag_device_take_policy(struct ag_device *device, struct cs_slice wire, struct cs_err *err);
+void ag_device_give_up_policy(struct ag_device *device);
+void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
+/* Version to ask from: the pin's least before there is any. */
+uint32_t ag_device_next_policy(const struct ag_device *device);
+
+/* Appends a signed advertisement with a sequence of its own. */
+CS_MUST_USE int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err);
+void ag_device_take_ack(struct ag_device *device, uint64_t sequence);
+
+#endif

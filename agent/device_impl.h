@@ -1,0 +1,17 @@
+/* device_impl.h - what the files of device.h share: device.c keeps state, policies and advertisement,
+ * device_push.c takes a push from its delivery to its report. */
+#ifndef AG_DEVICE_IMPL_H
+#define AG_DEVICE_IMPL_H
+
+#include "agent/device.h"
+
+/* Makes the state durable; a synchronised clock raises the time floor on the way. */
+CS_MUST_USE int ag_device_save(struct ag_device *device, struct cs_err *err);
+/* Reserves a block of numbers on disk before the first of it is used. */
+CS_MUST_USE int ag_device_next_sequence(struct ag_device *device, uint64_t *ret, struct cs_err *err);
+struct ag_device_time ag_device_now(const struct ag_device *device, const struct cs_policy *policy);
+
+/* The next thing to do: end what was interrupted, then take deliveries, one after the other. */
+void ag_device_go_on(struct ag_device *device);
+
+#endif

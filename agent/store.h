@@ -1,0 +1,52 @@
+/* store.h - the agent's state folder: identity, keys, policies, state. Blocking file I/O through the port;
+ * what is saved is on disk when the function returns.
+ *
+ *   FOLDER/lock            taken by the process that runs
+ *   FOLDER/device-id, identity.key, kem.key   0600, made before the first enrolment call, kept for its
+ * repetition FOLDER/identity        written last: the device is enrolled FOLDER/policies/N      the envelope
+ * of every trust policy that was accepted FOLDER/state           generations, orders, time floor, sequence
+ * (core/state.h), replaced as a whole FOLDER/connectors/     what is installed (core/plan.h) */
+#ifndef AG_STORE_H
+#define AG_STORE_H
+
+#include "agent/core/identity.h"
+#include "agent/core/state.h"
+#include "agent/port/port.h"
+
+struct ag_store {
+    struct ag_port *port; /* borrowed */
+    const char *folder;   /* borrowed */
+};
+
+/* Makes the folders that are missing. */
+CS_MUST_USE int ag_store_prepare(const struct ag_store *store, struct cs_err *err);
+
+/* CS_ENOTFOUND with a sentence that says how to enrol. */
+CS_MUST_USE int ag_store_load_identity(const struct ag_store *store, struct ag_identity *ret,
+                                       struct cs_err *err);
+CS_MUST_USE int ag_store_save_identity(const struct ag_store *store, const struct ag_identity *identity,
+                                       struct cs_err *err);
+
+struct ag_keys {
+    struct cs_key *identity, *kem;
+};
+/* CS_ENOTFOUND when they were not made yet. */
+CS_MUST_USE int ag_store_load_keys(const struct ag_store *store, struct ag_keys *ret, struct cs_err *err);
+/* The keys and the device-id that are there, or new ones: an interrupted enrolment goes on with the same. */
+CS_MUST_USE int ag_store_make_keys(const struct ag_store *store, struct ag_keys *ret,
+                                   uint8_t ret_device_id[16], struct cs_err *err);
+void ag_keys_free(struct ag_keys *keys);
+
+/* A device without a state file begins with an empty one; one that belongs to another device-id is refused.
+ */
+CS_MUST_USE int ag_store_load_state(const struct ag_store *store, const struct ag_identity *identity,
+                                    struct ag_state *ret, struct cs_err *err);
+CS_MUST_USE int ag_store_save_state(const struct ag_store *store, const struct ag_state *state,
+                                    struct cs_err *err);
+
+CS_MUST_USE int ag_store_load_policy(const struct ag_store *store, uint32_t version, struct cs_policy **ret,
+                                     struct cs_err *err);
+CS_MUST_USE int ag_store_save_policy(const struct ag_store *store, uint32_t version, struct cs_slice wire,
+                                     struct cs_err *err);
+
+#endif

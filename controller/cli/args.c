@@ -1,0 +1,337 @@
+#include "controller/cli/args.h"
+
+#include <ctype.h>
+
+enum { WORD_MAX = 40, CANDIDATES_MAX = 128 };
+
+/* Levenshtein's distance; words longer than WORD_MAX are far from everything. */
+static unsigned distance(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    unsigned row[WORD_MAX + 1];
+
+    if (a_len > WORD_MAX || b_len > WORD_MAX)
+        return UINT32_MAX;
+    for (unsigned k = 0; k <= b_len; k++)
+        row[k] = k;
+    for (unsigned i = 1; i <= a_len; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = i;
+        for (unsigned k = 1; k <= b_len; k++) {
+            unsigned replaced = diagonal + (tolower(a[i - 1]) != tolower(b[k - 1]));
+            unsigned removed = row[k] + 1, added = row[k - 1] + 1;
+
+            diagonal = row[k];
+            row[k] = replaced < removed ? replaced : removed;
+            row[k] = row[k] < added ? row[k] : added;
+        }
+    }
+    return row[b_len];
+}
+
+static bool is_beginning(const char *a, const char *b)
+{
+    size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+    return len >= 3 && strncmp(a, b, len) == 0;
+}
+
+const char *cli_args_nearest(const char *word, const char *const *candidates)
+{
+    const char *nearest = NULL;
+    unsigned least = strlen(word) < 4 ? 2 : 3; /* "ls" must not become every word of two letters */
+
+    for (; *candidates; candidates++) {
+        unsigned d = distance(word, *candidates);
+
+        /* A beginning is meant, however much is missing or too much: "certificate" for "cert". */
+        if (d >= least && is_beginning(word, *candidates))
+            d = least - 1;
+        if (d < least) {
+            least = d;
+            nearest = *candidates;
+        }
+    }
+    return nearest;
+}
+
+static int unknown(struct cs_err *err, const char *kind, const char *dashes, const char *word,
+                   const char *const *candidates, const char *help)
+{
+    const char *nearest = cli_args_nearest(word, candidates);
+
+    if (nearest)
+        return cs_err_set(err, CS_EINVAL, "there is no %s \"%s%s\"; did you mean \"%s%s\"?", kind, dashes,
+                          word, dashes, nearest);
+    return cs_err_set(err, CS_EINVAL, "there is no %s \"%s%s\"; see `countersign%s --help`", kind, dashes,
+                      word, help);
+}
+
+static int unknown_noun(const char *word, struct cs_err *err)
+{
+    const char *nouns[CANDIDATES_MAX];
+    size_t count = 0;
+
+    for (const struct cli_command *c = cli_commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
+        nouns[count++] = c->noun;
+    nouns[count] = NULL;
+    return unknown(err, "command", "", word, nouns, "");
+}
+
+static int unknown_verb(const char *noun, const char *word, struct cs_err *err)
+{
+    const char *verbs[CANDIDATES_MAX];
+    char kind[64], help[64];
+    size_t count = 0;
+
+    for (const struct cli_command *c = cli_commands; c->noun && count + 1 < CANDIDATES_MAX; c++)
+        if (c->verb && strcmp(c->noun, noun) == 0)
+            verbs[count++] = c->verb;
+    verbs[count] = NULL;
+    snprintf(kind, sizeof kind, "command %s", noun);
+    snprintf(help, sizeof help, " %s", noun);
+    return unknown(err, kind, "", word, verbs, help);
+}
+
+static int unknown_option(const struct cli_command *command, const char *dashes, const char *word,
+                          struct cs_err *err)
+{
+    const char *names[CANDIDATES_MAX];
+    char help[96];
+    size_t count = 0;
+
+    for (const struct cli_option *o = command ? command->options : NULL; o && o->name; o++)
+        names[count++] = o->name;
+    for (const struct cli_option *o = cli_common_options; o->name; o++)
+        names[count++] = o->name;
+    names[count++] = "help";
+    names[count] = NULL;
+    help[0] = '\0';
+    if (command)
+        snprintf(help, sizeof help, " %s%s%s", command->noun, command->verb ? " " : "",
+                 command->verb ? command->verb : "");
+    return unknown(err, "option", dashes, word, names, help);
+}
+
+static const struct cli_option *find_option(const struct cli_command *command, const char *name, size_t len)
+{
+    const struct cli_option *lists[] = {command ? command->options : NULL, cli_common_options};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(lists); i++)
+        for (const struct cli_option *o = lists[i]; o && o->name; o++)
+            if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
+                return o;
+    return NULL;
+}
+
+/* Takes one option, and its value from `=` or from the next word. */
+static int take_option(struct cli_args *args, int argc, char *const *argv, int *at, struct cs_err *err)
+{
+    const char *word = argv[*at];
+    bool is_long = word[1] == '-';
+    const char *dashes = is_long ? "--" : "-";
+    const char *name = word + (is_long ? 2 : 1);
+    const char *equals = is_long ? strchr(name, '=') : NULL;
+    size_t len = equals ? (size_t)(equals - name) : strlen(name);
+    const struct cli_option *option = (len == 1) != is_long ? find_option(args->command, name, len) : NULL;
+    const char *value = NULL;
+
+    if (!option) {
+        char plain[64];
+
+        snprintf(plain, sizeof plain, "%.*s", (int)(len < 60 ? len : 60), name);
+        return unknown_option(args->command, dashes, plain, err);
+    }
+    if (option->value) {
+        value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+        if (!value)
+            return cs_err_set(err, CS_EINVAL, "%s%s needs a value: %s%s %s", dashes, option->name, dashes,
+                              option->name, option->value);
+    } else if (equals) {
+        return cs_err_set(err, CS_EINVAL, "--%s takes no value", option->name);
+    }
+    if (!option->repeated)
+        for (size_t i = 0; i < args->option_count; i++)
+            if (args->options[i].name == option->name)
+                return cs_err_set(err, CS_EINVAL, "%s%s is given twice", dashes, option->name);
+    if (args->option_count == CLI_ARGS_OPTIONS_MAX)
+        return cs_err_set(err, CS_EINVAL, "there are more than %d options", CLI_ARGS_OPTIONS_MAX);
+    args->options[args->option_count].name = option->name;
+    args->options[args->option_count++].value = value ? value : "";
+    return CS_OK;
+}
+
+/* Finds the command that the first words name. *ret_words says how many they were. */
+static int find_command(struct cli_args *args, const char *const *words, size_t count, size_t *ret_words,
+                        struct cs_err *err)
+{
+    bool noun_known = false;
+
+    for (const struct cli_command *c = cli_commands; c->noun; c++) {
+        if (strcmp(c->noun, words[0]) != 0)
+            continue;
+        noun_known = true;
+        if (!c->verb || (count > 1 && strcmp(c->verb, words[1]) == 0)) {
+            args->command = c;
+            *ret_words = c->verb ? 2 : 1;
+            return CS_OK;
+        }
+    }
+    if (!noun_known)
+        return unknown_noun(words[0], err);
+    args->help_noun = words[0];
+    if (count > 1)
+        return unknown_verb(words[0], words[1], err);
+    return CS_OK;
+}
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0'; /* "-" alone is standard input */
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* The first two words that are no options name the command. Common options may stand before them; which
+ * options take a value is known only from the common ones until the command is. */
+static int locate_command(int argc, char *const *argv, struct cli_args *args, int ret_at[2],
+                          size_t *ret_words, struct cs_err *err)
+{
+    const char *words[2];
+    size_t count = 0;
+
+    for (int i = 1; i < argc && count < 2; i++) {
+        const struct cli_option *option;
+
+        if (!is_option(argv[i])) {
+            ret_at[count] = i;
+            words[count++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0)
+            break;
+        option = find_option(NULL, argv[i] + (argv[i][1] == '-' ? 2 : 1),
+                             strlen(argv[i] + (argv[i][1] == '-' ? 2 : 1)));
+        if (option && option->value)
+            i++;
+        else if (count == 1 && !option && !is_help(argv[i]))
+            break;
+    }
+    if (count > 0 && strcmp(words[0], "help") == 0) {
+        args->help = true;
+        *ret_words = count;
+        if (count < 2)
+            return CS_OK;
+        words[0] = words[1];
+        return find_command(args, words, 1, &count, err);
+    }
+    return count ? find_command(args, words, count, ret_words, err) : CS_OK;
+}
+
+int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct cs_err *err)
+{
+    struct cli_args args = {0};
+    int word_at[2] = {0, 0};
+    size_t words = 0;
+    bool options_over = false;
+    int rc = locate_command(argc, argv, &args, word_at, &words, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+
+        if ((words > 0 && i == word_at[0]) || (words > 1 && i == word_at[1]) ||
+            (!args.command && args.help_noun && i == word_at[0]))
+            continue;
+        if (!options_over && strcmp(word, "--") == 0) {
+            options_over = true;
+        } else if (!options_over && is_help(word)) {
+            args.help = true;
+        } else if (!options_over && is_option(word)) {
+            rc = take_option(&args, argc, argv, &i, err);
+            if (rc != CS_OK)
+                return rc;
+        } else if (args.operand_count == CLI_ARGS_OPERANDS_MAX) {
+            return cs_err_set(err, CS_EINVAL, "there are more than %d arguments", CLI_ARGS_OPERANDS_MAX);
+        } else {
+            args.operands[args.operand_count++] = word;
+        }
+    }
+    if (args.help || !args.command) {
+        args.help = true;
+        *ret = args;
+        return CS_OK;
+    }
+    if (args.operand_count < args.command->least_operands || args.operand_count > args.command->most_operands)
+        return cs_err_set(
+            err, CS_EINVAL, "the command needs %s; usage: countersign %s%s%s%s%s",
+            args.operand_count < args.command->least_operands ? "more arguments" : "fewer arguments",
+            args.command->noun, args.command->verb ? " " : "", args.command->verb ? args.command->verb : "",
+            *args.command->operands ? " " : "", args.command->operands);
+    *ret = args;
+    return CS_OK;
+}
+
+const char *cli_args_option_at(const struct cli_args *args, const char *name, size_t index)
+{
+    cs_assert(find_option(args->command, name, strlen(name)));
+    for (size_t i = 0; i < args->option_count; i++)
+        if (strcmp(args->options[i].name, name) == 0 && index-- == 0)
+            return args->options[i].value;
+    return NULL;
+}
+
+const char *cli_args_option(const struct cli_args *args, const char *name)
+{
+    return cli_args_option_at(args, name, 0);
+}
+
+bool cli_args_flag(const struct cli_args *args, const char *name)
+{
+    return cli_args_option(args, name) != NULL;
+}
+
+int cli_args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_err *err)
+{
+    const char *digits = strncasecmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
+    uint64_t number = 0;
+
+    for (const char *c = digits; *c; c++) {
+        if (*c < '0' || *c > '9' || number > (UINT64_MAX - 9) / 10) {
+            number = 0;
+            break;
+        }
+        number = number * 10 + (uint64_t)(*c - '0');
+    }
+    if (number == 0)
+        return cs_err_set(err, CS_EINVAL, "\"%.60s\" is not of the form %s1", text, prefix);
+    *ret = number;
+    return CS_OK;
+}
+
+int cli_args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, size_t room,
+                     size_t *ret_count, struct cs_err *err)
+{
+    size_t count = 0;
+
+    for (const char *at = text; at;) {
+        const char *comma = strchr(at, ',');
+        char one[64];
+        int rc;
+
+        snprintf(one, sizeof one, "%.*s", comma ? (int)(comma - at) : 60, at);
+        if (count == room)
+            return cs_err_set(err, CS_EINVAL, "at most %zu numbers can be given at once", room);
+        rc = cli_args_number(one, prefix, &ret_numbers[count++], err);
+        if (rc != CS_OK)
+            return rc;
+        at = comma ? comma + 1 : NULL;
+    }
+    *ret_count = count;
+    return CS_OK;
+}

@@ -1,0 +1,315 @@
+/* countersign cert … - the certificates, and where they are attached. */
+#include "controller/cli/ask.h"
+#include "controller/cli/fetch.h"
+#include "controller/cli/file.h"
+#include "controller/cli/nouns.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+static bool has_text(struct cs_slice text, const char *what)
+{
+    return text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
+}
+
+static int read_files(struct cli *cli, struct cs_buf *out, struct cs_err *err)
+{
+    int rc = CS_OK;
+
+    if (cs_buf_reserve(out, CS_LIMIT_PEM_BYTES + 1) != CS_OK)
+        return cs_err_nomem(err);
+    for (size_t i = 0; rc == CS_OK && i < cli->args.operand_count; i++) {
+        rc = cli_file_read(cli->args.operands[i], CS_LIMIT_PEM_BYTES - out->len, out, err);
+        /* Files need not end with a newline, PEM's lines must. */
+        if (rc == CS_OK && out->len && out->len < CS_LIMIT_PEM_BYTES && out->ptr[out->len - 1] != '\n')
+            rc = cs_buf_append_u8(out, '\n');
+    }
+    return rc;
+}
+
+static int parse_chain(struct cs_slice content, struct cs_chain **ret, struct cs_err *err)
+{
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    int rc;
+
+    if (has_text(content, "-----BEGIN"))
+        rc = cs_chain_parse_pem(content, &chain, err);
+    else
+        rc = cs_chain_parse(content, &chain, err);
+    if (rc == CS_OK)
+        rc = cs_chain_check_links(chain, err);
+    if (rc == CS_OK)
+        *ret = cs_steal(chain);
+    return rc;
+}
+
+/* Decrypted here: the controller never learns a passphrase. */
+static int decrypt_key(struct cli *cli, struct cs_slice encoded, const char *where, struct cs_buf *pkcs8,
+                       struct cs_err *err)
+{
+    struct cs_buf passphrase = CS_BUF_EMPTY;
+    int rc = cs_private_key_to_pkcs8(encoded, CS_SLICE_EMPTY, pkcs8, err);
+
+    if (rc == CS_EDENIED) {
+        rc = cli_ask_passphrase(where, cli_args_option(&cli->args, "passphrase-file"), false, &passphrase,
+                                err);
+        if (rc == CS_OK)
+            rc = cs_private_key_to_pkcs8(encoded, cs_buf_slice(&passphrase), pkcs8, err);
+        if (rc == CS_EAUTH)
+            cs_err_set(err, rc, "the passphrase does not open the private key in %.150s", where);
+    }
+    cs_buf_wipe(&passphrase);
+    return rc;
+}
+
+static int find_key(struct cli *cli, struct cs_slice content, struct cs_buf *pkcs8, struct cs_err *err)
+{
+    const char *path = cli_args_option(&cli->args, "key");
+    struct cs_buf encoded = CS_BUF_EMPTY;
+    int rc;
+
+    if (!path)
+        return has_text(content, "PRIVATE KEY-----")
+                   ? decrypt_key(cli, content, cli->args.operands[0], pkcs8, err)
+                   : CS_OK;
+    if (cs_buf_reserve(&encoded, 2 * CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
+        return cs_err_nomem(err);
+    rc = cli_file_read(path, 2 * CS_LIMIT_PRIVATE_KEY_BYTES, &encoded, err);
+    if (rc == CS_OK)
+        rc = decrypt_key(cli, cs_buf_slice(&encoded), path, pkcs8, err);
+    cs_buf_wipe(&encoded);
+    return rc;
+}
+
+static void certificate_fields(struct cli_doc *doc, const countersign_v1_Certificate *certificate)
+{
+    char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES];
+    struct cs_buf names = CS_BUF_EMPTY;
+
+    for (pb_size_t i = 0; i < certificate->names_count; i++)
+        (void)!cs_buf_printf(&names, "%s%s", i ? "\n" : "", certificate->names[i]);
+    snprintf(colour, sizeof colour, "%s (%s)", cli_show_colour_word(certificate->colour),
+             cli_show_colour_meaning(certificate->colour));
+    cli_field(doc, "common_name", "Common name", cli_tinted(certificate->common_name, CLI_BOLD));
+    cli_field(doc, "id", "Id (SHA-256)", cli_hex(CS_PB_BYTES(&certificate->id)));
+    cli_field(doc, "colour", "Colour", cli_tinted(colour, cli_show_colour_tint(certificate->colour)));
+    cli_field(doc, "issuer", "Issuer", cli_text(certificate->issuer));
+    cli_field(doc, "serial", "Serial", cli_text(certificate->serial));
+    cli_field(doc, "names", "Names", cli_list(cs_buf_slice(&names)));
+    cli_field(doc, "not_before", "Valid from", cli_time(certificate->not_before_s));
+    cli_field(doc, "not_after", "Valid until", cli_time(certificate->not_after_s));
+    cli_field(doc, "key", "Key", cli_text(cli_show_key_kind(certificate->key, certificate->key_bits, key)));
+    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode_word(certificate->key_mode)));
+    cli_field(doc, "chain_count", "Certificates in chain", cli_number(certificate->chain_count));
+    cli_field(doc, "attachments", "App connectors", cli_number(certificate->attachments));
+    cli_field(doc, "imported_at", "Imported", cli_time(certificate->imported_at_s));
+    cs_buf_free(&names);
+}
+
+static int print_imported(struct cli *cli, const countersign_v1_ImportCertificateResponse *reply,
+                          struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+
+    certificate_fields(doc, &reply->certificate);
+    cli_field(doc, "existed", "Was there before", cli_bool(reply->existed));
+    if (reply->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
+        cli_hint(doc, "The controller has no private key for it, so it cannot be pushed: import it again "
+                      "with --key FILE.");
+    else if (reply->certificate.attachments == 0)
+        cli_hint(doc, "Next: countersign cert attach \"%s\" DEVICE CONNECTOR",
+                 reply->certificate.common_name);
+    return cli_write(cli, doc, err);
+}
+
+static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice pkcs8, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_ImportCertificateRequest *request =
+        CLI_NEW(countersign_v1_ImportCertificateRequest, err);
+    cs_auto_free countersign_v1_ImportCertificateResponse *reply =
+        CLI_NEW(countersign_v1_ImportCertificateResponse, err);
+    struct cs_buf pem = CS_BUF_EMPTY;
+    int rc = request && reply ? cs_chain_write_pem(chain, &pem, err) : CS_ENOMEM;
+
+    if (rc == CS_OK && pkcs8.len > sizeof request->private_key.bytes)
+        rc = cs_err_set(err, CS_ETOOBIG, "the private key is larger than any that is supported");
+    if (rc == CS_OK) {
+        CS_PB_SET(&request->certificates, cs_buf_slice(&pem));
+        CS_PB_SET(&request->private_key, pkcs8);
+        rc = cli_call(cli, &cli_rpc_ImportCertificate, request, reply, err);
+    }
+    if (request)
+        cs_wipe(request, sizeof *request);
+    cs_buf_free(&pem);
+    return rc == CS_OK ? print_imported(cli, reply, err) : rc;
+}
+
+int cli_cert_import(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    struct cs_buf content = CS_BUF_EMPTY, pkcs8 = CS_BUF_EMPTY;
+    int rc = read_files(cli, &content, err);
+
+    if (rc == CS_OK)
+        rc = parse_chain(cs_buf_slice(&content), &chain, err);
+    if (rc == CS_OK && cs_buf_reserve(&pkcs8, CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
+        rc = cs_err_nomem(err);
+    if (rc == CS_OK)
+        rc = find_key(cli, cs_buf_slice(&content), &pkcs8, err);
+    if (rc == CS_OK && pkcs8.len) {
+        rc = cs_chain_check_key(chain, cs_buf_slice(&pkcs8), err);
+        if (rc == CS_EAUTH)
+            cs_err_set(
+                err, rc,
+                "the private key does not belong to the certificate: are the files a pair, with the leaf "
+                "certificate first?");
+    }
+    if (rc == CS_OK)
+        rc = import(cli, chain, cs_buf_slice(&pkcs8), err);
+    cs_buf_wipe(&content);
+    cs_buf_wipe(&pkcs8);
+    return rc;
+}
+
+int cli_cert_list(struct cli *cli, struct cs_err *err)
+{
+    static const struct cli_column columns[] = {
+        {"common_name", "COMMON NAME", false},
+        {"id", "ID", false},
+        {"colour", "COLOUR", false},
+        {"not_after", "VALID UNTIL", false},
+        {"key", "KEY", false},
+        {"key_mode", "PRIVATE KEY", false},
+        {"attachments", "CONNECTORS", true},
+        {"issuer", "ISSUER", false},
+    };
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_ListCertificatesRequest *request =
+        CLI_NEW(countersign_v1_ListCertificatesRequest, err);
+    cs_auto_free countersign_v1_ListCertificatesResponse *reply =
+        CLI_NEW(countersign_v1_ListCertificatesResponse, err);
+
+    if (!request || !reply)
+        return CS_ENOMEM;
+    cli_table(doc, "certificates", columns, CS_ARRAY_LEN(columns),
+              "There are no certificates yet: countersign cert import FILE --key FILE");
+    do {
+        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
+
+        if (rc != CS_OK)
+            return rc;
+        for (pb_size_t i = 0; i < reply->certificates_count; i++) {
+            const countersign_v1_Certificate *c = &reply->certificates[i];
+            char key[CLI_TEXT_BYTES];
+
+            CLI_ROW(doc, cli_text(c->common_name), cli_hex(CS_PB_BYTES(&c->id)),
+                    cli_tinted(cli_show_colour_word(c->colour), cli_show_colour_tint(c->colour)),
+                    cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
+                    cli_text(cli_show_key_mode_word(c->key_mode)), cli_number(c->attachments),
+                    cli_text(c->issuer));
+            CS_PB_SET(&request->after_id, CS_PB_BYTES(&c->id));
+        }
+    } while (reply->more && reply->certificates_count);
+    return cli_write(cli, doc, err);
+}
+
+int cli_cert_show(struct cli *cli, struct cs_err *err)
+{
+    static const struct cli_column columns[] = {
+        {"subject", "SUBJECT", false},
+        {"issuer", "ISSUER", false},
+        {"not_after", "VALID UNTIL", false},
+        {"digest", "SHA-256", false},
+    };
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Certificate *certificate = NULL;
+    struct cli_check_certificate checked = {0};
+    int rc = cli_fetch_certificate(cli, cli->args.operands[0], &certificate, err);
+
+    if (rc == CS_OK)
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&certificate->id), &checked, err);
+    if (rc != CS_OK)
+        return rc;
+    certificate_fields(doc, certificate);
+    cli_field(doc, "chain_digest", "Chain (SHA-256)", cli_hex(cs_digest_slice(&checked.chain_digest)));
+    cli_table(doc, "chain", columns, CS_ARRAY_LEN(columns), NULL);
+    for (size_t i = 0; i < cs_chain_count(checked.chain); i++) {
+        struct cs_cert_info info;
+
+        cs_chain_info(checked.chain, i, &info);
+        CLI_ROW(doc, cli_text(info.subject), cli_text(info.issuer), cli_time(info.not_after_s),
+                cli_hex(cs_digest_slice(&info.digest)));
+    }
+    cli_check_certificate_free(&checked);
+    return cli_write(cli, doc, err);
+}
+
+/* The operands CERT DEVICE CONNECTOR, looked up. */
+static int read_attachment(struct cli *cli, countersign_v1_AttachRequest *ret,
+                           countersign_v1_Certificate **ret_certificate, struct cs_err *err)
+{
+    const char *device = cli->args.operands[1], *connector = cli->args.operands[2];
+    int rc = cs_name_check(cs_slice_str(device), "the device's name", err);
+
+    if (rc == CS_OK)
+        rc = cs_name_check(cs_slice_str(connector), "the connector's name", err);
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    if (rc == CS_OK)
+        rc = cli_fetch_certificate(cli, cli->args.operands[0], ret_certificate, err);
+    if (rc != CS_OK)
+        return rc;
+    CS_PB_SET(&ret->certificate_id, CS_PB_BYTES(&(*ret_certificate)->id));
+    snprintf(ret->device_name, sizeof ret->device_name, "%s", device);
+    snprintf(ret->connector, sizeof ret->connector, "%s", connector);
+    return CS_OK;
+}
+
+static void attachment_fields(struct cli_doc *doc, const countersign_v1_Certificate *certificate,
+                              const char *label, const countersign_v1_AttachRequest *attachment)
+{
+    char target[CLI_TEXT_BYTES];
+
+    cli_field(doc, "certificate", "Certificate", cli_tinted(certificate->common_name, CLI_BOLD));
+    cli_field(doc, "certificate_id", "Id", cli_hex(CS_PB_BYTES(&certificate->id)));
+    cli_field(doc, "connector", label,
+              cli_text(cli_show_target(attachment->device_name, attachment->connector, target)));
+}
+
+int cli_cert_attach(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Certificate *certificate = NULL;
+    countersign_v1_AttachRequest request = {0};
+    countersign_v1_AttachResponse reply;
+    int rc = read_attachment(cli, &request, &certificate, err);
+
+    if (rc == CS_OK)
+        rc = cli_call(cli, &cli_rpc_Attach, &request, &reply, err);
+    if (rc != CS_OK)
+        return rc;
+    attachment_fields(doc, certificate, "Attached to", &request);
+    cli_hint(doc, "Next: countersign push \"%s\" --comment TEXT --as REQUESTER", certificate->common_name);
+    return cli_write(cli, doc, err);
+}
+
+int cli_cert_detach(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Certificate *certificate = NULL;
+    countersign_v1_AttachRequest attachment = {0};
+    countersign_v1_DetachRequest request = {0};
+    countersign_v1_DetachResponse reply;
+    int rc = read_attachment(cli, &attachment, &certificate, err);
+
+    if (rc == CS_OK) {
+        CS_PB_SET(&request.certificate_id, CS_PB_BYTES(&attachment.certificate_id));
+        memcpy(request.device_name, attachment.device_name, sizeof request.device_name);
+        memcpy(request.connector, attachment.connector, sizeof request.connector);
+        rc = cli_call(cli, &cli_rpc_Detach, &request, &reply, err);
+    }
+    if (rc != CS_OK)
+        return rc;
+    attachment_fields(doc, certificate, "Detached from", &attachment);
+    return cli_write(cli, doc, err);
+}

@@ -1,0 +1,256 @@
+#include "controller/cli/check.h"
+
+#include "shared/trust/merkle.h"
+
+static bool same_deployment(const struct cs_policy *policy, struct cs_slice deployment_id)
+{
+    return cs_slice_eq(CS_PB_BYTES(&cs_policy_body(policy)->deployment_id), deployment_id);
+}
+
+int cli_check_admission(const struct cs_policy *policy, struct cs_slice wire, const char *device_name,
+                        countersign_v1_Admission **ret, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto_free struct cs_keyring *keyring = calloc(1, sizeof *keyring);
+    struct cs_verified verified;
+    countersign_v1_KeyKind kind;
+    int rc;
+
+    if (!keyring)
+        return cs_err_nomem(err);
+    if (wire.len == 0)
+        return cs_err_set(err, CS_EDENIED,
+                          "device %s is not admitted: an admin does it with `countersign device admit %s`",
+                          device_name, device_name);
+    cs_policy_operator_keys(policy, keyring);
+    rc = cs_envelope_verify(wire, CS_STATEMENT_ADMISSION, keyring, &verified, err);
+    if (rc == CS_OK)
+        rc = cs_admission_decode(verified.payload, &admission, err);
+    if (rc == CS_OK)
+        rc = cs_policy_check_signer(policy, &verified, admission->admin, countersign_v1_Role_ROLE_ADMIN,
+                                    &kind, err);
+    if (rc != CS_OK) {
+        cs_err_prefix(err, "the admission of device %s", device_name);
+        return rc;
+    }
+    if (!same_deployment(policy, CS_PB_BYTES(&admission->deployment_id)))
+        return cs_err_set(err, CS_EAUTH, "the admission of device %s belongs to another deployment",
+                          device_name);
+    if (admission->policy_version > cs_policy_version(policy))
+        return cs_err_set(
+            err, CS_ESTALE,
+            "the admission of device %s was signed under policy version %u, the controller gave only "
+            "version %u",
+            device_name, admission->policy_version, cs_policy_version(policy));
+    if (strcmp(admission->device_name, device_name) != 0)
+        return cs_err_set(err, CS_EAUTH, "what the controller gave as admission of device %s is that of %s",
+                          device_name, admission->device_name);
+    *ret = cs_steal(admission);
+    return CS_OK;
+}
+
+int cli_check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
+                            countersign_v1_DeviceAdvertisement **ret, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
+    struct cs_verified verified;
+    int rc;
+
+    if (wire.len == 0)
+        return cs_err_set(err, CS_ENOTFOUND,
+                          "device %s has not said yet which app connectors it has: is its agent running?",
+                          admission->device_name);
+    rc = cs_envelope_verify_one(wire, CS_STATEMENT_DEVICE_ADVERTISEMENT,
+                                CS_PB_BYTES(&admission->identity_spki), &verified, err);
+    if (rc == CS_OK)
+        rc = cs_advertisement_decode(verified.payload, &said, err);
+    if (rc != CS_OK) {
+        cs_err_prefix(err, "the statement of device %s about its connectors", admission->device_name);
+        return rc;
+    }
+    if (!cs_slice_eq(CS_PB_BYTES(&said->device_id), CS_PB_BYTES(&admission->device_id)) ||
+        !cs_slice_eq(CS_PB_BYTES(&said->deployment_id), CS_PB_BYTES(&admission->deployment_id)))
+        return cs_err_set(err, CS_EAUTH,
+                          "the statement about the connectors of device %s is of another device",
+                          admission->device_name);
+    *ret = cs_steal(said);
+    return CS_OK;
+}
+
+int cli_check_report(const countersign_v1_Admission *admission, const countersign_v1_OrderCore *core,
+                     struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_DeviceReport *report = NULL;
+    struct cs_verified verified;
+    int rc = cs_envelope_verify_one(wire, CS_STATEMENT_DEVICE_REPORT, CS_PB_BYTES(&admission->identity_spki),
+                                    &verified, err);
+
+    if (rc == CS_OK)
+        rc = cs_report_decode(verified.payload, &report, err);
+    if (rc != CS_OK) {
+        cs_err_prefix(err, "the report of device %s", admission->device_name);
+        return rc;
+    }
+    if (!cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&admission->device_id)) ||
+        !cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&core->device_id)) ||
+        !cs_slice_eq(CS_PB_BYTES(&report->deployment_id), CS_PB_BYTES(&admission->deployment_id)) ||
+        !cs_slice_eq(CS_PB_BYTES(&report->order_id), CS_PB_BYTES(&core->order_id)))
+        return cs_err_set(err, CS_EAUTH, "the report that the controller gave for WO-%llu is not about it",
+                          (unsigned long long)core->number);
+    *ret = cs_steal(report);
+    return CS_OK;
+}
+
+int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,
+                        const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_err *err)
+{
+    struct cs_slice name = cs_slice_str(token->device_name);
+    uint8_t name_len = (uint8_t)name.len;
+    const struct cs_slice parts[] = {
+        CS_SLICE_LIT("countersign/v1/enrol"),
+        CS_PB_BYTES(&token->deployment_id),
+        cs_slice(&name_len, 1),
+        name,
+        CS_PB_BYTES(&enrolment->device_id),
+        CS_PB_BYTES(&enrolment->identity_spki),
+        CS_PB_BYTES(&enrolment->kem_spki),
+    };
+    struct cs_slice point;
+    struct cs_digest mac;
+
+    /* Without fixed sizes the parts of the MAC's input could be cut elsewhere. */
+    if (enrolment->device_id.size != 16 ||
+        cs_spki_point(CS_PB_BYTES(&enrolment->identity_spki), &point) != CS_OK ||
+        cs_spki_point(CS_PB_BYTES(&enrolment->kem_spki), &point) != CS_OK)
+        return cs_err_set(err, CS_EPARSE, "the enrolment of device %s has a malformed id or key",
+                          token->device_name);
+    mac = cs_hmac_sha256(CS_PB_BYTES(&token->binding), parts, CS_ARRAY_LEN(parts));
+    if (!cs_slice_eq_secret(cs_digest_slice(&mac), CS_PB_BYTES(&enrolment->binding_mac)))
+        return cs_err_set(
+            err, CS_EAUTH,
+            "the keys enrolled for %s were not made by the holder of the token: do not admit it, find "
+            "out who used the token",
+            token->device_name);
+    return CS_OK;
+}
+
+void cli_check_certificate_free(struct cli_check_certificate *certificate)
+{
+    cs_chain_free(certificate->chain);
+    certificate->chain = NULL;
+}
+
+int cli_check_certificate(struct cs_slice id, struct cs_slice chain, struct cli_check_certificate *ret,
+                          struct cs_err *err)
+{
+    struct cli_check_certificate certificate = {0};
+    int rc = cs_chain_parse(chain, &certificate.chain, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_chain_info(certificate.chain, 0, &certificate.leaf);
+    if (!cs_slice_eq(cs_digest_slice(&certificate.leaf.digest), id)) {
+        cli_check_certificate_free(&certificate);
+        return cs_err_set(err, CS_EAUTH, "the controller gave another certificate than the one asked for");
+    }
+    certificate.chain_digest = cs_chain_digest(certificate.chain);
+    *ret = certificate;
+    return CS_OK;
+}
+
+static int check_content(const countersign_v1_OrderCore *core,
+                         const struct cli_check_certificate *certificate, struct cs_err *err)
+{
+    bool install = core->action == countersign_v1_Action_ACTION_INSTALL;
+    const char *wrong = NULL;
+
+    if (!install) {
+        if (core->chain_digest.size || core->leaf_spki_digest.size ||
+            core->key_mode != countersign_v1_KeyMode_KEY_MODE_NONE)
+            wrong = "names a chain or key, though nothing is to be installed";
+    } else if (!cs_slice_eq(CS_PB_BYTES(&core->chain_digest), cs_digest_slice(&certificate->chain_digest))) {
+        wrong = "names another chain than the certificate's";
+    } else if (!cs_slice_eq(CS_PB_BYTES(&core->leaf_spki_digest),
+                            cs_digest_slice(&certificate->leaf.spki_digest))) {
+        wrong = "names another key than the certificate's";
+    } else if (core->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE) {
+        wrong = "brings no private key";
+    }
+    if (wrong)
+        return cs_err_set(err, CS_EAUTH, "WO-%llu for %s/%s %s: nothing was signed",
+                          (unsigned long long)core->number, core->device_name, core->connector, wrong);
+    return CS_OK;
+}
+
+static int check_generation(const countersign_v1_OrderCore *core,
+                            const countersign_v1_DeviceAdvertisement *said, struct cs_err *err)
+{
+    for (pb_size_t i = 0; i < said->connectors_count; i++) {
+        uint64_t highest = said->connectors[i].generation;
+
+        if (strcmp(said->connectors[i].name, core->connector) != 0)
+            continue;
+        if (core->generation <= highest || core->generation - highest > CS_LIMIT_GENERATION_JUMP)
+            return cs_err_set(
+                err, CS_EAUTH,
+                "WO-%llu has generation %llu, but %s/%s is at %llu and takes at most %d more: nothing "
+                "was signed",
+                (unsigned long long)core->number, (unsigned long long)core->generation, core->device_name,
+                core->connector, (unsigned long long)highest, CS_LIMIT_GENERATION_JUMP);
+        return CS_OK;
+    }
+    return cs_err_set(err, CS_EAUTH,
+                      "device %s does not say that it has an app connector %s: nothing was signed",
+                      core->device_name, core->connector);
+}
+
+int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
+                   struct cs_err *err)
+{
+    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
+    int rc = cli_check_admission(order->policy, order->admission, core->device_name, &admission, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (!cs_slice_eq(CS_PB_BYTES(&admission->device_id), CS_PB_BYTES(&core->device_id)))
+        return cs_err_set(
+            err, CS_EAUTH,
+            "WO-%llu names another device-id than the one that was admitted as %s: nothing was signed",
+            (unsigned long long)core->number, core->device_name);
+    rc = check_content(core, order->certificate, err);
+    if (rc != CS_OK || !order->fresh)
+        return rc;
+    rc = cli_check_advertisement(admission, order->advertisement, &said, err);
+    return rc == CS_OK ? check_generation(core, said, err) : rc;
+}
+
+struct cs_digest cli_check_root_of(const struct cs_slice *cores, size_t count)
+{
+    cs_auto_free struct cs_digest *leaves = calloc(count, sizeof *leaves);
+
+    cs_assert(leaves && count > 0 && count <= CS_LIMIT_ORDERS_PER_REQUEST);
+    for (size_t i = 0; i < count; i++)
+        leaves[i] = cs_merkle_leaf(cores[i]);
+    return cs_merkle_root(leaves, count, leaves);
+}
+
+int cli_check_root(const countersign_v1_PushRequest *request, const struct cs_slice *cores, size_t count,
+                   struct cs_err *err)
+{
+    struct cs_digest root;
+
+    if (count == 0 || count != request->order_count)
+        return cs_err_set(
+            err, CS_EAUTH,
+            "REQ-%llu was signed for %u work orders, but the controller gave %zu: nothing was signed",
+            (unsigned long long)request->number, request->order_count, count);
+    root = cli_check_root_of(cores, count);
+    if (!cs_slice_eq(cs_digest_slice(&root), CS_PB_BYTES(&request->order_root)))
+        return cs_err_set(
+            err, CS_EAUTH,
+            "the work orders that the controller gave for REQ-%llu are not those that %s signed: "
+            "nothing was signed",
+            (unsigned long long)request->number, request->requester);
+    return CS_OK;
+}

@@ -1,0 +1,60 @@
+/* check.h - what a client checks before it signs something or believes it: what the controller hands over is
+ * material, and only the policy that leads to the own pin, people's and devices' signatures, and digests
+ * count. Pure. Start at cli_check_core(). */
+#ifndef CTL_CLI_CHECK_H
+#define CTL_CLI_CHECK_H
+
+#include "shared/trust/push.h"
+
+#include "countersign/v1/agent.pb.h"
+#include "countersign/v1/operator.pb.h"
+
+/* The admission is for this device, and an admin of the policy signed it. free() *ret. */
+CS_MUST_USE int cli_check_admission(const struct cs_policy *policy, struct cs_slice wire,
+                                    const char *device_name, countersign_v1_Admission **ret,
+                                    struct cs_err *err);
+/* The device itself said which connectors it has. free() *ret. */
+CS_MUST_USE int cli_check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
+                                        countersign_v1_DeviceAdvertisement **ret, struct cs_err *err);
+/* The device itself reported on exactly this order. free() *ret. */
+CS_MUST_USE int cli_check_report(const countersign_v1_Admission *admission,
+                                 const countersign_v1_OrderCore *core, struct cs_slice wire,
+                                 countersign_v1_DeviceReport **ret, struct cs_err *err);
+
+/* The token's binding half made the MAC over exactly these keys: they are the device's that holds the token.
+ */
+CS_MUST_USE int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,
+                                    const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_err *err);
+
+/* A certificate as its own bytes say it is. */
+struct cli_check_certificate {
+    struct cs_chain *chain;
+    struct cs_cert_info leaf;
+    struct cs_digest chain_digest;
+};
+/* The chain's leaf has the id that was asked for. */
+CS_MUST_USE int cli_check_certificate(struct cs_slice id, struct cs_slice chain,
+                                      struct cli_check_certificate *ret, struct cs_err *err);
+void cli_check_certificate_free(struct cli_check_certificate *certificate);
+
+/* What a core must be. */
+struct cli_check_order {
+    const struct cs_policy *policy;
+    const struct cli_check_certificate *certificate;
+    struct cs_slice admission, advertisement; /* envelopes of the core's device */
+    /* For a new request: the generation is the next that the device takes. A decider judges later, when the
+     * device may have moved on. */
+    bool fresh;
+};
+/* The device is admitted under this name and device-id; for an install: chain and leaf key are the
+ * certificate's and a key comes along; for the others: neither; the connector is one that the device says it
+ * has, the generation the next that it takes. */
+CS_MUST_USE int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
+                               struct cs_err *err);
+
+/* Root and count of the request are those of these cores. */
+CS_MUST_USE int cli_check_root(const countersign_v1_PushRequest *request, const struct cs_slice *cores,
+                               size_t count, struct cs_err *err);
+struct cs_digest cli_check_root_of(const struct cs_slice *cores, size_t count);
+
+#endif

@@ -1,0 +1,362 @@
+#include "controller/cli/cli.h"
+
+#include "controller/cli/ask.h"
+#include "controller/cli/file.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <time.h>
+
+void *cli_alloc(size_t size, struct cs_err *err)
+{
+    void *zeroed = calloc(1, size);
+
+    if (!zeroed)
+        cs_err_nomem(err);
+    return zeroed;
+}
+
+int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...)
+{
+    va_list args;
+
+    cli->failure = CLI_USAGE;
+    va_start(args, format);
+    cs_err_setv(err, CS_EINVAL, format, args);
+    va_end(args);
+    return CS_EINVAL;
+}
+
+int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
+{
+    return cli_doc_write(doc, stdout, cli->style, err);
+}
+
+int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
+             struct cs_err *err)
+{
+    int rc = CS_OK;
+
+    if (!cli->rpc)
+        rc = cli_rpc_new(cli->home.socket, &cli->rpc, err);
+    if (rc == CS_OK)
+        rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+    if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
+        cli->failure = CLI_UNREACHABLE;
+    return rc;
+}
+
+static int fetch_policy(struct cli *cli, uint32_t version, countersign_v1_GetPolicyResponse *ret,
+                        struct cs_err *err)
+{
+    countersign_v1_GetPolicyRequest request = {.version = version};
+
+    return cli_call(cli, &cli_rpc_GetPolicy, &request, ret, err);
+}
+
+/* Keeps the policy, and lets the pin follow it: from now on nothing older is taken. */
+static int keep_policy(struct cli *cli, const struct cs_policy *policy, struct cs_err *err)
+{
+    struct cs_pin pin = cli->home.pin;
+    int rc = cli_home_save_policy(&cli->home, cs_policy_version(policy), cs_policy_wire(policy), err);
+
+    if (rc != CS_OK)
+        return rc;
+    pin.roots_digest = cs_roots_digest(&cs_policy_body(policy)->roots);
+    pin.least_version = cs_policy_version(policy);
+    return cli_home_save_pin(&cli->home, &pin, err);
+}
+
+/* The policy that the pin names: from home, or, on a machine that was only given the pin, from the
+ * controller. */
+static int open_pinned(struct cli *cli, struct cs_policy **ret, struct cs_err *err)
+{
+    const struct cs_pin *pin = &cli->home.pin;
+    cs_auto_free countersign_v1_GetPolicyResponse *reply = NULL;
+    struct cs_buf kept = CS_BUF_EMPTY;
+    int rc = cli_home_load_policy(&cli->home, pin->least_version, &kept, err);
+
+    if (rc == CS_OK)
+        rc = cs_policy_open_pinned(cs_buf_slice(&kept), pin, ret, err);
+    cs_buf_free(&kept);
+    if (rc != CS_ENOTFOUND)
+        return rc;
+    reply = CLI_NEW(countersign_v1_GetPolicyResponse, err);
+    if (!reply)
+        return CS_ENOMEM;
+    rc = fetch_policy(cli, pin->least_version, reply, err);
+    if (rc == CS_OK)
+        rc = cs_policy_open_pinned(CS_PB_BYTES(&reply->envelope), pin, ret, err);
+    return rc == CS_OK ? keep_policy(cli, *ret, err) : rc;
+}
+
+/* From what is known step by step to the newest that the controller has. */
+static int follow_policy(struct cli *cli, struct cs_policy **policy, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetPolicyResponse *reply = CLI_NEW(countersign_v1_GetPolicyResponse, err);
+    uint32_t newest;
+    int rc;
+
+    if (!reply)
+        return CS_ENOMEM;
+    rc = fetch_policy(cli, 0, reply, err);
+    if (rc != CS_OK)
+        return rc;
+    newest = reply->newest_version;
+    if (newest < cs_policy_version(*policy))
+        return cs_err_set(
+            err, CS_ESTALE,
+            "the controller gives trust policy version %u, but version %u is known here: it was restored "
+            "from an old copy, or it lies",
+            newest, cs_policy_version(*policy));
+    while (cs_policy_version(*policy) < newest) {
+        struct cs_policy *next = NULL;
+
+        rc = fetch_policy(cli, cs_policy_version(*policy) + 1, reply, err);
+        if (rc == CS_OK)
+            rc = cs_policy_open_next(CS_PB_BYTES(&reply->envelope), *policy, &next, err);
+        if (rc != CS_OK)
+            return rc;
+        cs_policy_free(*policy);
+        *policy = next;
+        rc = keep_policy(cli, next, err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    return CS_OK;
+}
+
+int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    int rc;
+
+    if (!cli->policy) {
+        if (!cli->home.pinned)
+            return cs_err_set(
+                err, CS_ESTATE,
+                "%.100s has no pin, so nothing can be trusted: the owner runs `countersign trust init`, "
+                "others `countersign trust pin` with what `trust show` prints there",
+                cli->home.folder);
+        rc = open_pinned(cli, &policy, err);
+        if (rc == CS_OK)
+            rc = follow_policy(cli, &policy, err);
+        if (rc != CS_OK)
+            return rc;
+        if (cs_policy_expired(policy, cli->now_s))
+            fputs("countersign: warning: the trust policy has expired, devices refuse pushes: the owner "
+                  "publishes a "
+                  "new version with `countersign trust publish`\n",
+                  stderr);
+        cli->policy = cs_steal(policy);
+    }
+    *ret = cli->policy;
+    return CS_OK;
+}
+
+int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
+               struct cs_err *err)
+{
+    const char *name = cli_args_option(&cli->args, "as");
+    const struct cs_policy *policy;
+    const countersign_v1_Operator *who;
+    int rc;
+
+    if (!name && cli->home.as[0])
+        name = cli->home.as;
+    if (!name)
+        return cli_usage(cli, err,
+                         "who signs? give --as NAME, or `as = NAME` under [client] in %.100s/config",
+                         cli->home.folder);
+    rc = cli_policy(cli, &policy, err);
+    if (rc != CS_OK)
+        return rc;
+    who = cs_policy_operator(policy, name);
+    if (!who)
+        return cs_err_set(err, CS_EDENIED,
+                          "the trust policy has no operator %.63s: `countersign trust show` lists them",
+                          name);
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(who, role))
+        return cs_err_set(err, CS_EDENIED,
+                          "%s is no %s in the trust policy: `countersign trust show` lists the roles",
+                          who->name, cli_show_role_word(role));
+    *ret = who;
+    return CS_OK;
+}
+
+int cli_load_key(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err)
+{
+    struct cs_buf pem = CS_BUF_EMPTY, passphrase = CS_BUF_EMPTY;
+    int rc = cli_file_read_secret(path, CS_LIMIT_PRIVATE_KEY_BYTES * 2, &pem, err);
+
+    if (rc == CS_OK) {
+        rc = cs_key_parse(cs_buf_slice(&pem), CS_SLICE_EMPTY, CS_KEY_SIGN, ret, err);
+        if (rc == CS_EDENIED) {
+            rc = cli_ask_passphrase(path, cli_args_option(&cli->args, "passphrase-file"), false, &passphrase,
+                                    err);
+            if (rc == CS_OK)
+                rc = cs_key_parse(cs_buf_slice(&pem), cs_buf_slice(&passphrase), CS_KEY_SIGN, ret, err);
+            if (rc == CS_EAUTH)
+                cs_err_set(err, rc, "the passphrase does not open %.180s", path);
+        }
+    }
+    cs_buf_wipe(&passphrase);
+    cs_buf_wipe(&pem);
+    return rc;
+}
+
+static int load_signer_key(struct cli *cli, const countersign_v1_Operator *signer, struct cs_key **ret,
+                           struct cs_err *err)
+{
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    char path[PATH_MAX];
+    int rc = cli_home_operator_key(&cli->home, signer->name, path, err);
+
+    if (rc == CS_OK)
+        rc = cli_load_key(cli, path, &key, err);
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(err, rc, "there is no key of %s here: %.150s", signer->name, path);
+    if (rc != CS_OK)
+        return rc;
+    for (pb_size_t i = 0; i < signer->keys_count; i++) {
+        if (cs_slice_eq(CS_PB_BYTES(&signer->keys[i].spki), cs_key_spki(key))) {
+            *ret = cs_steal(key);
+            return CS_OK;
+        }
+    }
+    return cs_err_set(err, CS_EDENIED, "%.150s is not the key that the trust policy has for %s", path,
+                      signer->name);
+}
+
+int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question, struct cs_err *err)
+{
+    int rc = cli_doc_write(statement, stderr, cli->ask_style, err);
+
+    if (rc != CS_OK || cli_args_flag(&cli->args, "yes"))
+        return rc;
+    fputc('\n', stderr);
+    rc = cli_ask_yes(question, "give --yes once you know what you sign", err);
+    if (rc == CS_ESTATE)
+        cli->failure = CLI_USAGE;
+    return rc;
+}
+
+int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
+             const struct cli_doc *statement, const countersign_v1_Operator *signer, struct cs_buf *envelope,
+             struct cs_err *err)
+{
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    const struct cs_key *keys[1];
+    char question[128];
+    int rc;
+
+    snprintf(question, sizeof question, "Sign this as %s?", signer->name);
+    rc = cli_confirm(cli, statement, question, err);
+    if (rc == CS_OK)
+        rc = load_signer_key(cli, signer, &key, err);
+    if (rc != CS_OK)
+        return rc;
+    keys[0] = key;
+    return cs_envelope_sign(kind, payload, keys, 1, envelope, err);
+}
+
+int cli_comment(struct cli *cli, const char **ret, struct cs_err *err)
+{
+    const char *comment = cli_args_option(&cli->args, "comment");
+    int rc = cs_text_check(cs_slice_str(comment), CS_LIMIT_COMMENT_BYTES, "the comment", err);
+
+    if (rc != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return rc;
+    }
+    *ret = comment ? comment : "";
+    return CS_OK;
+}
+
+int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s, struct cs_err *err)
+{
+    const char *text = cli_args_option(&cli->args, option);
+    int rc;
+
+    if (!text) {
+        *ret_s = otherwise_s;
+        return CS_OK;
+    }
+    rc = cs_duration_parse(cs_slice_str(text), ret_s, err);
+    if (rc != CS_OK) {
+        cs_err_prefix(err, "--%s", option);
+        cli->failure = CLI_USAGE;
+    }
+    return rc;
+}
+
+static int prepare(struct cli *cli, struct cs_err *err)
+{
+    const char *format = cli_args_option(&cli->args, "o");
+    const char *socket = cli_args_option(&cli->args, "socket");
+    int rc;
+
+    if (format && strcmp(format, "json") != 0 && strcmp(format, "table") != 0)
+        return cli_usage(cli, err, "-o is table or json, not \"%.40s\"", format);
+    cli->style = cli_style_of(stdout, format && strcmp(format, "json") == 0);
+    cli->ask_style = cli_style_of(stderr, false);
+    rc = cli_home_open(cli_args_option(&cli->args, "home"), &cli->home, err);
+    if (rc != CS_OK)
+        return rc;
+    if (!socket || !*socket)
+        socket = getenv("COUNTERSIGN_SOCKET");
+    if (!socket || !*socket)
+        socket = cli->home.socket[0] ? cli->home.socket : CLI_DEFAULT_SOCKET;
+    if (strlen(socket) >= sizeof cli->home.socket)
+        return cli_usage(cli, err, "the path of the socket is too long");
+    memmove(cli->home.socket, socket, strlen(socket) + 1);
+    return cs_crypto_init(err);
+}
+
+static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
+{
+    int rc = cli_args_parse(argc, argv, &cli->args, err);
+
+    if (rc != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return rc;
+    }
+    if (cli->args.help) {
+        bool asked = argc > 1;
+
+        cli_args_help(&cli->args, asked ? stdout : stderr);
+        cli->failure = CLI_USAGE;
+        return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
+    }
+    rc = prepare(cli, err);
+    return rc == CS_OK ? cli->args.command->run(cli, err) : rc;
+}
+
+int cli_main(int argc, char *const *argv)
+{
+    struct cli *cli = calloc(1, sizeof *cli);
+    struct cs_err err = {0};
+    enum cli_exit status = CLI_DONE;
+
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);
+    if (!cli)
+        return CLI_REFUSED;
+    cli->failure = CLI_REFUSED;
+    cli->now_s = time(NULL);
+    if (run(cli, argc, argv, &err) != CS_OK) {
+        struct cs_buf clean = CS_BUF_EMPTY;
+
+        status = cli->failure;
+        if (cli_clean(cs_slice_str(err.msg), &clean) == CS_OK)
+            fprintf(stderr, "countersign: %.*s\n", (int)clean.len, (const char *)clean.ptr);
+        cs_buf_free(&clean);
+    }
+    cs_policy_free(cli->policy);
+    cli_rpc_free(cli->rpc);
+    free(cli);
+    return status;
+}

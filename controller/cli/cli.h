@@ -1,0 +1,75 @@
+/* cli.h - one run of the program: what a command is given, and what all commands share: the connection, the
+ * verified policy, the operator who signs, and how results and questions reach people. */
+#ifndef CTL_CLI_CLI_H
+#define CTL_CLI_CLI_H
+
+#include "controller/cli/args.h"
+#include "controller/cli/home.h"
+#include "controller/cli/out.h"
+#include "controller/cli/rpc.h"
+
+#include "shared/trust/envelope.h"
+
+/* As `countersign --help` lists them. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1,
+    CLI_USAGE = 2,
+    CLI_UNREACHABLE = 3,
+    CLI_ORDER_FAILED = 4,
+    CLI_TIMED_OUT = 5,
+};
+
+struct cli {
+    struct cli_args args;
+    struct cli_home home;
+    struct cli_rpc *rpc;        /* NULL before the first call */
+    struct cs_policy *policy;   /* NULL before cli_policy() */
+    struct cli_style style;     /* of standard output */
+    struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
+    int64_t now_s;
+    enum cli_exit failure; /* the exit status if the command fails */
+};
+
+/* Runs the command that argv names; the program's exit status. */
+int cli_main(int argc, char *const *argv);
+
+CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
+                         void *reply, struct cs_err *err);
+
+/* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
+CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
+
+/* Fails with the exit status of a wrong command line. */
+int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_PRINTF(3, 4);
+
+/* The result on standard output. */
+CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err);
+
+/* The operator who signs (--as, or the configuration's `as`), known to the policy with this role
+ * (ROLE_UNSPECIFIED: any). */
+CS_MUST_USE int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
+                           struct cs_err *err);
+/* Shows `statement` (what the payload's very bytes say), asks, and signs them. The command has the options
+ * --yes and
+ * --passphrase-file. Appends the envelope. */
+CS_MUST_USE int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
+                         const struct cli_doc *statement, const countersign_v1_Operator *signer,
+                         struct cs_buf *envelope, struct cs_err *err);
+/* Shows and asks, unless --yes. */
+CS_MUST_USE int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question,
+                            struct cs_err *err);
+/* Loads a private key file for signing; asks for its passphrase when it has one. */
+CS_MUST_USE int cli_load_key(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);
+
+/* --comment, checked; "" without one. */
+CS_MUST_USE int cli_comment(struct cli *cli, const char **ret, struct cs_err *err);
+/* The option's duration, or the default. */
+CS_MUST_USE int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s,
+                             struct cs_err *err);
+
+/* A zeroed struct on the heap: nanopb's are too large for the stack. NULL sets *err. */
+void *cli_alloc(size_t size, struct cs_err *err);
+#define CLI_NEW(type, err) ((type *)cli_alloc(sizeof(type), (err)))
+
+#endif

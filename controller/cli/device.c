@@ -1,0 +1,119 @@
+/* countersign device … - the machines that run the agent. */
+#include "controller/cli/check.h"
+#include "controller/cli/fetch.h"
+#include "controller/cli/nouns.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+enum { PAGE = 16 };
+
+static const char *presence(const countersign_v1_Device *device)
+{
+    return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
+}
+
+static enum cli_tint presence_tint(const countersign_v1_Device *device)
+{
+    return !device->admitted ? CLI_YELLOW : device->connected ? CLI_GREEN : CLI_GRAY;
+}
+
+int cli_device_list(struct cli *cli, struct cs_err *err)
+{
+    static const struct cli_column columns[] = {
+        {"name", "DEVICE", false},           {"state", "STATE", false},
+        {"connectors", "CONNECTORS", false}, {"platform", "PLATFORM", false},
+        {"agent_version", "AGENT", false},   {"last_seen", "LAST SEEN", false},
+        {"device_id", "DEVICE-ID", false},
+    };
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_ListDevicesResponse *reply = CLI_NEW(countersign_v1_ListDevicesResponse, err);
+    countersign_v1_ListDevicesRequest request = {.limit = PAGE};
+
+    if (!reply)
+        return CS_ENOMEM;
+    cli_table(doc, "devices", columns, CS_ARRAY_LEN(columns),
+              "There are no devices yet: countersign device add NAME --wait --as ADMIN");
+    do {
+        int rc = cli_call(cli, &cli_rpc_ListDevices, &request, reply, err);
+
+        if (rc != CS_OK)
+            return rc;
+        for (pb_size_t i = 0; i < reply->devices_count; i++) {
+            const countersign_v1_Device *device = &reply->devices[i];
+            struct cs_buf names = CS_BUF_EMPTY;
+
+            for (pb_size_t k = 0; k < device->connectors_count; k++)
+                (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
+            CLI_ROW(doc, cli_text(device->name), cli_tinted(presence(device), presence_tint(device)),
+                    cli_list(cs_buf_slice(&names)), cli_text(device->platform),
+                    cli_text(device->agent_version), cli_time(device->last_seen_s),
+                    cli_hex(CS_PB_BYTES(&device->device_id)));
+            cs_buf_free(&names);
+            memcpy(request.after_name, device->name, sizeof request.after_name);
+        }
+    } while (reply->more && reply->devices_count);
+    return cli_write(cli, doc, err);
+}
+
+/* Who vouches for the device: said from the signed admission, not from the controller's word. */
+static void show_trust_in(struct cli *cli, struct cli_doc *doc, const countersign_v1_GetDeviceResponse *reply)
+{
+    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
+    const struct cs_policy *policy;
+    struct cs_err why;
+    int rc = cli_policy(cli, &policy, &why);
+
+    if (rc == CS_OK)
+        rc =
+            cli_check_admission(policy, CS_PB_BYTES(&reply->admission), reply->device.name, &admission, &why);
+    if (rc != CS_OK) {
+        cli_field(doc, "admission", "Admission", cli_tinted(why.msg, CLI_YELLOW));
+        return;
+    }
+    cli_field(doc, "admission", "Admission", cli_tinted("signed by an admin of the trust policy", CLI_GREEN));
+    cli_field(doc, "admitted_by", "Admitted by", cli_text(admission->admin));
+    cli_field(doc, "admitted_at", "Admitted at", cli_time(admission->admitted_at_s));
+    rc = cli_check_advertisement(admission, CS_PB_BYTES(&reply->advertisement), &said, &why);
+    cli_field(doc, "advertisement", "Connectors stated by",
+              rc == CS_OK ? cli_tinted("the device itself", CLI_GREEN) : cli_tinted(why.msg, CLI_YELLOW));
+}
+
+int cli_device_show(struct cli *cli, struct cs_err *err)
+{
+    static const struct cli_column columns[] = {
+        {"name", "CONNECTOR", false},
+        {"application", "APPLICATION", false},
+        {"generation", "GENERATION", true},
+        {"certificate_id", "CERTIFICATE", false},
+        {"installed_digest", "INSTALLED CHAIN", false},
+    };
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = NULL;
+    const countersign_v1_Device *device;
+    int rc = cli_fetch_device(cli, cli->args.operands[0], &reply, err);
+
+    if (rc != CS_OK)
+        return rc;
+    device = &reply->device;
+    cli_field(doc, "name", "Device", cli_tinted(device->name, CLI_BOLD));
+    cli_field(doc, "state", "State", cli_tinted(presence(device), presence_tint(device)));
+    cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&device->device_id)));
+    cli_field(doc, "platform", "Platform", cli_text(device->platform));
+    cli_field(doc, "agent_version", "Agent", cli_text(device->agent_version));
+    cli_field(doc, "address", "Address", cli_text(device->address));
+    cli_field(doc, "last_seen", "Last seen", cli_time(device->last_seen_s));
+    cli_field(doc, "policy_version", "Policy version", cli_number(device->policy_version));
+    show_trust_in(cli, doc, reply);
+    cli_table(doc, "connectors", columns, CS_ARRAY_LEN(columns),
+              "It has no app connectors: declare one on the device.");
+    for (pb_size_t i = 0; i < device->connectors_count; i++) {
+        const countersign_v1_DeviceConnector *connector = &device->connectors[i];
+
+        CLI_ROW(doc, cli_text(connector->name), cli_text(connector->application),
+                cli_number(connector->generation), cli_hex(CS_PB_BYTES(&connector->certificate_id)),
+                cli_hex(CS_PB_BYTES(&connector->installed_digest)));
+    }
+    return cli_write(cli, doc, err);
+}

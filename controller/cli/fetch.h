@@ -1,0 +1,45 @@
+/* fetch.h - things that several commands ask of the controller, looked up by what people type and checked
+ * (check.h) before they are used. */
+#ifndef CTL_CLI_FETCH_H
+#define CTL_CLI_FETCH_H
+
+#include "controller/cli/check.h"
+#include "controller/cli/cli.h"
+
+/* `text` is a common name that only one certificate has, or the beginning of an id (at least 4 hex digits).
+ * free() *ret. */
+CS_MUST_USE int cli_fetch_certificate(struct cli *cli, const char *text, countersign_v1_Certificate **ret,
+                                      struct cs_err *err);
+/* The chain; cli_check_certificate_free(ret). */
+CS_MUST_USE int cli_fetch_chain(struct cli *cli, struct cs_slice id, struct cli_check_certificate *ret,
+                                struct cs_err *err);
+
+CS_MUST_USE int cli_fetch_device(struct cli *cli, const char *name, countersign_v1_GetDeviceResponse **ret,
+                                 struct cs_err *err);
+
+/* The order cores of a request: exact bytes, and what they say. */
+struct cli_fetched_cores {
+    struct cs_slice *bytes;
+    countersign_v1_OrderCore **cores;
+    size_t count;
+    struct cs_buf *storage;
+};
+CS_MUST_USE int cli_fetch_cores(struct cli *cli, uint64_t number, uint32_t expected,
+                                struct cli_fetched_cores *ret, struct cs_err *err);
+void cli_fetched_cores_free(struct cli_fetched_cores *cores);
+/* cli_check_core() for each; `fresh`: for a request to be signed now, generations must be the next that
+ * devices take. */
+CS_MUST_USE int cli_fetch_check_cores(struct cli *cli, const struct cli_fetched_cores *cores,
+                                      const struct cli_check_certificate *certificate, bool fresh,
+                                      struct cs_err *err);
+
+/* Every order of a request, oldest first; free() *ret_orders. */
+CS_MUST_USE int cli_fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Order **ret_orders,
+                                 size_t *ret_count, struct cs_err *err);
+
+/* The rows of a certificate's topology; free() *ret_rows. */
+CS_MUST_USE int cli_fetch_topology(struct cli *cli, struct cs_slice certificate_id,
+                                   countersign_v1_TopologyRow **ret_rows, size_t *ret_count,
+                                   countersign_v1_Certificate *ret_certificate, struct cs_err *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* home.h - what this person keeps on this machine: the pin, the policies that followed from it, keys, a
+ * configuration.
+ *
+ *   ~/.config/countersign/            (--home DIR or COUNTERSIGN_HOME; mode 0700)
+ *       config                        [client] as = NAME, socket = PATH, keys = DIR; optional
+ *       pin                           deployment, digest of the roots, least policy version
+ *       policies/N                    envelopes of trust policies, verified before they were written
+ *       operators/NAME.key, NAME.pub  operators' keys
+ *       roots/root-N.key              made by `trust init`; the owner moves them to a safe place
+ *       tokens/NAME                   of devices that have not been admitted yet
+ *
+ * Does file I/O. A wrong line in a file is an error with file and line, never passed over. */
+#ifndef CTL_CLI_HOME_H
+#define CTL_CLI_HOME_H
+
+#include "shared/trust/policy.h"
+
+#include <limits.h>
+
+#define CLI_DEFAULT_SOCKET "/run/countersign/admin.sock"
+
+struct cli_home {
+    char folder[PATH_MAX];
+    char keys[PATH_MAX];
+    char socket[PATH_MAX];
+    char as[CS_LIMIT_NAME_BYTES + 1]; /* empty: none */
+    bool pinned;
+    struct cs_pin pin;
+};
+
+/* `folder` NULL: from the environment. Reads configuration and pin, if they are there; makes nothing. */
+CS_MUST_USE int cli_home_open(const char *folder, struct cli_home *ret, struct cs_err *err);
+
+CS_MUST_USE int cli_home_save_pin(struct cli_home *home, const struct cs_pin *pin, struct cs_err *err);
+CS_MUST_USE int cli_home_save_policy(const struct cli_home *home, uint32_t version, struct cs_slice wire,
+                                     struct cs_err *err);
+/* CS_ENOTFOUND when there is none of this version. */
+CS_MUST_USE int cli_home_load_policy(const struct cli_home *home, uint32_t version, struct cs_buf *out,
+                                     struct cs_err *err);
+
+/* The paths of an operator's key and its public half. */
+CS_MUST_USE int cli_home_operator_key(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                                      struct cs_err *err);
+CS_MUST_USE int cli_home_operator_public(const struct cli_home *home, const char *name, char ret[PATH_MAX],
+                                         struct cs_err *err);
+CS_MUST_USE int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX],
+                               struct cs_err *err);
+
+/* The pin file's text. Pure. `where` begins the sentence of a refusal. */
+CS_MUST_USE int cli_home_pin_write(const struct cs_pin *pin, struct cs_buf *out);
+CS_MUST_USE int cli_home_pin_parse(const char *text, const char *where, struct cs_pin *ret,
+                                   struct cs_err *err);
+
+#endif

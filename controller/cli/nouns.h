@@ -1,0 +1,47 @@
+/* nouns.h - the functions of the table of commands, a file for each noun. Each finds operands and options in
+ * cli->args, prints its result, and returns CS_OK or a code with a sentence; cli->failure has the exit status
+ * then. */
+#ifndef CTL_CLI_NOUNS_H
+#define CTL_CLI_NOUNS_H
+
+#include "controller/cli/cli.h"
+
+int cli_trust_init(struct cli *cli, struct cs_err *err);
+int cli_trust_show(struct cli *cli, struct cs_err *err);
+int cli_trust_pin(struct cli *cli, struct cs_err *err);
+int cli_trust_publish(struct cli *cli, struct cs_err *err);
+int cli_operator_keygen(struct cli *cli, struct cs_err *err);
+int cli_device_add(struct cli *cli, struct cs_err *err);
+int cli_device_admit(struct cli *cli, struct cs_err *err);
+int cli_device_list(struct cli *cli, struct cs_err *err);
+int cli_device_show(struct cli *cli, struct cs_err *err);
+int cli_cert_import(struct cli *cli, struct cs_err *err);
+int cli_cert_list(struct cli *cli, struct cs_err *err);
+int cli_cert_show(struct cli *cli, struct cs_err *err);
+int cli_cert_attach(struct cli *cli, struct cs_err *err);
+int cli_cert_detach(struct cli *cli, struct cs_err *err);
+int cli_push_run(struct cli *cli, struct cs_err *err);
+int cli_approve_run(struct cli *cli, struct cs_err *err);
+int cli_implement_run(struct cli *cli, struct cs_err *err);
+int cli_decide_run(struct cli *cli, struct cs_err *err);
+int cli_reject_run(struct cli *cli, struct cs_err *err);
+int cli_cancel_run(struct cli *cli, struct cs_err *err);
+int cli_wait_run(struct cli *cli, struct cs_err *err);
+int cli_request_list(struct cli *cli, struct cs_err *err);
+int cli_request_show(struct cli *cli, struct cs_err *err);
+int cli_order_list(struct cli *cli, struct cs_err *err);
+int cli_order_show(struct cli *cli, struct cs_err *err);
+int cli_topology_run(struct cli *cli, struct cs_err *err);
+int cli_status_run(struct cli *cli, struct cs_err *err);
+int cli_audit_list(struct cli *cli, struct cs_err *err);
+
+/* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
+CS_MUST_USE int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);
+/* Waits until every work order of the request has ended, and prints them (wait.c). The command has --timeout.
+ */
+CS_MUST_USE int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err);
+/* The table of orders that several commands print (order.c). */
+struct cli_doc;
+void cli_order_table(struct cli_doc *doc, const countersign_v1_Order *orders, size_t count);
+
+#endif

@@ -1,0 +1,133 @@
+/* countersign order … - work orders, WO-n, and what devices themselves say about them. */
+#include "controller/cli/fetch.h"
+#include "controller/cli/nouns.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+void cli_order_table(struct cli_doc *doc, const countersign_v1_Order *orders, size_t count)
+{
+    static const struct cli_column columns[] = {
+        {"order", "ORDER", false},
+        {"request", "REQUEST", false},
+        {"device", "DEVICE", false},
+        {"connector", "CONNECTOR", false},
+        {"action", "ACTION", false},
+        {"generation", "GENERATION", true},
+        {"state", "STATE", false},
+        {"reason", "REASON", false},
+        {"not_before", "START", false},
+        {"updated_at", "UPDATED", false},
+        {"certificate_id", "CERTIFICATE", false},
+    };
+
+    cli_table(doc, "orders", columns, CS_ARRAY_LEN(columns), "There are no work orders.");
+    for (size_t i = 0; i < count; i++) {
+        const countersign_v1_Order *o = &orders[i];
+        char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES];
+
+        CLI_ROW(doc, cli_text(cli_show_order_number(o->number, number)),
+                cli_text(cli_show_request_number(o->request_number, request)), cli_text(o->device_name),
+                cli_text(o->connector), cli_text(cli_show_action_word(o->action)), cli_number(o->generation),
+                cli_tinted(cli_show_order_state(o), cli_show_state_tint(o->state)), cli_text(o->reason),
+                cli_time(o->not_before_s), cli_time(o->updated_at_s),
+                cli_hex(CS_PB_BYTES(&o->certificate_id)));
+    }
+}
+
+int cli_order_list(struct cli *cli, struct cs_err *err)
+{
+    const char *request = cli_args_option(&cli->args, "request");
+    const char *device = cli_args_option(&cli->args, "device");
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Order *orders = NULL;
+    uint64_t number = 0;
+    size_t count, kept = 0;
+    int rc = request ? cli_args_number(request, "REQ-", &number, err) : CS_OK;
+
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    if (rc == CS_OK)
+        rc = cli_fetch_orders(cli, number, &orders, &count, err);
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < count; i++)
+        if (!device || strcmp(orders[i].device_name, device) == 0)
+            orders[kept++] = orders[i];
+    cli_order_table(doc, orders, kept);
+    return cli_write(cli, doc, err);
+}
+
+/* The device's own account, believed for its signature by the admitted key alone. */
+static void show_account(struct cli *cli, struct cli_doc *doc, const countersign_v1_GetOrderResponse *reply,
+                         const countersign_v1_OrderCore *core)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
+    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto_free countersign_v1_DeviceReport *report = NULL;
+    const struct cs_policy *policy;
+    struct cs_err why;
+    int rc;
+
+    if (reply->report.size == 0) {
+        cli_field(doc, "report_signature", "Device's report", cli_text("none yet"));
+        return;
+    }
+    rc = cli_policy(cli, &policy, &why);
+    if (rc == CS_OK)
+        rc = cli_fetch_device(cli, core->device_name, &device, &why);
+    if (rc == CS_OK)
+        rc =
+            cli_check_admission(policy, CS_PB_BYTES(&device->admission), core->device_name, &admission, &why);
+    if (rc == CS_OK)
+        rc = cli_check_report(admission, core, CS_PB_BYTES(&reply->report), &report, &why);
+    if (rc != CS_OK) {
+        cli_field(doc, "report_signature", "Device's report", cli_tinted(why.msg, CLI_RED));
+        return;
+    }
+    cli_field(doc, "report_signature", "Device's report",
+              cli_tinted("signed by the device's admitted identity key", CLI_GREEN));
+    cli_show_report(doc, report);
+}
+
+int cli_order_show(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, err);
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+    countersign_v1_GetOrderRequest ask = {0};
+    char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES];
+    const countersign_v1_Order *order;
+    int rc = cli_args_number(cli->args.operands[0], "WO-", &ask.number, err);
+
+    if (!reply)
+        return CS_ENOMEM;
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    if (rc == CS_OK)
+        rc = cli_call(cli, &cli_rpc_GetOrder, &ask, reply, err);
+    if (rc == CS_OK)
+        rc = cs_core_decode(CS_PB_BYTES(&reply->core), &core, err);
+    if (rc == CS_OK && core->number != ask.number)
+        rc = cs_err_set(err, CS_EAUTH, "for WO-%llu the controller gave WO-%llu",
+                        (unsigned long long)ask.number, (unsigned long long)core->number);
+    if (rc != CS_OK)
+        return rc;
+    order = &reply->order;
+    cli_field(doc, "order", "Work order", cli_tinted(cli_show_order_number(core->number, number), CLI_BOLD));
+    cli_field(doc, "request", "Request", cli_text(cli_show_request_number(order->request_number, request)));
+    cli_field(doc, "state", "State",
+              cli_tinted(cli_show_order_state(order), cli_show_state_tint(order->state)));
+    cli_field(doc, "reason", "Reason", cli_text(order->reason));
+    cli_field(doc, "device", "Device", cli_text(core->device_name));
+    cli_field(doc, "connector", "Connector", cli_text(core->connector));
+    cli_field(doc, "action", "Action", cli_text(cli_show_action_word(core->action)));
+    cli_field(doc, "order_generation", "Generation ordered", cli_number(core->generation));
+    cli_field(doc, "order_id", "Order id", cli_hex(CS_PB_BYTES(&core->order_id)));
+    cli_field(doc, "certificate_id", "Certificate", cli_hex(CS_PB_BYTES(&order->certificate_id)));
+    cli_field(doc, "not_before", "Start", cli_time(order->not_before_s));
+    cli_field(doc, "expires_at", "Ends to be valid", cli_time(order->expires_at_s));
+    cli_field(doc, "updated_at", "Updated", cli_time(order->updated_at_s));
+    show_account(cli, doc, reply, core);
+    return cli_write(cli, doc, err);
+}

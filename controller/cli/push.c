@@ -1,0 +1,289 @@
+/* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
+ */
+#include "controller/cli/fetch.h"
+#include "controller/cli/nouns.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+#define HOUR_S ((int64_t)3600)
+
+enum { WINDOW_HOURS = 24, DECIDE_BY_DAYS = 7, ATTEMPTS = 3, ATTEMPTS_MOST = 100 };
+
+/* What the person asked for, and what came of it. */
+struct pushing {
+    countersign_v1_Certificate *certificate;
+    struct cli_check_certificate checked;
+    countersign_v1_TopologyRow *attached;
+    size_t attached_count;
+    countersign_v1_PreparePushRequest *prepare; /* its targets are --to; none: every attachment */
+    countersign_v1_PreparePushResponse prepared;
+    struct cli_fetched_cores cores;
+    int64_t window_s, decide_by_s;
+    uint64_t attempts;
+    const char *comment;
+};
+
+static void pushing_free(struct pushing *pushing)
+{
+    cli_fetched_cores_free(&pushing->cores);
+    cli_check_certificate_free(&pushing->checked);
+    free(pushing->certificate);
+    free(pushing->attached);
+    free(pushing->prepare);
+}
+
+static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+{
+    const char *attempts = cli_args_option(&cli->args, "attempts");
+    int rc = cli_comment(cli, &pushing->comment, err);
+
+    if (rc == CS_OK && !*pushing->comment)
+        return cli_usage(cli, err, "say why: --comment TEXT; the people who decide read it");
+    if (rc == CS_OK)
+        rc = cli_duration(cli, "window", WINDOW_HOURS * HOUR_S, &pushing->window_s, err);
+    if (rc == CS_OK)
+        rc = cli_duration(cli, "decide-by", DECIDE_BY_DAYS * 24 * HOUR_S, &pushing->decide_by_s, err);
+    pushing->attempts = ATTEMPTS;
+    if (rc == CS_OK && attempts &&
+        (cli_args_number(attempts, "", &pushing->attempts, NULL) != CS_OK ||
+         pushing->attempts > ATTEMPTS_MOST))
+        return cli_usage(cli, err, "--attempts is a number from 1 to %d", ATTEMPTS_MOST);
+    return rc;
+}
+
+static bool is_attached(const struct pushing *pushing, const char *device, const char *connector)
+{
+    for (size_t i = 0; i < pushing->attached_count; i++)
+        if (strcmp(pushing->attached[i].device_name, device) == 0 &&
+            strcmp(pushing->attached[i].connector, connector) == 0)
+            return true;
+    return false;
+}
+
+static bool is_asked(const struct pushing *pushing, const char *device, const char *connector)
+{
+    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
+
+    for (pb_size_t i = 0; i < prepare->targets_count; i++)
+        if (strcmp(prepare->targets[i].device_name, device) == 0 &&
+            strcmp(prepare->targets[i].connector, connector) == 0)
+            return true;
+    return prepare->targets_count == 0 && is_attached(pushing, device, connector);
+}
+
+/* One --to DEVICE/CONNECTOR. */
+static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
+{
+    countersign_v1_PreparePushRequest *prepare = pushing->prepare;
+    countersign_v1_PushTarget target = {0};
+    const char *slash = strchr(text, '/');
+
+    if (!slash || (size_t)(slash - text) >= sizeof target.device_name ||
+        strlen(slash + 1) >= sizeof target.connector)
+        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
+    memcpy(target.device_name, text, (size_t)(slash - text));
+    memcpy(target.connector, slash + 1, strlen(slash + 1));
+    if (prepare->targets_count && is_asked(pushing, target.device_name, target.connector))
+        return cli_usage(cli, err, "--to %.130s is given twice", text);
+    if (!is_attached(pushing, target.device_name, target.connector))
+        return cs_err_set(err, CS_ESTATE,
+                          "\"%.60s\" is not attached to %.130s: countersign cert attach \"%.60s\" %s %s",
+                          pushing->certificate->common_name, text, pushing->certificate->common_name,
+                          target.device_name, target.connector);
+    if (prepare->targets_count == CS_ARRAY_LEN(prepare->targets))
+        return cli_usage(cli, err, "at most %zu --to can be given; without any, every app connector is meant",
+                         CS_ARRAY_LEN(prepare->targets));
+    prepare->targets[prepare->targets_count++] = target;
+    return CS_OK;
+}
+
+static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+{
+    const char *to;
+    int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached,
+                                &pushing->attached_count, NULL, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (pushing->attached_count == 0)
+        return cs_err_set(
+            err, CS_ESTATE,
+            "\"%.80s\" is not attached to any app connector, so there is nowhere to push it: `countersign "
+            "device list` shows the connectors, `countersign cert attach CERT DEVICE CONNECTOR` attaches",
+            pushing->certificate->common_name);
+    pushing->prepare = CLI_NEW(countersign_v1_PreparePushRequest, err);
+    if (!pushing->prepare)
+        return CS_ENOMEM;
+    pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
+    CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
+    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
+        rc = add_target(cli, pushing, to, err);
+    return rc;
+}
+
+static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+{
+    int rc = cli_fetch_certificate(cli, cli->args.operands[0], &pushing->certificate, err);
+
+    if (rc == CS_OK)
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
+    if (rc != CS_OK)
+        return rc;
+    if (pushing->certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
+        return cs_err_set(
+            err, CS_ESTATE,
+            "the controller has no private key for \"%.80s\": import the certificate again with --key FILE",
+            pushing->certificate->common_name);
+    if (pushing->checked.leaf.not_after_s <= cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
+        return cs_err_set(err, CS_ESTATE,
+                          "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
+                          pushing->certificate->common_name);
+    return CS_OK;
+}
+
+/* Every order is one that was asked for, none twice, none missing. */
+static int check_targets(const struct pushing *pushing, struct cs_err *err)
+{
+    const struct cli_fetched_cores *cores = &pushing->cores;
+    size_t asked =
+        pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
+
+    if (cores->count != asked)
+        return cs_err_set(err, CS_EAUTH,
+                          "%zu app connectors were asked for, the controller made %zu work orders: nothing "
+                          "was signed",
+                          asked, cores->count);
+    for (size_t i = 0; i < cores->count; i++) {
+        const countersign_v1_OrderCore *core = cores->cores[i];
+
+        if (core->action != countersign_v1_Action_ACTION_INSTALL ||
+            !is_asked(pushing, core->device_name, core->connector))
+            return cs_err_set(err, CS_EAUTH,
+                              "the controller made a work order that was not asked for (%s %s/%s): nothing "
+                              "was signed",
+                              cli_show_action_word(core->action), core->device_name, core->connector);
+        if (core->expects.size != 0)
+            return cs_err_set(err, CS_EAUTH,
+                              "WO-%llu replaces only one certain certificate, which was not asked for: "
+                              "nothing was signed",
+                              (unsigned long long)core->number);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(cores->cores[k]->device_name, core->device_name) == 0 &&
+                strcmp(cores->cores[k]->connector, core->connector) == 0)
+                return cs_err_set(err, CS_EAUTH,
+                                  "the controller made two work orders for %s/%s: nothing was signed",
+                                  core->device_name, core->connector);
+    }
+    return CS_OK;
+}
+
+static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+{
+    int rc = cli_call(cli, &cli_rpc_PreparePush, pushing->prepare, &pushing->prepared, err);
+
+    if (rc == CS_OK)
+        rc = cli_fetch_cores(cli, pushing->prepared.number, pushing->prepared.order_count, &pushing->cores,
+                             err);
+    if (rc == CS_OK)
+        rc = check_targets(pushing, err);
+    return rc == CS_OK ? cli_fetch_check_cores(cli, &pushing->cores, &pushing->checked, true, err) : rc;
+}
+
+static void compose_request(struct cli *cli, const struct pushing *pushing,
+                            const countersign_v1_Operator *requester, countersign_v1_PushRequest *ret)
+{
+    struct cs_digest root = cli_check_root_of(pushing->cores.bytes, pushing->cores.count);
+    struct cs_digest comment = cs_sha256(cs_slice_str(pushing->comment));
+
+    CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(cli->home.pin.deployment_id));
+    ret->policy_version = cs_policy_version(cli->policy);
+    memcpy(ret->requester, requester->name, sizeof ret->requester);
+    CS_PB_SET(&ret->request_id, CS_PB_BYTES(&pushing->prepared.request_id));
+    ret->number = pushing->prepared.number;
+    ret->requested_at_s = cli->now_s;
+    ret->decide_by_s = cli->now_s + pushing->decide_by_s;
+    ret->window_s = pushing->window_s;
+    ret->max_attempts = (uint32_t)pushing->attempts;
+    if (cli_args_flag(&cli->args, "even-expired"))
+        ret->overrides[ret->overrides_count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
+    CS_PB_SET(&ret->order_root, cs_digest_slice(&root));
+    ret->order_count = (uint32_t)pushing->cores.count;
+    CS_PB_SET(&ret->comment_digest, cs_digest_slice(&comment));
+}
+
+static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
+                           const countersign_v1_Operator *requester, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
+    cs_auto_free countersign_v1_PushRequest *request = CLI_NEW(countersign_v1_PushRequest, err);
+    cs_auto_free countersign_v1_PushRequest *decoded = NULL;
+    cs_auto_free countersign_v1_SubmitPushRequest *submit = CLI_NEW(countersign_v1_SubmitPushRequest, err);
+    countersign_v1_SubmitPushResponse reply;
+    struct cs_buf payload = CS_BUF_EMPTY, envelope = CS_BUF_EMPTY;
+    int rc;
+
+    if (!request || !submit)
+        return CS_ENOMEM;
+    compose_request(cli, pushing, requester, request);
+    rc = cs_message_encode(countersign_v1_PushRequest_fields, request, &payload, err);
+    if (rc == CS_OK)
+        rc = cs_request_decode(cs_buf_slice(&payload), &decoded, err);
+    if (rc == CS_OK) {
+        cli_show_push_request(statement, decoded, pushing->comment);
+        cli_show_certificate(statement, &pushing->checked);
+        cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);
+        rc = cli_sign(cli, CS_STATEMENT_PUSH_REQUEST, cs_buf_slice(&payload), statement, requester, &envelope,
+                      err);
+    }
+    if (rc == CS_OK) {
+        CS_PB_SET(&submit->envelope, cs_buf_slice(&envelope));
+        snprintf(submit->comment, sizeof submit->comment, "%s", pushing->comment);
+        rc = cli_call(cli, &cli_rpc_SubmitPush, submit, &reply, err);
+    }
+    cs_buf_free(&payload);
+    cs_buf_free(&envelope);
+    return rc;
+}
+
+static int print_pushed(struct cli *cli, const struct pushing *pushing, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Order *orders = NULL;
+    char number[CLI_TEXT_BYTES];
+    size_t count;
+    int rc = cli_fetch_orders(cli, pushing->prepared.number, &orders, &count, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cli_show_request_number(pushing->prepared.number, number);
+    cli_field(doc, "request", "Request", cli_tinted(number, CLI_BOLD));
+    cli_field(doc, "number", "Number", cli_number(pushing->prepared.number));
+    cli_order_table(doc, orders, count);
+    cli_hint(doc, "Next: countersign approve %s --manual --as APPROVER", number);
+    return cli_write(cli, doc, err);
+}
+
+int cli_push_run(struct cli *cli, struct cs_err *err)
+{
+    struct pushing pushing = {0};
+    const countersign_v1_Operator *requester;
+    int rc = read_options(cli, &pushing, err);
+
+    if (rc == CS_OK)
+        rc = cli_signer(cli, countersign_v1_Role_ROLE_REQUESTER, &requester, err);
+    if (rc == CS_OK)
+        rc = look_at_certificate(cli, &pushing, err);
+    if (rc == CS_OK)
+        rc = find_targets(cli, &pushing, err);
+    if (rc == CS_OK)
+        rc = prepare_push(cli, &pushing, err);
+    if (rc == CS_OK)
+        rc = sign_and_submit(cli, &pushing, requester, err);
+    if (rc == CS_OK && cli_args_flag(&cli->args, "wait"))
+        rc = cli_wait_for(cli, pushing.prepared.number, err);
+    else if (rc == CS_OK)
+        rc = print_pushed(cli, &pushing, err);
+    pushing_free(&pushing);
+    return rc;
+}

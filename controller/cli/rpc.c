@@ -1,0 +1,208 @@
+#include "controller/cli/rpc.h"
+
+#include "shared/base/limits.h"
+#include "shared/net/client.h"
+#include "shared/trust/statement.h"
+
+/* A reply that takes longer than this is not coming: the controller's own work is milliseconds. */
+enum { CALL_TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000 };
+
+#define X(service, method)                                                                                   \
+    const struct cli_rpc_method cli_rpc_##method = {"/countersign.v1." #service "/" #method,                 \
+                                                    countersign_v1_##method##Request_fields,                 \
+                                                    countersign_v1_##method##Response_fields};
+CLI_RPC_METHODS(X)
+#undef X
+
+struct cli_rpc {
+    char *socket_path;
+    uv_loop_t loop;
+    struct cs_client *client; /* NULL: not connected */
+    bool up, down, closed;
+    struct cs_err why_down;
+    bool unreachable;
+};
+
+/* One call while it is under way. */
+struct waiting {
+    struct cs_buf reply;
+    bool ended;
+    enum cs_status status;
+    struct cs_err err;
+};
+
+static void rpc_on_up(struct cs_client *client, void *owner)
+{
+    struct cli_rpc *rpc = owner;
+
+    (void)client;
+    rpc->up = true;
+}
+
+static void rpc_on_down(struct cs_client *client, const struct cs_err *why, void *owner)
+{
+    struct cli_rpc *rpc = owner;
+
+    (void)client;
+    rpc->down = true;
+    rpc->why_down = *why;
+}
+
+static void rpc_on_closed(void *owner)
+{
+    struct cli_rpc *rpc = owner;
+
+    rpc->closed = true;
+}
+
+int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err)
+{
+    struct cli_rpc *rpc = calloc(1, sizeof *rpc);
+
+    if (!rpc)
+        return cs_err_nomem(err);
+    rpc->socket_path = strdup(socket_path);
+    if (!rpc->socket_path || uv_loop_init(&rpc->loop) != 0) {
+        free(rpc->socket_path);
+        free(rpc);
+        return cs_err_nomem(err);
+    }
+    *ret = rpc;
+    return CS_OK;
+}
+
+static void disconnect(struct cli_rpc *rpc)
+{
+    if (!rpc->client)
+        return;
+    rpc->closed = false;
+    cs_client_close(rpc->client, rpc_on_closed);
+    while (!rpc->closed)
+        uv_run(&rpc->loop, UV_RUN_ONCE);
+    rpc->client = NULL;
+}
+
+void cli_rpc_free(struct cli_rpc *rpc)
+{
+    if (!rpc)
+        return;
+    disconnect(rpc);
+    uv_run(&rpc->loop, UV_RUN_DEFAULT);
+    cs_assert(uv_loop_close(&rpc->loop) == 0);
+    free(rpc->socket_path);
+    free(rpc);
+}
+
+static int unreachable(struct cli_rpc *rpc, const struct cs_err *why, struct cs_err *err)
+{
+    rpc->unreachable = true;
+    return cs_err_set(
+        err, why->code,
+        "the controller does not answer at %.80s (%.80s): is countersignd running, and may this "
+        "user use its socket?",
+        rpc->socket_path, why->msg);
+}
+
+static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
+{
+    const struct cs_client_options options = {
+        .unix_path = rpc->socket_path,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .on_up = rpc_on_up,
+        .on_down = rpc_on_down,
+        .owner = rpc,
+    };
+    struct cs_err why;
+    int rc;
+
+    rpc->up = rpc->down = false;
+    rc = cs_client_new(&rpc->loop, &options, &rpc->client, &why);
+    if (rc != CS_OK)
+        return unreachable(rpc, &why, err);
+    while (!rpc->up && !rpc->down)
+        uv_run(&rpc->loop, UV_RUN_ONCE);
+    if (rpc->down) {
+        disconnect(rpc);
+        return unreachable(rpc, &rpc->why_down, err);
+    }
+    return CS_OK;
+}
+
+static void call_on_message(struct cs_client_call *call, struct cs_slice message, void *data)
+{
+    struct waiting *waiting = data;
+
+    (void)call;
+    cs_buf_clear(&waiting->reply);
+    if (cs_buf_append(&waiting->reply, message) != CS_OK)
+        cs_err_nomem(&waiting->err);
+}
+
+static void call_on_end(struct cs_client_call *call, enum cs_status status, const char *message, void *data)
+{
+    struct waiting *waiting = data;
+
+    (void)call;
+    waiting->ended = true;
+    waiting->status = status;
+    if (status != CS_STATUS_OK)
+        cs_err_set(&waiting->err, cs_code_from_status(status), "%s",
+                   message && *message ? message : cs_status_name(status));
+}
+
+static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
+                    struct cs_err *err)
+{
+    const struct cs_client_call_options options = {.path = path, .timeout_ms = CALL_TIMEOUT_MS};
+    const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
+    struct cs_client_call *call;
+    int rc = cs_client_call_new(rpc->client, &options, &events, waiting, &call, err);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_client_call_send(call, request);
+    if (rc != CS_OK && rc != CS_EBUSY)
+        cs_client_call_cancel(call);
+    else
+        cs_client_call_half_close(call);
+    while (!waiting->ended)
+        uv_run(&rpc->loop, UV_RUN_ONCE);
+    return CS_OK;
+}
+
+int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request, void *reply,
+                 struct cs_err *err)
+{
+    struct cs_buf bytes = CS_BUF_EMPTY;
+    struct waiting waiting = {0};
+    int rc = cs_message_encode(method->request, request, &bytes, err);
+
+    rpc->unreachable = false;
+    if (rc == CS_OK && rpc->client) {
+        uv_run(&rpc->loop, UV_RUN_NOWAIT);
+        if (rpc->down)
+            disconnect(rpc);
+    }
+    if (rc == CS_OK && !rpc->client)
+        rc = connect_now(rpc, err);
+    if (rc == CS_OK)
+        rc = exchange(rpc, method->path, cs_buf_slice(&bytes), &waiting, err);
+    if (rc == CS_OK && waiting.err.code != CS_OK) {
+        if (rpc->down)
+            rc = unreachable(rpc, &waiting.err, err);
+        else
+            rc = cs_err_set(err, waiting.err.code, "%s", waiting.err.msg);
+    }
+    if (rc == CS_OK)
+        rc = cs_message_decode(method->reply, cs_buf_slice(&waiting.reply), reply, "the controller's answer",
+                               err);
+    /* Certificates' keys travel in requests. */
+    cs_buf_wipe(&bytes);
+    cs_buf_free(&waiting.reply);
+    return rc;
+}
+
+bool cli_rpc_unreachable(const struct cli_rpc *rpc)
+{
+    return rpc->unreachable;
+}

@@ -1,0 +1,60 @@
+/* rpc.h - one unary call after the other to the controller's admin socket, each waited for.
+ * Owns a libuv loop of its own; connects at the first call, and again when the connection went down between
+ * two calls (a person may think for long at a question). Requests and replies are nanopb's structs, named by
+ * their descriptors. */
+#ifndef CTL_CLI_RPC_H
+#define CTL_CLI_RPC_H
+
+#include "shared/base/err.h"
+
+#include "countersign/v1/operator.pb.h"
+
+struct cli_rpc;
+
+CS_MUST_USE int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err);
+/* Ends the connection, waits for its handles. */
+void cli_rpc_free(struct cli_rpc *rpc);
+
+struct cli_rpc_method {
+    const char *path;
+    const pb_msgdesc_t *request, *reply;
+};
+
+/* `reply` is filled on success, zeroed otherwise; a failure has the controller's own sentence. */
+CS_MUST_USE int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request,
+                             void *reply, struct cs_err *err);
+/* The last failure was of the connection, not an answer. */
+bool cli_rpc_unreachable(const struct cli_rpc *rpc);
+
+/* X(service, method): declares rpc_method as `cli_rpc_GetStatus` and so on. */
+#define CLI_RPC_METHODS(X)                                                                                   \
+    X(ControllerService, GetStatus)                                                                          \
+    X(ControllerService, ListAudit)                                                                          \
+    X(TrustService, GetPolicy)                                                                               \
+    X(TrustService, PublishPolicy)                                                                           \
+    X(DeviceService, CreateToken)                                                                            \
+    X(DeviceService, GetEnrolment)                                                                           \
+    X(DeviceService, AdmitDevice)                                                                            \
+    X(DeviceService, ListDevices)                                                                            \
+    X(DeviceService, GetDevice)                                                                              \
+    X(CertificateService, ImportCertificate)                                                                 \
+    X(CertificateService, ListCertificates)                                                                  \
+    X(CertificateService, GetCertificate)                                                                    \
+    X(CertificateService, Attach)                                                                            \
+    X(CertificateService, Detach)                                                                            \
+    X(CertificateService, GetTopology)                                                                       \
+    X(PushService, PreparePush)                                                                              \
+    X(PushService, GetOrderCores)                                                                            \
+    X(PushService, SubmitPush)                                                                               \
+    X(PushService, Decide)                                                                                   \
+    X(PushService, CancelRequest)                                                                            \
+    X(PushService, ListRequests)                                                                             \
+    X(PushService, GetRequest)                                                                               \
+    X(PushService, ListOrders)                                                                               \
+    X(PushService, GetOrder)
+
+#define X(service, method) extern const struct cli_rpc_method cli_rpc_##method;
+CLI_RPC_METHODS(X)
+#undef X
+
+#endif

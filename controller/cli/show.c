@@ -1,0 +1,278 @@
+#include "controller/cli/show.h"
+
+#include <stdio.h>
+
+static void number_field(struct cli_doc *doc, const char *key, const char *label, const char *prefix,
+                         uint64_t number)
+{
+    char text[CLI_TEXT_BYTES];
+
+    snprintf(text, sizeof text, "%s%llu", prefix, (unsigned long long)number);
+    cli_field(doc, key, label, cli_tinted(text, CLI_BOLD));
+}
+
+/* "1 approve: 1 approver, then 2 implement: …" */
+static void describe_stages(const countersign_v1_Rule *rule, struct cs_buf *out)
+{
+    if (rule->stages_count == 0)
+        (void)!cs_buf_append_str(out, "nobody has to decide");
+    for (pb_size_t i = 0; i < rule->stages_count; i++) {
+        const countersign_v1_Stage *stage = &rule->stages[i];
+
+        (void)!cs_buf_printf(out, "%s%s: %u %s%s", i ? ", then " : "", stage->name, stage->required,
+                             cli_show_role_word(stage->role), stage->required == 1 ? "" : "s");
+        for (pb_size_t k = 0; k < stage->operators_count; k++)
+            (void)!cs_buf_printf(out, "%s%s", k ? ", " : " of ", stage->operators[k]);
+    }
+}
+
+static void append_names(struct cs_buf *out, const char *what, const char *names, size_t stride, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)!cs_buf_printf(out, "%s%s%s",
+                             i          ? " or "
+                             : out->len ? ", "
+                                        : "",
+                             i ? "" : what, names + i * stride);
+}
+
+static void describe_conditions(const countersign_v1_Rule *rule, struct cs_buf *out)
+{
+    append_names(out, "device ", rule->devices[0], sizeof rule->devices[0], rule->devices_count);
+    append_names(out, "connector ", rule->connectors[0], sizeof rule->connectors[0], rule->connectors_count);
+    append_names(out, "issuer ", rule->issuers[0], sizeof rule->issuers[0], rule->issuers_count);
+    append_names(out, "name ", rule->names[0], sizeof rule->names[0], rule->names_count);
+    if (out->len == 0)
+        (void)!cs_buf_append_str(out, "everything");
+}
+
+static struct cli_value text_of(const struct cs_buf *buf)
+{
+    return (struct cli_value){CLI_TEXT, CLI_PLAIN, cs_buf_slice(buf), 0};
+}
+
+static void show_rules(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
+{
+    static const struct cli_column columns[] = {
+        {"name", "RULE", false},
+        {"matches", "MATCHES", false},
+        {"stages", "WHO DECIDES", false},
+        {"requester_may_decide", "REQUESTER TOO", false},
+    };
+
+    cli_table(doc, "rules", columns, CS_ARRAY_LEN(columns), NULL);
+    for (pb_size_t i = 0; i < policy->rules_count; i++) {
+        const countersign_v1_Rule *rule = &policy->rules[i];
+        struct cs_buf conditions = CS_BUF_EMPTY, stages = CS_BUF_EMPTY;
+
+        describe_conditions(rule, &conditions);
+        describe_stages(rule, &stages);
+        CLI_ROW(doc, cli_text(rule->name), text_of(&conditions), text_of(&stages),
+                cli_bool(rule->requester_may_decide));
+        cs_buf_free(&conditions);
+        cs_buf_free(&stages);
+    }
+}
+
+static void show_operators(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
+{
+    static const struct cli_column columns[] = {
+        {"name", "OPERATOR", false},
+        {"roles", "ROLES", false},
+        {"key_id", "KEY (SHA-256)", false},
+    };
+
+    cli_table(doc, "operators", columns, CS_ARRAY_LEN(columns), NULL);
+    for (pb_size_t i = 0; i < policy->operators_count; i++) {
+        const countersign_v1_Operator *who = &policy->operators[i];
+        struct cs_buf roles = CS_BUF_EMPTY;
+
+        for (pb_size_t k = 0; k < who->roles_count; k++)
+            (void)!cs_buf_printf(&roles, "%s%s", k ? "\n" : "", cli_show_role_word(who->roles[k]));
+        for (pb_size_t k = 0; k < who->keys_count; k++) {
+            struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&who->keys[k].spki));
+
+            CLI_ROW(doc, cli_text(who->name), cli_list(cs_buf_slice(&roles)),
+                    cli_hex(cs_digest_slice(&key_id)));
+        }
+        cs_buf_free(&roles);
+    }
+}
+
+void cli_show_policy(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
+{
+    static const struct cli_column columns[] = {{"key_id", "ROOT KEY (SHA-256)", false}};
+    struct cs_digest roots = cs_roots_digest(&policy->roots);
+    char signers[CLI_TEXT_BYTES];
+
+    snprintf(signers, sizeof signers, "%u of %u root keys", policy->roots.threshold,
+             policy->roots.keys_count);
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&policy->deployment_id)));
+    cli_field(doc, "version", "Policy version", cli_number(policy->version));
+    cli_field(doc, "roots_digest", "Roots (SHA-256)", cli_hex(cs_digest_slice(&roots)));
+    cli_field(doc, "signers", "Signed by", cli_text(signers));
+    cli_field(doc, "issued_at", "Issued", cli_time(policy->issued_at_s));
+    cli_field(doc, "expires_at", "Expires", cli_time(policy->expires_at_s));
+    show_operators(doc, policy);
+    show_rules(doc, policy);
+    cli_table(doc, "root_keys", columns, CS_ARRAY_LEN(columns), NULL);
+    for (pb_size_t i = 0; i < policy->roots.keys_count; i++) {
+        struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&policy->roots.keys[i]));
+
+        CLI_ROW(doc, cli_hex(cs_digest_slice(&key_id)));
+    }
+}
+
+void cli_show_admission(struct cli_doc *doc, const countersign_v1_Admission *admission)
+{
+    struct cs_digest identity = cs_key_id(CS_PB_BYTES(&admission->identity_spki));
+    struct cs_digest kem = cs_key_id(CS_PB_BYTES(&admission->kem_spki));
+
+    cli_field(doc, "statement", "Statement", cli_tinted("admission of a device", CLI_BOLD));
+    cli_field(doc, "device", "Device", cli_tinted(admission->device_name, CLI_BOLD));
+    cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&admission->device_id)));
+    cli_field(doc, "identity_key", "Identity key (SHA-256)", cli_hex(cs_digest_slice(&identity)));
+    cli_field(doc, "kem_key", "KEM key (SHA-256)", cli_hex(cs_digest_slice(&kem)));
+    cli_field(doc, "admin", "Admin", cli_text(admission->admin));
+    cli_field(doc, "admitted_at", "Admitted at", cli_time(admission->admitted_at_s));
+    cli_field(doc, "policy_version", "Policy version", cli_number(admission->policy_version));
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&admission->deployment_id)));
+}
+
+void cli_show_certificate(struct cli_doc *doc, const struct cli_check_certificate *certificate)
+{
+    const struct cs_cert_info *leaf = &certificate->leaf;
+
+    cli_field(doc, "certificate", "Certificate", cli_tinted(leaf->common_name, CLI_BOLD));
+    cli_field(doc, "certificate_id", "Certificate id", cli_hex(cs_digest_slice(&leaf->digest)));
+    cli_field(doc, "issuer", "Issuer", cli_text(leaf->issuer));
+    cli_field(doc, "not_after", "Valid until", cli_time(leaf->not_after_s));
+}
+
+const char *cli_show_signed_comment(const char *comment, struct cs_slice digest)
+{
+    struct cs_digest own = cs_sha256(cs_slice_str(comment));
+
+    return cs_slice_eq(cs_digest_slice(&own), digest)
+               ? comment
+               : "(the controller gave another comment than the signed one)";
+}
+
+void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest *request,
+                           const char *comment)
+{
+    char text[CLI_TEXT_BYTES];
+
+    cli_field(doc, "statement", "Statement", cli_tinted("push request", CLI_BOLD));
+    number_field(doc, "request", "Request", "REQ-", request->number);
+    cli_field(doc, "request_id", "Request id", cli_hex(CS_PB_BYTES(&request->request_id)));
+    cli_field(doc, "requester", "Requester", cli_text(request->requester));
+    cli_field(doc, "requested_at", "Requested at", cli_time(request->requested_at_s));
+    cli_field(doc, "decide_by", "Decide by", cli_time(request->decide_by_s));
+    cli_field(doc, "window", "Window from start", cli_text(cli_show_duration(request->window_s, text)));
+    cli_field(doc, "max_attempts", "Attempts", cli_number(request->max_attempts));
+    for (pb_size_t i = 0; i < request->overrides_count; i++)
+        cli_field(doc, "override", "Override",
+                  cli_tinted(request->overrides[i] == countersign_v1_Override_OVERRIDE_EXPIRED
+                                 ? "push although the certificate has expired"
+                                 : "push although the certificate is revoked",
+                             CLI_RED));
+    cli_field(doc, "comment", "Comment",
+              cli_text(cli_show_signed_comment(comment, CS_PB_BYTES(&request->comment_digest))));
+    cli_field(doc, "order_count", "Work orders", cli_number(request->order_count));
+    cli_field(doc, "order_root", "Root over them", cli_hex(CS_PB_BYTES(&request->order_root)));
+    cli_field(doc, "policy_version", "Policy version", cli_number(request->policy_version));
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&request->deployment_id)));
+}
+
+static const char *expects_text(const countersign_v1_OrderCore *core, char *out)
+{
+    static const uint8_t nothing[CS_SHA256_BYTES];
+
+    if (core->expects.size == 0)
+        return "anything";
+    if (cs_slice_eq(CS_PB_BYTES(&core->expects), CS_SLICE_ARRAY(nothing)))
+        return "nothing";
+    for (size_t i = 0; i < 8 && i < core->expects.size; i++)
+        snprintf(out + 2 * i, 3, "%02x", core->expects.bytes[i]);
+    return out;
+}
+
+void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count)
+{
+    static const struct cli_column columns[] = {
+        {"order", "ORDER", false},
+        {"device", "DEVICE", false},
+        {"connector", "CONNECTOR", false},
+        {"action", "ACTION", false},
+        {"generation", "GENERATION", true},
+        {"expects", "REPLACES", false},
+        {"key", "KEY", false},
+        {"device_id", "DEVICE-ID", false},
+        {"chain_digest", "CHAIN (SHA-256)", false},
+    };
+
+    cli_table(doc, "orders", columns, CS_ARRAY_LEN(columns), NULL);
+    for (size_t i = 0; i < count; i++) {
+        const countersign_v1_OrderCore *core = cores[i];
+        char number[CLI_TEXT_BYTES], expects[CLI_TEXT_BYTES];
+
+        CLI_ROW(doc, cli_text(cli_show_order_number(core->number, number)), cli_text(core->device_name),
+                cli_text(core->connector), cli_text(cli_show_action_word(core->action)),
+                cli_number(core->generation), cli_text(expects_text(core, expects)),
+                cli_text(cli_show_key_mode_word(core->key_mode)), cli_hex(CS_PB_BYTES(&core->device_id)),
+                cli_hex(CS_PB_BYTES(&core->chain_digest)));
+    }
+}
+
+void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
+                       const char *comment)
+{
+    bool accepts = decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT;
+    char stage[CLI_TEXT_BYTES];
+
+    snprintf(stage, sizeof stage, "%u, %s", decision->stage, stage_name);
+    cli_field(doc, "statement", "Statement", cli_tinted("decision on a push request", CLI_BOLD));
+    cli_field(doc, "verdict", "Verdict",
+              accepts ? cli_tinted("ACCEPT", CLI_GREEN) : cli_tinted("REJECT", CLI_RED));
+    cli_field(doc, "stage", "Stage", cli_text(stage));
+    cli_field(doc, "decider", "Decider", cli_text(decision->decider));
+    if (accepts && decision->mode == countersign_v1_Mode_MODE_SCHEDULED)
+        cli_field(doc, "not_before", "Manual Implementation off: not before",
+                  cli_time(decision->not_before_s));
+    else if (accepts)
+        cli_field(doc, "manual", "Manual Implementation", cli_text("on: no time of its own"));
+    cli_field(doc, "decided_at", "Decided at", cli_time(decision->decided_at_s));
+    cli_field(doc, "comment", "Comment",
+              cli_text(cli_show_signed_comment(comment, CS_PB_BYTES(&decision->comment_digest))));
+    cli_field(doc, "earlier", "Earlier decisions", cli_number(decision->earlier_count));
+    cli_field(doc, "covers", "Covers",
+              cli_text(decision->orders.size ? "the work orders below" : "every work order of the request"));
+    cli_field(doc, "request_digest", "Request (SHA-256)", cli_hex(CS_PB_BYTES(&decision->request_digest)));
+    cli_field(doc, "policy_version", "Policy version", cli_number(decision->policy_version));
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&decision->deployment_id)));
+}
+
+void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report)
+{
+    bool fine = report->outcome == countersign_v1_Outcome_OUTCOME_COMPLETED;
+    struct cs_buf deciders = CS_BUF_EMPTY;
+
+    for (pb_size_t i = 0; i < report->deciders_count; i++)
+        (void)!cs_buf_printf(&deciders, "%s%s", i ? "\n" : "", report->deciders[i]);
+    cli_field(doc, "outcome", "Outcome",
+              cli_tinted(cli_show_outcome_word(report->outcome), fine ? CLI_GREEN : CLI_RED));
+    cli_field(doc, "verdict", "Verdict", cli_text(report->verdict));
+    cli_field(doc, "detail", "Detail", cli_text(report->detail));
+    cli_field(doc, "requester", "Requested by", cli_text(report->requester));
+    cli_field(doc, "deciders", "Decided by", cli_list(cs_buf_slice(&deciders)));
+    cli_field(doc, "rule", "Under the rule", cli_text(report->rule));
+    cli_field(doc, "policy_version", "Of policy version", cli_number(report->policy_version));
+    cli_field(doc, "generation", "Generation", cli_number(report->generation));
+    cli_field(doc, "attempt", "Attempt", cli_number(report->attempt));
+    cli_field(doc, "installed_digest", "Chain installed (SHA-256)",
+              cli_hex(CS_PB_BYTES(&report->installed_digest)));
+    cli_field(doc, "served_digest", "Leaf served (SHA-256)", cli_hex(CS_PB_BYTES(&report->served_digest)));
+    cli_field(doc, "made_at", "By the device's clock", cli_time(report->made_at_s));
+    cs_buf_free(&deciders);
+}

@@ -1,0 +1,54 @@
+/* show.h - statements and states in words that people read. What is shown before signing is decoded from the
+ * very bytes that are signed: callers encode, decode those bytes again, and show that. Pure: fills documents
+ * (out.h). */
+#ifndef CTL_CLI_SHOW_H
+#define CTL_CLI_SHOW_H
+
+#include "controller/cli/check.h"
+#include "controller/cli/out.h"
+
+/* "green", and what it means: "available and valid". */
+const char *cli_show_colour_word(countersign_v1_Colour colour);
+const char *cli_show_colour_meaning(countersign_v1_Colour colour);
+enum cli_tint cli_show_colour_tint(countersign_v1_Colour colour);
+
+/* "Push-Approval Pending" … "Completed"; completed orders are green, failed ones red, closed ones gray. */
+const char *cli_show_state_word(countersign_v1_OrderState state);
+enum cli_tint cli_show_state_tint(countersign_v1_OrderState state);
+bool cli_show_state_ended(countersign_v1_OrderState state);
+/* The controller's own words for the state ("Push-Review In Progress 1/2") where it has them. */
+const char *cli_show_order_state(const countersign_v1_Order *order);
+
+const char *cli_show_action_word(countersign_v1_Action action);
+const char *cli_show_key_mode_word(countersign_v1_KeyMode mode);
+const char *cli_show_role_word(countersign_v1_Role role);
+/* ROLE_UNSPECIFIED for a word that is none. */
+countersign_v1_Role cli_show_role_of(const char *word, size_t len);
+const char *cli_show_outcome_word(countersign_v1_Outcome outcome);
+
+enum { CLI_TEXT_BYTES = 128 };
+/* "REQ-3", "WO-7" and "gw-1/nginx" into a buffer of CLI_TEXT_BYTES. */
+char *cli_show_request_number(uint64_t number, char *out);
+char *cli_show_order_number(uint64_t number, char *out);
+char *cli_show_target(const char *device, const char *connector, char *out);
+/* "24h", "7d", "90s": the largest unit that divides it. */
+char *cli_show_duration(int64_t seconds, char *out);
+/* "P-256", "RSA 2048". */
+char *cli_show_key_kind(countersign_v1_CertificateKey key, uint32_t bits, char *out);
+
+/* The statements, as fields and tables. */
+void cli_show_policy(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy);
+void cli_show_admission(struct cli_doc *doc, const countersign_v1_Admission *admission);
+void cli_show_certificate(struct cli_doc *doc, const struct cli_check_certificate *certificate);
+void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest *request,
+                           const char *comment);
+void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count);
+void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
+                       const char *comment);
+void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report);
+
+/* The comment that came beside a statement, or a sentence that says that it is not the one that was signed.
+ */
+const char *cli_show_signed_comment(const char *comment, struct cs_slice digest);
+
+#endif

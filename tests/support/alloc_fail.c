@@ -1,0 +1,71 @@
+#include "tests/support/alloc_fail.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+int __real_posix_memalign(void **ret, size_t alignment, size_t size);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
+
+/* How many allocations are left up to the one that fails, that one included; 0: none will fail. */
+static _Thread_local unsigned left;
+static _Thread_local bool happened;
+
+static bool fails_now(void)
+{
+    if (left == 0 || --left > 0)
+        return false;
+    happened = true;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails_now() ? NULL : __real_strdup(text);
+}
+
+int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
+{
+    return fails_now() ? ENOMEM : __real_posix_memalign(ret, alignment, size);
+}
+
+unsigned alloc_fail_run(void (*scenario)(void *), void *data)
+{
+    for (unsigned nth = 1;; nth++) {
+        left = nth;
+        happened = false;
+        scenario(data);
+        left = 0;
+        if (!happened)
+            return nth - 1;
+    }
+}
+
+bool alloc_fail_happened(void)
+{
+    return happened;
+}

@@ -1,0 +1,399 @@
+/* What a client refuses to sign or believe, whatever the controller says. */
+#include "tests/support/check.h"
+
+#include "controller/cli/check.h"
+#include "controller/cli/compose.h"
+#include "controller/cli/show.h"
+
+#include <stdio.h>
+
+enum { NOW_S = 1800000000 };
+
+/* A deployment with alice as admin, bob and carol to decide, one admitted device and one certificate. */
+struct world {
+    struct cs_key *root, *alice, *bob, *device, *leaf;
+    struct cs_policy *policy;
+    struct cs_buf admission, advertisement, chain;
+    struct cli_check_certificate certificate;
+    countersign_v1_OrderCore core;
+};
+
+static struct cs_key *new_key(void)
+{
+    struct cs_key *key;
+    struct cs_err err;
+
+    check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
+    return key;
+}
+
+static void add_operator(countersign_v1_TrustPolicy *draft, const char *name, countersign_v1_Role role,
+                         countersign_v1_Role other, const struct cs_key *key)
+{
+    countersign_v1_Operator *who = &draft->operators[draft->operators_count++];
+
+    snprintf(who->name, sizeof who->name, "%s", name);
+    who->roles[who->roles_count++] = role;
+    if (other)
+        who->roles[who->roles_count++] = other;
+    who->keys_count = 1;
+    who->keys[0].kind = countersign_v1_KeyKind_KEY_KIND_FILE;
+    CS_PB_SET(&who->keys[0].spki, cs_key_spki(key));
+}
+
+static void sign(enum cs_statement_kind kind, const pb_msgdesc_t *fields, const void *message,
+                 const struct cs_key *key, struct cs_buf *out)
+{
+    struct cs_buf payload = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    cs_buf_clear(out);
+    check_ok(cs_message_encode(fields, message, &payload, &err), err);
+    check_ok(cs_envelope_sign(kind, cs_buf_slice(&payload), &key, 1, out, &err), err);
+    cs_buf_free(&payload);
+}
+
+static struct cs_policy *make_policy(const struct world *world)
+{
+    countersign_v1_TrustPolicy *draft = calloc(1, sizeof *draft);
+    struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_policy *policy;
+    struct cs_pin pin = {.least_version = 1};
+    struct cs_err err;
+
+    cli_compose_first(draft, NOW_S, 86400);
+    cli_compose_roots(draft, cs_key_spki(world->root));
+    add_operator(draft, "alice", countersign_v1_Role_ROLE_ADMIN, countersign_v1_Role_ROLE_IMPLEMENTER,
+                 world->alice);
+    add_operator(draft, "bob", countersign_v1_Role_ROLE_REQUESTER, countersign_v1_Role_ROLE_APPROVER,
+                 world->bob);
+    add_operator(draft, "carol", countersign_v1_Role_ROLE_APPROVER, countersign_v1_Role_ROLE_UNSPECIFIED,
+                 world->leaf);
+    draft->message_keys_count = draft->agent_cas_count = 1;
+    CS_PB_SET(&draft->message_keys[0], cs_key_spki(world->device));
+    CS_PB_SET(&draft->agent_cas[0], cs_buf_slice(&world->chain));
+    sign(CS_STATEMENT_TRUST_POLICY, countersign_v1_TrustPolicy_fields, draft, world->root, &wire);
+    memcpy(pin.deployment_id, draft->deployment_id.bytes, sizeof pin.deployment_id);
+    pin.roots_digest = cs_roots_digest(&draft->roots);
+    check_ok(cs_policy_open_pinned(cs_buf_slice(&wire), &pin, &policy, &err), err);
+    cs_buf_free(&wire);
+    free(draft);
+    return policy;
+}
+
+static void admit(struct world *world, const char *admin, const struct cs_key *key)
+{
+    countersign_v1_Admission admission = {.policy_version = 1, .admitted_at_s = NOW_S};
+
+    CS_PB_SET(&admission.deployment_id, CS_PB_BYTES(&cs_policy_body(world->policy)->deployment_id));
+    snprintf(admission.admin, sizeof admission.admin, "%s", admin);
+    snprintf(admission.device_name, sizeof admission.device_name, "gw-1");
+    CS_PB_SET(&admission.device_id, CS_PB_BYTES(&world->core.device_id));
+    CS_PB_SET(&admission.identity_spki, cs_key_spki(world->device));
+    CS_PB_SET(&admission.kem_spki, cs_key_spki(world->leaf));
+    sign(CS_STATEMENT_ADMISSION, countersign_v1_Admission_fields, &admission, key, &world->admission);
+}
+
+static void advertise(struct world *world)
+{
+    countersign_v1_DeviceAdvertisement *said = calloc(1, sizeof *said);
+
+    CS_PB_SET(&said->deployment_id, CS_PB_BYTES(&cs_policy_body(world->policy)->deployment_id));
+    CS_PB_SET(&said->device_id, CS_PB_BYTES(&world->core.device_id));
+    said->sequence = 1;
+    said->made_at_s = NOW_S;
+    snprintf(said->agent_version, sizeof said->agent_version, "0.1.0");
+    snprintf(said->platform, sizeof said->platform, "linux/amd64");
+    said->connectors_count = 1;
+    snprintf(said->connectors[0].name, sizeof said->connectors[0].name, "nginx");
+    snprintf(said->connectors[0].application, sizeof said->connectors[0].application, "nginx");
+    said->connectors[0].generation = 4;
+    sign(CS_STATEMENT_DEVICE_ADVERTISEMENT, countersign_v1_DeviceAdvertisement_fields, said, world->device,
+         &world->advertisement);
+    free(said);
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    struct cs_issue issue = {.common_name = "client.example",
+                             .not_before_s = NOW_S - 10,
+                             .not_after_s = NOW_S + 1000000,
+                             .client_auth = true};
+    struct cs_digest id;
+    struct cs_err err;
+
+    check_ok(cs_crypto_init(&err), err);
+    world->root = new_key();
+    world->alice = new_key();
+    world->bob = new_key();
+    world->device = new_key();
+    world->leaf = new_key();
+    issue.subject_spki = cs_key_spki(world->leaf);
+    check_ok(cs_cert_issue(&issue, NULL, world->leaf, &world->chain, &err), err);
+    id = cs_sha256(cs_buf_slice(&world->chain));
+    check_ok(
+        cli_check_certificate(cs_digest_slice(&id), cs_buf_slice(&world->chain), &world->certificate, &err),
+        err);
+    world->policy = make_policy(world);
+    world->core = (countersign_v1_OrderCore){
+        .order_id = {16, {1}},
+        .number = 7,
+        .device_name = "gw-1",
+        .device_id = {16, {2}},
+        .connector = "nginx",
+        .action = countersign_v1_Action_ACTION_INSTALL,
+        .generation = 5,
+        .key_mode = countersign_v1_KeyMode_KEY_MODE_HELD,
+    };
+    CS_PB_SET(&world->core.chain_digest, cs_digest_slice(&world->certificate.chain_digest));
+    CS_PB_SET(&world->core.leaf_spki_digest, cs_digest_slice(&world->certificate.leaf.spki_digest));
+    admit(world, "alice", world->alice);
+    advertise(world);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+
+    cs_key_free(world->root);
+    cs_key_free(world->alice);
+    cs_key_free(world->bob);
+    cs_key_free(world->device);
+    cs_key_free(world->leaf);
+    cs_policy_free(world->policy);
+    cs_buf_free(&world->admission);
+    cs_buf_free(&world->advertisement);
+    cs_buf_free(&world->chain);
+    cli_check_certificate_free(&world->certificate);
+    free(world);
+    return 0;
+}
+
+static int check(const struct world *world, bool fresh, struct cs_err *err)
+{
+    const struct cli_check_order order = {
+        .policy = world->policy,
+        .certificate = &world->certificate,
+        .admission = cs_buf_slice(&world->admission),
+        .advertisement = cs_buf_slice(&world->advertisement),
+        .fresh = fresh,
+    };
+
+    return cli_check_core(&world->core, &order, err);
+}
+
+static void accepts_what_was_asked_for(void **state)
+{
+    struct world *world = *state;
+    struct cs_err err;
+
+    check_ok(check(world, true, &err), err);
+}
+
+static void other_device_id(struct world *world)
+{
+    world->core.device_id.bytes[0] ^= 1;
+}
+static void other_name(struct world *world)
+{
+    snprintf(world->core.device_name, sizeof world->core.device_name, "gw-2");
+}
+static void other_connector(struct world *world)
+{
+    snprintf(world->core.connector, sizeof world->core.connector, "haproxy");
+}
+static void other_chain(struct world *world)
+{
+    world->core.chain_digest.bytes[0] ^= 1;
+}
+static void other_key(struct world *world)
+{
+    world->core.leaf_spki_digest.bytes[0] ^= 1;
+}
+static void no_key(struct world *world)
+{
+    world->core.key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+}
+static void old_generation(struct world *world)
+{
+    world->core.generation = 4;
+}
+static void far_generation(struct world *world)
+{
+    world->core.generation = 4 + CS_LIMIT_GENERATION_JUMP + 1;
+}
+static void removal_with_chain(struct world *world)
+{
+    world->core.action = countersign_v1_Action_ACTION_REMOVE;
+}
+static void no_admission(struct world *world)
+{
+    cs_buf_clear(&world->admission);
+}
+static void admission_by_nobody(struct world *world)
+{
+    admit(world, "alice", world->device);
+}
+static void admission_by_another(struct world *world)
+{
+    admit(world, "alice", world->bob);
+}
+static void admission_without_role(struct world *world)
+{
+    admit(world, "bob", world->bob);
+}
+static void silent_device(struct world *world)
+{
+    cs_buf_clear(&world->advertisement);
+}
+static void forged_advertisement(struct world *world)
+{
+    world->advertisement.ptr[world->advertisement.len - 1] ^= 1;
+}
+
+static void refuses_what_was_not_asked_for(void **state)
+{
+    static const struct {
+        void (*change)(struct world *world);
+        const char *says;
+    } cases[] = {
+        {other_device_id, "another device-id"},
+        {other_name, "is that of gw-1"},
+        {other_connector, "does not say that it has"},
+        {other_chain, "another chain"},
+        {other_key, "another key"},
+        {no_key, "no private key"},
+        {old_generation, "is at 4"},
+        {far_generation, "is at 4"},
+        {removal_with_chain, "nothing is to be installed"},
+        {no_admission, "is not admitted"},
+        {admission_by_nobody, "the admission of device gw-1"},
+        {admission_by_another, "the admission of device gw-1"},
+        {admission_without_role, "the admission of device gw-1"},
+        {silent_device, "has not said"},
+        {forged_advertisement, "about its connectors"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        void *fresh_world;
+        struct cs_err err;
+
+        assert_int_equal(set_up(&fresh_world), 0);
+        cases[i].change(fresh_world);
+        assert_int_not_equal(check(fresh_world, true, &err), CS_OK);
+        check_says(err, cases[i].says);
+        tear_down(&fresh_world);
+    }
+}
+
+static void a_decider_need_not_catch_the_device_standing_still(void **state)
+{
+    struct world *world = *state;
+    struct cs_err err;
+
+    world->core.generation = 4;
+    check_ok(check(world, false, &err), err);
+}
+
+static void a_certificate_must_be_the_one_asked_for(void **state)
+{
+    struct world *world = *state;
+    struct cli_check_certificate other;
+    struct cs_digest id = {{1}};
+    struct cs_err err;
+
+    check_code(cli_check_certificate(cs_digest_slice(&id), cs_buf_slice(&world->chain), &other, &err),
+               CS_EAUTH);
+}
+
+static void only_the_tokens_holder_is_admitted(void **state)
+{
+    struct world *world = *state;
+    countersign_v1_EnrolmentToken token = {.device_name = "gw-1"};
+    countersign_v1_GetEnrolmentResponse enrolment = {.enrolled = true};
+    uint8_t name_len = 4;
+    struct cs_digest mac;
+    struct cs_err err;
+
+    token.deployment_id.size = token.binding.size = 16;
+    memset(token.binding.bytes, 3, 16);
+    enrolment.device_id.size = 16;
+    CS_PB_SET(&enrolment.identity_spki, cs_key_spki(world->device));
+    CS_PB_SET(&enrolment.kem_spki, cs_key_spki(world->leaf));
+    {
+        const struct cs_slice parts[] = {
+            CS_SLICE_LIT("countersign/v1/enrol"),
+            CS_PB_BYTES(&token.deployment_id),
+            cs_slice(&name_len, 1),
+            CS_SLICE_LIT("gw-1"),
+            CS_PB_BYTES(&enrolment.device_id),
+            cs_key_spki(world->device),
+            cs_key_spki(world->leaf),
+        };
+
+        mac = cs_hmac_sha256(CS_PB_BYTES(&token.binding), parts, CS_ARRAY_LEN(parts));
+    }
+    CS_PB_SET(&enrolment.binding_mac, cs_digest_slice(&mac));
+    check_ok(cli_check_enrolment(&token, &enrolment, &err), err);
+    CS_PB_SET(&enrolment.kem_spki, cs_key_spki(world->bob));
+    check_code(cli_check_enrolment(&token, &enrolment, &err), CS_EAUTH);
+    CS_PB_SET(&enrolment.kem_spki, cs_key_spki(world->leaf));
+    token.binding.bytes[0] ^= 1;
+    check_code(cli_check_enrolment(&token, &enrolment, &err), CS_EAUTH);
+    enrolment.device_id.size = 15;
+    check_code(cli_check_enrolment(&token, &enrolment, &err), CS_EPARSE);
+}
+
+static void a_root_is_that_of_exactly_these_orders(void **state)
+{
+    const struct cs_slice cores[] = {CS_SLICE_LIT("one"), CS_SLICE_LIT("two"), CS_SLICE_LIT("three")};
+    struct cs_digest root = cli_check_root_of(cores, 3);
+    countersign_v1_PushRequest request = {.number = 1, .order_count = 3, .requester = "bob"};
+    struct cs_err err;
+
+    (void)state;
+    CS_PB_SET(&request.order_root, cs_digest_slice(&root));
+    check_ok(cli_check_root(&request, cores, 3, &err), err);
+    check_code(cli_check_root(&request, cores, 2, &err), CS_EAUTH);
+    check_code(cli_check_root(&request, cores + 1, 2, &err), CS_EAUTH);
+    request.order_root.bytes[0] ^= 1;
+    check_code(cli_check_root(&request, cores, 3, &err), CS_EAUTH);
+    check_says(err, "not those that bob signed");
+}
+
+static void durations_and_comments_are_shown_as_meant(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } cases[] = {{1, "1s"}, {60, "1m"}, {90, "90s"}, {7200, "2h"}, {86400, "1d"}, {604800, "7d"}};
+    struct cs_digest digest = cs_sha256(CS_SLICE_LIT("renewal"));
+    char text[CLI_TEXT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++)
+        assert_string_equal(cli_show_duration(cases[i].seconds, text), cases[i].text);
+    assert_string_equal(cli_show_signed_comment("renewal", cs_digest_slice(&digest)), "renewal");
+    assert_non_null(strstr(cli_show_signed_comment("other", cs_digest_slice(&digest)), "another comment"));
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(accepts_what_was_asked_for),
+        cmocka_unit_test(refuses_what_was_not_asked_for),
+        IN_WORLD(a_decider_need_not_catch_the_device_standing_still),
+        IN_WORLD(a_certificate_must_be_the_one_asked_for),
+        IN_WORLD(only_the_tokens_holder_is_admitted),
+        cmocka_unit_test(a_root_is_that_of_exactly_these_orders),
+        cmocka_unit_test(durations_and_comments_are_shown_as_meant),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+#include "tests/support/check.h"
+
+#include "shared/base/text.h"
+#include "shared/trust/merkle.h"
+
+#include <stdio.h>
+
+enum { VECTOR_LEAVES = 8, LINE_BYTES = 1024 };
+
+struct vectors {
+    struct cs_digest leaves[VECTOR_LEAVES];
+    struct cs_digest roots[VECTOR_LEAVES + 1]; /* by count */
+    struct vector_proof {
+        size_t count, index, len;
+        struct cs_digest siblings[CS_LIMIT_MERKLE_DEPTH];
+    } proofs[64];
+    size_t proof_count;
+};
+
+static struct cs_digest digest_from_hex(const char *hex)
+{
+    struct cs_digest digest;
+
+    assert_int_equal(cs_unhex(cs_slice_str(hex), digest.bytes, sizeof digest.bytes), CS_OK);
+    return digest;
+}
+
+static void read_leaf(struct vectors *v, size_t index, const char *hex)
+{
+    uint8_t bytes[64];
+    size_t len = strcmp(hex, "-") == 0 ? 0 : strlen(hex) / 2;
+
+    assert_true(index < VECTOR_LEAVES && len <= sizeof bytes);
+    assert_int_equal(cs_unhex(cs_slice(hex, 2 * len), bytes, len), CS_OK);
+    v->leaves[index] = cs_merkle_leaf(cs_slice(bytes, len));
+}
+
+static void read_proof(struct vectors *v, size_t count, size_t index)
+{
+    struct vector_proof *proof = &v->proofs[v->proof_count++];
+    char *hex;
+
+    assert_true(v->proof_count <= CS_ARRAY_LEN(v->proofs));
+    *proof = (struct vector_proof){.count = count, .index = index};
+    while ((hex = strtok(NULL, " \n")) != NULL)
+        proof->siblings[proof->len++] = digest_from_hex(hex);
+}
+
+static size_t next_number(void)
+{
+    const char *text = strtok(NULL, " \n");
+
+    assert_non_null(text);
+    return strtoul(text, NULL, 10);
+}
+
+static void read_vectors(struct vectors *v)
+{
+    FILE *file = fopen(CS_TEST_VECTORS "/merkle-rfc9162.txt", "r");
+    char line[LINE_BYTES];
+
+    assert_non_null(file);
+    *v = (struct vectors){.proof_count = 0};
+    while (fgets(line, sizeof line, file)) {
+        const char *word = line[0] == '#' ? NULL : strtok(line, " \n");
+
+        if (!word)
+            continue;
+        if (strcmp(word, "leaf") == 0) {
+            size_t index = next_number();
+
+            read_leaf(v, index, strtok(NULL, " \n"));
+        } else if (strcmp(word, "root") == 0) {
+            size_t count = next_number();
+
+            v->roots[count] = digest_from_hex(strtok(NULL, " \n"));
+        } else {
+            size_t count = next_number(), index = next_number();
+
+            read_proof(v, count, index);
+        }
+    }
+    fclose(file);
+    assert_int_equal(v->proof_count, 36);
+}
+
+static bool verify(const struct cs_digest *root, size_t count, size_t index, const struct cs_digest *leaf,
+                   const struct cs_digest *siblings, size_t len)
+{
+    struct cs_slice proof[CS_LIMIT_MERKLE_DEPTH + 1];
+
+    assert_true(len <= CS_ARRAY_LEN(proof));
+    for (size_t i = 0; i < len; i++)
+        proof[i] = cs_digest_slice(&siblings[i]);
+    return cs_merkle_verify(root, count, index, leaf, proof, len);
+}
+
+static void has_the_published_roots(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    read_vectors(&v);
+    for (size_t count = 1; count <= VECTOR_LEAVES; count++) {
+        struct cs_digest scratch[VECTOR_LEAVES];
+        struct cs_digest root = cs_merkle_root(v.leaves, count, scratch);
+
+        check_slice(cs_digest_slice(&root), cs_digest_slice(&v.roots[count]));
+    }
+}
+
+static void has_the_proofs_of_the_vectors(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    read_vectors(&v);
+    for (size_t i = 0; i < v.proof_count; i++) {
+        const struct vector_proof *wanted = &v.proofs[i];
+        struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
+
+        assert_int_equal(cs_merkle_proof(v.leaves, wanted->count, wanted->index, proof), wanted->len);
+        for (size_t k = 0; k < wanted->len; k++)
+            check_slice(cs_digest_slice(&proof[k]), cs_digest_slice(&wanted->siblings[k]));
+        assert_true(verify(&v.roots[wanted->count], wanted->count, wanted->index, &v.leaves[wanted->index],
+                           proof, wanted->len));
+    }
+}
+
+static void fill_leaves(struct cs_digest *leaves, size_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        leaves[i] = cs_merkle_leaf(cs_slice(&i, sizeof i));
+}
+
+static void proves_every_leaf_of_trees_of_many_sizes(void **state)
+{
+    static const size_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100};
+    struct cs_digest leaves[100], scratch[100];
+
+    (void)state;
+    fill_leaves(leaves, CS_ARRAY_LEN(leaves));
+    for (size_t c = 0; c < CS_ARRAY_LEN(counts); c++) {
+        size_t count = counts[c];
+        struct cs_digest root = cs_merkle_root(leaves, count, scratch);
+
+        for (size_t index = 0; index < count; index++) {
+            struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
+            size_t len = cs_merkle_proof(leaves, count, index, proof);
+
+            assert_true(verify(&root, count, index, &leaves[index], proof, len));
+            for (size_t other = 0; other < count; other++)
+                if (other != index)
+                    assert_false(verify(&root, count, other, &leaves[index], proof, len));
+        }
+    }
+}
+
+static void proves_the_largest_tree(void **state)
+{
+    static struct cs_digest leaves[CS_LIMIT_ORDERS_PER_REQUEST], scratch[CS_LIMIT_ORDERS_PER_REQUEST];
+    static const size_t indices[] = {0, 1, 511, 512, 1022, 1023};
+    struct cs_digest root;
+
+    (void)state;
+    fill_leaves(leaves, CS_ARRAY_LEN(leaves));
+    root = cs_merkle_root(leaves, CS_ARRAY_LEN(leaves), scratch);
+    for (size_t i = 0; i < CS_ARRAY_LEN(indices); i++) {
+        struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
+        size_t len = cs_merkle_proof(leaves, CS_ARRAY_LEN(leaves), indices[i], proof);
+
+        assert_int_equal(len, CS_LIMIT_MERKLE_DEPTH);
+        assert_true(verify(&root, CS_ARRAY_LEN(leaves), indices[i], &leaves[indices[i]], proof, len));
+    }
+}
+
+static void may_use_its_input_as_scratch(void **state)
+{
+    struct cs_digest leaves[7], scratch[7], apart, in_place;
+
+    (void)state;
+    fill_leaves(leaves, 7);
+    apart = cs_merkle_root(leaves, 7, scratch);
+    in_place = cs_merkle_root(leaves, 7, leaves);
+    assert_true(cs_digest_eq(&apart, &in_place));
+}
+
+static void refuses_every_flipped_byte(void **state)
+{
+    struct cs_digest leaves[5], scratch[5], proof[CS_LIMIT_MERKLE_DEPTH], root;
+    size_t len;
+
+    (void)state;
+    fill_leaves(leaves, 5);
+    root = cs_merkle_root(leaves, 5, scratch);
+    len = cs_merkle_proof(leaves, 5, 2, proof);
+    for (size_t i = 0; i < len * CS_SHA256_BYTES; i++) {
+        uint8_t *byte = &proof[i / CS_SHA256_BYTES].bytes[i % CS_SHA256_BYTES];
+
+        *byte ^= 1;
+        assert_false(verify(&root, 5, 2, &leaves[2], proof, len));
+        *byte ^= 1;
+    }
+    assert_true(verify(&root, 5, 2, &leaves[2], proof, len));
+}
+
+static void refuses_what_does_not_have_the_form_of_a_proof(void **state)
+{
+    struct cs_digest leaves[5], scratch[5], proof[CS_LIMIT_MERKLE_DEPTH + 1], root;
+    struct cs_slice short_sibling[3];
+    size_t len;
+
+    (void)state;
+    fill_leaves(leaves, 5);
+    root = cs_merkle_root(leaves, 5, scratch);
+    len = cs_merkle_proof(leaves, 5, 2, proof);
+    proof[len] = root;
+    assert_false(verify(&root, 5, 2, &leaves[2], proof, len - 1));
+    assert_false(verify(&root, 5, 2, &leaves[2], proof, len + 1));
+    assert_false(verify(&root, 5, 5, &leaves[2], proof, len));
+    assert_false(verify(&root, 5, SIZE_MAX, &leaves[2], proof, len));
+    assert_false(verify(&root, 0, 0, &root, proof, 0));
+    assert_false(verify(&root, CS_LIMIT_ORDERS_PER_REQUEST + 1, 0, &root, proof, 0));
+    /* The root is a leaf of no tree but its own. */
+    assert_false(verify(&root, 5, 0, &root, proof, 0));
+    for (size_t i = 0; i < len; i++)
+        short_sibling[i] = cs_digest_slice(&proof[i]);
+    short_sibling[1].len--;
+    assert_false(cs_merkle_verify(&root, 5, 2, &leaves[2], short_sibling, len));
+}
+
+static int set_up(void **state)
+{
+    struct cs_err err;
+
+    (void)state;
+    return cs_crypto_init(&err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(has_the_published_roots),
+        cmocka_unit_test(has_the_proofs_of_the_vectors),
+        cmocka_unit_test(proves_every_leaf_of_trees_of_many_sizes),
+        cmocka_unit_test(proves_the_largest_tree),
+        cmocka_unit_test(may_use_its_input_as_scratch),
+        cmocka_unit_test(refuses_every_flipped_byte),
+        cmocka_unit_test(refuses_what_does_not_have_the_form_of_a_proof),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

@@ -1,0 +1,6 @@
+# MIPS32r2, little-endian, o32, hard float (FPXX). Devices without an FPU need a kernel that emulates one.
+set(CS_TARGET mipsel)
+set(CS_TRIPLET mipsel-linux-gnu)
+set(CS_QEMU qemu-mipsel)
+set(CMAKE_SYSTEM_PROCESSOR mipsel)
+include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
