@@ -314,7 +314,7 @@ int cs_server_listen_unix(struct cs_server *server, const char *path, unsigned m
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct listener *listener;
-    int fd, rc;
+    int fd = -1, rc;
 
     if (strlen(path) >= sizeof address.sun_path)
         return cs_err_set(err, CS_EINVAL, "listening on %s: a unix socket's path has at most %zu bytes", path,
