@@ -1,9 +1,11 @@
-/* bench_fleet - one countersignd, many mutual-TLS agents: what a connection costs, how fast they come, how fast pushes go.
+/* bench_fleet - one countersignd, many mutual-TLS agents: what a connection costs, how fast they come, how
+ * fast pushes go.
  *
  *   bench_fleet [--bin DIR] [--agents 5000] [--pushing 1000] [--latency 200] [--seconds 10]
  *
- * Agents and controller share this machine, so the agents' own work (they do the same handshakes and more signatures) takes
- * processor time from the controller: beside each rate stands the controller's own processor time, which does not depend on that. */
+ * Agents and controller share this machine, so the agents' own work (they do the same handshakes and more
+ * signatures) takes processor time from the controller: beside each rate stands the controller's own
+ * processor time, which does not depend on that. */
 #include "tests/support/swarm.h"
 
 #include <stdio.h>
@@ -13,7 +15,7 @@
 struct bench {
     struct controller_process process;
     char program[PATH_MAX];
-    struct rpc *rpc;
+    struct cli_rpc *rpc;
     struct swarm_people people;
     struct swarm swarm;
     uv_loop_t loop;
@@ -38,13 +40,13 @@ static void start(struct bench *bench, unsigned shards)
     struct cs_err err;
 
     check(controller_process_start(&bench->process, bench->program, shards, &err), &err, "start");
-    check(rpc_new(bench->process.socket, &bench->rpc, &err), &err, "admin socket");
+    check(cli_rpc_new(bench->process.socket, &bench->rpc, &err), &err, "admin socket");
     bench->swarm.agents_port = bench->process.agents_port;
 }
 
 static void stop(struct bench *bench)
 {
-    rpc_free(bench->rpc);
+    cli_rpc_free(bench->rpc);
     bench->rpc = NULL;
     controller_process_stop(&bench->process);
 }
@@ -60,7 +62,8 @@ static void connect_all(struct bench *bench, size_t count)
             check(CS_ETIMEOUT, &(struct cs_err){.msg = "an agent was not welcomed in 60 s"}, "connect");
     }
     if (!swarm_run_until(&bench->swarm, &bench->swarm.advertised, count, 60000))
-        check(CS_ETIMEOUT, &(struct cs_err){.msg = "not every advertisement was acknowledged in 60 s"}, "connect");
+        check(CS_ETIMEOUT, &(struct cs_err){.msg = "not every advertisement was acknowledged in 60 s"},
+              "connect");
 }
 
 static void disconnect_all(struct bench *bench)
@@ -80,7 +83,8 @@ static void disconnect_all(struct bench *bench)
 
 static void bench_memory(struct bench *bench)
 {
-    uint64_t before = controller_process_resident(&bench->process), cpu_ms = controller_process_cpu_ms(&bench->process);
+    uint64_t before = controller_process_resident(&bench->process),
+             cpu_ms = controller_process_cpu_ms(&bench->process);
     uint64_t start_ns = uv_hrtime();
     uint64_t after;
     double seconds;
@@ -91,7 +95,8 @@ static void bench_memory(struct bench *bench)
     cpu_ms = controller_process_cpu_ms(&bench->process) - cpu_ms;
     swarm_run_until(&bench->swarm, &none, 1, 3000);
     after = controller_process_resident(&bench->process);
-    printf("resident per idle connected agent: %.1f KB (N = %zu, one open stream each; %.1f MB before, %.1f MB after)\n",
+    printf("resident per idle connected agent: %.1f KB (N = %zu, one open stream each; %.1f MB before, %.1f "
+           "MB after)\n",
            (double)(after - before) / 1024 / (double)bench->agents, bench->agents, (double)before / 1048576,
            (double)after / 1048576);
     printf("connect, hello, advertisement stored: %.0f agents/s; controller %.2f ms of processor time each\n",
@@ -134,9 +139,14 @@ static void on_not_shaken(struct cs_client *client, const struct cs_err *why, vo
 
 static void shake(struct shaker *shaker)
 {
-    const struct swarm_agent *agent = &shaker->bench->swarm.agents[(shaker->first + shaker->done) % shaker->bench->swarm.count];
-    struct cs_client_options options = {.host = "127.0.0.1", .port = shaker->bench->process.agents_port, .tls = agent->tls,
-                                        .server_name = "countersignd", .on_up = on_shaken, .on_down = on_not_shaken,
+    const struct swarm_agent *agent =
+        &shaker->bench->swarm.agents[(shaker->first + shaker->done) % shaker->bench->swarm.count];
+    struct cs_client_options options = {.host = "127.0.0.1",
+                                        .port = shaker->bench->process.agents_port,
+                                        .tls = agent->tls,
+                                        .server_name = "countersignd",
+                                        .on_up = on_shaken,
+                                        .on_down = on_not_shaken,
                                         .owner = shaker};
     struct cs_client *client;
     struct cs_err err;
@@ -168,7 +178,8 @@ static void bench_handshakes(struct bench *bench, unsigned shards)
     cpu_ms = controller_process_cpu_ms(&bench->process);
     start_ns = uv_hrtime();
     for (size_t i = 0; i < THREADS; i++) {
-        shakers[i] = (struct shaker){.bench = bench, .first = i * bench->swarm.count / THREADS,
+        shakers[i] = (struct shaker){.bench = bench,
+                                     .first = i * bench->swarm.count / THREADS,
                                      .end_ns = start_ns + bench->seconds * 1000000000};
         uv_thread_create(&shakers[i].thread, shaker_main, &shakers[i]);
     }
@@ -178,7 +189,8 @@ static void bench_handshakes(struct bench *bench, unsigned shards)
     }
     seconds = seconds_since(start_ns);
     cpu_ms = controller_process_cpu_ms(&bench->process) - cpu_ms;
-    printf("full mutual handshakes, %u shard%s: %.0f/s with the peers on the same cores; controller %.2f ms of processor time each\n",
+    printf("full mutual handshakes, %u shard%s: %.0f/s with the peers on the same cores; controller %.2f ms "
+           "of processor time each\n",
            shards, shards == 1 ? "" : "s", (double)done / seconds, (double)cpu_ms / (double)done);
     fflush(stdout);
     stop(bench);
@@ -205,9 +217,11 @@ static void bench_pushes(struct bench *bench)
         fprintf(stderr, "only %zu of %zu completed\n", bench->swarm.completed, bench->pushing);
     seconds = (double)(bench->swarm.last_completed_ns - start_ns) / 1e9;
     cpu_ms = controller_process_cpu_ms(&bench->process) - cpu_ms;
-    printf("pushes from the last decision to durable Completed: %.0f/s (%zu connected agents, one request); controller %.2f ms of "
+    printf("pushes from the last decision to durable Completed: %.0f/s (%zu connected agents, one request); "
+           "controller %.2f ms of "
            "processor time each\n",
-           (double)bench->swarm.completed / seconds, bench->pushing, (double)cpu_ms / (double)bench->swarm.completed);
+           (double)bench->swarm.completed / seconds, bench->pushing,
+           (double)cpu_ms / (double)bench->swarm.completed);
     fflush(stdout);
     swarm_decision_free(last);
     disconnect_all(bench);
@@ -245,7 +259,8 @@ static void bench_latency(struct bench *bench)
     }
     qsort(took_ns, bench->latency, sizeof *took_ns, by_value);
     printf("one agent, last decision to durable Completed: p50 %.1f ms, p99 %.1f ms (%zu pushes)\n",
-           (double)took_ns[bench->latency / 2] / 1e6, (double)took_ns[bench->latency * 99 / 100] / 1e6, bench->latency);
+           (double)took_ns[bench->latency / 2] / 1e6, (double)took_ns[bench->latency * 99 / 100] / 1e6,
+           bench->latency);
     fflush(stdout);
     disconnect_all(bench);
     free(took_ns);
@@ -289,7 +304,8 @@ int main(int argc, char **argv)
     check(swarm_people_found(&bench.people, bench.rpc, &err), &err, "policy");
     printf("enrolling %zu agents…\n", bench.agents);
     fflush(stdout);
-    check(swarm_enrol(&bench.swarm, bench.agents, bench.rpc, bench.process.enrolment_port, &err), &err, "enrolment");
+    check(swarm_enrol(&bench.swarm, bench.agents, bench.rpc, bench.process.enrolment_port, &err), &err,
+          "enrolment");
     bench_memory(&bench);
     bench_pushes(&bench);
     bench_latency(&bench);

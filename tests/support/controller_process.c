@@ -21,10 +21,11 @@ static int write_config(const struct controller_process *process, struct cs_err 
     file = fopen(path, "w");
     if (!file)
         return cs_err_set(err, CS_EIO, "cannot write %s: %s", path, strerror(errno));
-    fprintf(file,
-            "[controller]\nstate = %s/state\nadmin_socket = %s\nagents = 127.0.0.1:%u\nenrolment = 127.0.0.1:%u\n"
-            "shards = %u\nenrolments_per_minute = 1000000\nlog_level = info\n",
-            process->folder, process->socket, process->agents_port, process->enrolment_port, process->shards);
+    fprintf(
+        file,
+        "[controller]\nstate = %s/state\nadmin_socket = %s\nagents = 127.0.0.1:%u\nenrolment = 127.0.0.1:%u\n"
+        "shards = %u\nenrolments_per_minute = 1000000\nlog_level = info\n",
+        process->folder, process->socket, process->agents_port, process->enrolment_port, process->shards);
     fclose(file);
     return CS_OK;
 }
@@ -41,10 +42,12 @@ static int wait_until_listening(struct controller_process *process, struct cs_er
         const char *line, *agents, *enrolment;
 
         if (poll(&ready, 1, START_TIMEOUT_MS) <= 0)
-            return cs_err_set(err, CS_ETIMEOUT, "countersignd does not listen after %d s", START_TIMEOUT_MS / 1000);
+            return cs_err_set(err, CS_ETIMEOUT, "countersignd does not listen after %d s",
+                              START_TIMEOUT_MS / 1000);
         got = read(process->log, text + len, sizeof text - 1 - len);
         if (got <= 0)
-            return cs_err_set(err, CS_ECLOSED, "countersignd ended: %.*s", (int)(len < 200 ? len : 200), text);
+            return cs_err_set(err, CS_ECLOSED, "countersignd ended: %.*s", (int)(len < 200 ? len : 200),
+                              text);
         len += (size_t)got;
         text[len] = '\0';
         line = strstr(text, "listening");
@@ -75,7 +78,8 @@ static void ignore_log(struct controller_process *process)
     process->log = -1;
 }
 
-int controller_process_start(struct controller_process *process, const char *program, unsigned shards, struct cs_err *err)
+int controller_process_start(struct controller_process *process, const char *program, unsigned shards,
+                             struct cs_err *err)
 {
     int ends[2], rc;
 

@@ -1,4 +1,5 @@
-/* controller_process.h - a real countersignd in a temporary folder, for benches and tests that measure it from outside. */
+/* controller_process.h - a real countersignd in a temporary folder, for benches and tests that measure it
+ * from outside. */
 #ifndef TESTS_SUPPORT_CONTROLLER_PROCESS_H
 #define TESTS_SUPPORT_CONTROLLER_PROCESS_H
 
@@ -18,7 +19,8 @@ struct controller_process {
 };
 
 /* Makes the folder (first call, `folder` empty) or starts again on the same one. Waits until it listens. */
-int controller_process_start(struct controller_process *process, const char *program, unsigned shards, struct cs_err *err);
+int controller_process_start(struct controller_process *process, const char *program, unsigned shards,
+                             struct cs_err *err);
 /* SIGTERM, waits. */
 void controller_process_stop(struct controller_process *process);
 /* Stops, and removes the folder. */

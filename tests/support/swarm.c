@@ -46,7 +46,8 @@ static void on_reply(struct cs_client_call *client_call, struct cs_slice message
         call->status = cs_err_nomem(&call->err);
 }
 
-static void on_reply_end(struct cs_client_call *client_call, enum cs_status status, const char *message, void *data)
+static void on_reply_end(struct cs_client_call *client_call, enum cs_status status, const char *message,
+                         void *data)
 {
     struct one_call *call = data;
 
@@ -57,7 +58,8 @@ static void on_reply_end(struct cs_client_call *client_call, enum cs_status stat
     uv_stop(call->loop);
 }
 
-static int unary(struct one_call *call, struct cs_client *client, const char *path, struct cs_slice request, struct cs_err *err)
+static int unary(struct one_call *call, struct cs_client *client, const char *path, struct cs_slice request,
+                 struct cs_err *err)
 {
     static const struct cs_client_events events = {.on_message = on_reply, .on_end = on_reply_end};
     struct cs_client_call_options options = {.path = path, .timeout_ms = 20000};
@@ -78,7 +80,8 @@ static int unary(struct one_call *call, struct cs_client *client, const char *pa
     return call->status;
 }
 
-static int create_token(struct rpc *rpc, const struct swarm_agent *agent, const uint8_t authentication[16], struct cs_err *err)
+static int create_token(struct cli_rpc *rpc, const struct swarm_agent *agent,
+                        const uint8_t authentication[16], struct cs_err *err)
 {
     countersign_v1_CreateTokenRequest create = countersign_v1_CreateTokenRequest_init_zero;
     countersign_v1_CreateTokenResponse created;
@@ -87,10 +90,11 @@ static int create_token(struct rpc *rpc, const struct swarm_agent *agent, const 
     snprintf(create.device_name, sizeof create.device_name, "%s", agent->name);
     CS_PB_SET(&create.authentication_digest, cs_digest_slice(&digest));
     create.expires_at_s = time(NULL) + 3000;
-    return rpc_call(rpc, &RPC_CreateToken, &create, &created, err);
+    return cli_rpc_call(rpc, &cli_rpc_CreateToken, &create, &created, err);
 }
 
-static int admit(struct rpc *rpc, const struct swarm *swarm, const struct swarm_agent *agent, struct cs_err *err)
+static int admit(struct cli_rpc *rpc, const struct swarm *swarm, const struct swarm_agent *agent,
+                 struct cs_err *err)
 {
     countersign_v1_Admission admission = countersign_v1_Admission_init_zero;
     countersign_v1_AdmitDeviceRequest request = countersign_v1_AdmitDeviceRequest_init_zero;
@@ -112,16 +116,17 @@ static int admit(struct rpc *rpc, const struct swarm *swarm, const struct swarm_
         rc = cs_envelope_sign(CS_STATEMENT_ADMISSION, cs_buf_slice(&payload), &admin, 1, &wire, err);
     if (rc == CS_OK) {
         CS_PB_SET(&request.envelope, cs_buf_slice(&wire));
-        rc = rpc_call(rpc, &RPC_AdmitDevice, &request, &admitted, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_AdmitDevice, &request, &admitted, err);
     }
     cs_buf_free(&payload);
     cs_buf_free(&wire);
     return rc;
 }
 
-/* Sends the keys and keeps the certificate that comes back. The binding half is not looked at by anyone here. */
-static int enrol(struct swarm_agent *agent, struct one_call *call, struct cs_client *client, const uint8_t authentication[16],
-                 struct cs_err *err)
+/* Sends the keys and keeps the certificate that comes back. The binding half is not looked at by anyone here.
+ */
+static int enrol(struct swarm_agent *agent, struct one_call *call, struct cs_client *client,
+                 const uint8_t authentication[16], struct cs_err *err)
 {
     countersign_v1_EnrolRequest *request = calloc(1, sizeof *request);
     countersign_v1_EnrolResponse *response = calloc(1, sizeof *response);
@@ -142,7 +147,8 @@ static int enrol(struct swarm_agent *agent, struct one_call *call, struct cs_cli
     if (rc == CS_OK)
         rc = unary(call, client, "/countersign.v1.EnrolmentService/Enrol", cs_buf_slice(&wire), err);
     if (rc == CS_OK)
-        rc = cs_message_decode(countersign_v1_EnrolResponse_fields, cs_buf_slice(&call->reply), response, "the answer", err);
+        rc = cs_message_decode(countersign_v1_EnrolResponse_fields, cs_buf_slice(&call->reply), response,
+                               "the answer", err);
     if (rc == CS_OK)
         rc = cs_chain_parse(CS_PB_BYTES(&response->certificate), &agent->certificate, err);
     cs_buf_free(&csr);
@@ -152,8 +158,8 @@ static int enrol(struct swarm_agent *agent, struct one_call *call, struct cs_cli
     return rc;
 }
 
-static int make_agent(struct swarm *swarm, size_t index, struct rpc *rpc, struct one_call *call, struct cs_client *client,
-                      struct cs_err *err)
+static int make_agent(struct swarm *swarm, size_t index, struct cli_rpc *rpc, struct one_call *call,
+                      struct cs_client *client, struct cs_err *err)
 {
     struct swarm_agent *agent = &swarm->agents[index];
     uint8_t authentication[16];
@@ -171,22 +177,29 @@ static int make_agent(struct swarm *swarm, size_t index, struct rpc *rpc, struct
     if (rc == CS_OK)
         rc = admit(rpc, swarm, agent, err);
     if (rc == CS_OK) {
-        struct cs_tls_options options = {.certificate = agent->certificate, .key = agent->identity,
-                                         .anchors = swarm->people->agent_ca, .alpn = "h2"};
+        struct cs_tls_options options = {.certificate = agent->certificate,
+                                         .key = agent->identity,
+                                         .anchors = swarm->people->agent_ca,
+                                         .alpn = "h2"};
 
         rc = cs_tls_config_new(&options, &agent->tls, err);
     }
     return rc;
 }
 
-int swarm_enrol(struct swarm *swarm, size_t count, struct rpc *rpc, uint16_t enrolment_port, struct cs_err *err)
+int swarm_enrol(struct swarm *swarm, size_t count, struct cli_rpc *rpc, uint16_t enrolment_port,
+                struct cs_err *err)
 {
     struct one_call call = {.loop = swarm->loop};
     struct cs_tls_options tls_options = {.anchors = swarm->people->agent_ca, .alpn = "h2"};
     struct cs_tls_config *tls = NULL;
     struct cs_client *client = NULL;
-    struct cs_client_options options = {.host = "127.0.0.1", .port = enrolment_port, .server_name = "countersignd",
-                                        .on_up = on_up, .on_down = on_down, .owner = &call};
+    struct cs_client_options options = {.host = "127.0.0.1",
+                                        .port = enrolment_port,
+                                        .server_name = "countersignd",
+                                        .on_up = on_up,
+                                        .on_down = on_down,
+                                        .owner = &call};
     int rc = cs_key_generate(CS_KEY_AGREE, &swarm->kem, err);
 
     swarm->agents = calloc(count, sizeof *swarm->agents);
@@ -225,7 +238,8 @@ static void send_message(struct swarm_agent *agent, const countersign_v1_AgentMe
     cs_buf_free(&wire);
 }
 
-static void send_statement(struct swarm_agent *agent, enum cs_statement_kind kind, const pb_msgdesc_t *fields, const void *statement)
+static void send_statement(struct swarm_agent *agent, enum cs_statement_kind kind, const pb_msgdesc_t *fields,
+                           const void *statement)
 {
     countersign_v1_AgentMessage *message = calloc(1, sizeof *message);
     const struct cs_key *key = agent->identity;
@@ -258,11 +272,13 @@ static void advertise(struct swarm_agent *agent)
     statement->connectors_count = 1;
     snprintf(statement->connectors[0].name, sizeof statement->connectors[0].name, "app");
     snprintf(statement->connectors[0].application, sizeof statement->connectors[0].application, "file");
-    send_statement(agent, CS_STATEMENT_DEVICE_ADVERTISEMENT, countersign_v1_DeviceAdvertisement_fields, statement);
+    send_statement(agent, CS_STATEMENT_DEVICE_ADVERTISEMENT, countersign_v1_DeviceAdvertisement_fields,
+                   statement);
     free(statement);
 }
 
-static void report(struct swarm_agent *agent, const countersign_v1_OrderCore *core, countersign_v1_Outcome outcome)
+static void report(struct swarm_agent *agent, const countersign_v1_OrderCore *core,
+                   countersign_v1_Outcome outcome)
 {
     countersign_v1_DeviceReport *statement = calloc(1, sizeof *statement);
 
@@ -315,7 +331,8 @@ static void on_message(struct cs_client_call *call, struct cs_slice bytes, void 
 
     (void)call;
     cs_assert(message);
-    if (cs_message_decode(countersign_v1_ControllerMessage_fields, bytes, message, "a message", &err) != CS_OK) {
+    if (cs_message_decode(countersign_v1_ControllerMessage_fields, bytes, message, "a message", &err) !=
+        CS_OK) {
         fprintf(stderr, "%s: %s\n", agent->name, err.msg);
     } else if (message->which_body == countersign_v1_ControllerMessage_welcome_tag) {
         swarm->welcomed++;
@@ -343,7 +360,8 @@ static void on_stream_end(struct cs_client_call *call, enum cs_status status, co
     agent->stream = NULL;
     agent->swarm->lost++;
     if (status != CS_STATUS_CANCELLED)
-        fprintf(stderr, "%s: stream ended: %s: %s\n", agent->name, cs_status_name(status), message ? message : "");
+        fprintf(stderr, "%s: stream ended: %s: %s\n", agent->name, cs_status_name(status),
+                message ? message : "");
 }
 
 static void on_agent_up(struct cs_client *client, void *owner)
@@ -381,9 +399,15 @@ static void on_agent_down(struct cs_client *client, const struct cs_err *why, vo
 int swarm_connect(struct swarm *swarm, size_t index, struct cs_err *err)
 {
     struct swarm_agent *agent = &swarm->agents[index];
-    struct cs_client_options options = {.host = "127.0.0.1", .port = swarm->agents_port, .tls = agent->tls,
-                                        .server_name = "countersignd", .connect_timeout_ms = 60000, .slim = true,
-                                        .on_up = on_agent_up, .on_down = on_agent_down, .owner = agent};
+    struct cs_client_options options = {.host = "127.0.0.1",
+                                        .port = swarm->agents_port,
+                                        .tls = agent->tls,
+                                        .server_name = "countersignd",
+                                        .connect_timeout_ms = 60000,
+                                        .slim = true,
+                                        .on_up = on_agent_up,
+                                        .on_down = on_agent_down,
+                                        .owner = agent};
 
     return cs_client_new(swarm->loop, &options, &agent->client, err);
 }

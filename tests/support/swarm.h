@@ -1,5 +1,6 @@
-/* swarm.h - many agents in one process, for benches: they enrol, are admitted, hold their stream, and answer each push with
- * the two signed reports that a real agent sends. They install nothing and judge nothing: what is measured is the controller. */
+/* swarm.h - many agents in one process, for benches: they enrol, are admitted, hold their stream, and answer
+ * each push with the two signed reports that a real agent sends. They install nothing and judge nothing: what
+ * is measured is the controller. */
 #ifndef TESTS_SUPPORT_SWARM_H
 #define TESTS_SUPPORT_SWARM_H
 
@@ -8,13 +9,14 @@
 #include "shared/net/client.h"
 #include "tests/support/controller_process.h"
 
-/* The people of a deployment, and its policy with the default two stages, published through the admin socket. */
+/* The people of a deployment, and its policy with the default two stages, published through the admin socket.
+ */
 struct swarm_people {
     struct cs_key *root, *requester, *approver, *implementer;
     uint8_t deployment_id[16];
     struct cs_chain *agent_ca;
 };
-int swarm_people_found(struct swarm_people *people, struct rpc *rpc, struct cs_err *err);
+int swarm_people_found(struct swarm_people *people, struct cli_rpc *rpc, struct cs_err *err);
 void swarm_people_free(struct swarm_people *people);
 
 struct swarm;
@@ -44,7 +46,8 @@ struct swarm {
 };
 
 /* Makes `count` devices: token, enrolment over TLS, admission. */
-int swarm_enrol(struct swarm *swarm, size_t count, struct rpc *rpc, uint16_t enrolment_port, struct cs_err *err);
+int swarm_enrol(struct swarm *swarm, size_t count, struct cli_rpc *rpc, uint16_t enrolment_port,
+                struct cs_err *err);
 /* Opens connection and stream of agent `index`; runs on swarm->loop. */
 int swarm_connect(struct swarm *swarm, size_t index, struct cs_err *err);
 /* Runs the loop until *counter reaches `goal`, at most timeout_ms. */
@@ -52,13 +55,15 @@ bool swarm_run_until(struct swarm *swarm, const size_t *counter, size_t goal, ui
 void swarm_free(struct swarm *swarm);
 
 /* A held leaf of a small CA, imported; its id comes back. */
-int swarm_import(struct rpc *rpc, const char *common_name, uint8_t ret_id[32], struct cs_err *err);
-int swarm_attach(struct rpc *rpc, const uint8_t id[32], const struct swarm_agent *agent, struct cs_err *err);
-/* Prepares, signs and submits a push to every attachment, approves it, and leaves the second decision in `ret_last`. */
+int swarm_import(struct cli_rpc *rpc, const char *common_name, uint8_t ret_id[32], struct cs_err *err);
+int swarm_attach(struct cli_rpc *rpc, const uint8_t id[32], const struct swarm_agent *agent,
+                 struct cs_err *err);
+/* Prepares, signs and submits a push to every attachment, approves it, and leaves the second decision in
+ * `ret_last`. */
 struct swarm_decision;
-int swarm_push(struct rpc *rpc, const struct swarm_people *people, const uint8_t id[32], struct swarm_decision **ret_last,
-               struct cs_err *err);
-int swarm_decide(struct rpc *rpc, struct swarm_decision *decision, struct cs_err *err);
+int swarm_push(struct cli_rpc *rpc, const struct swarm_people *people, const uint8_t id[32],
+               struct swarm_decision **ret_last, struct cs_err *err);
+int swarm_decide(struct cli_rpc *rpc, struct swarm_decision *decision, struct cs_err *err);
 void swarm_decision_free(struct swarm_decision *decision);
 
 #endif

@@ -15,8 +15,9 @@ struct swarm_decision {
 #define SIGN_INTO(field, kind, fields, message, key)                                                         \
     sign_into(kind, fields, message, key, (field)->bytes, sizeof((field)->bytes), &(field)->size, err)
 
-static int sign_into(enum cs_statement_kind kind, const pb_msgdesc_t *fields, const void *message, const struct cs_key *key,
-                     uint8_t *out, size_t out_bytes, pb_size_t *ret_size, struct cs_err *err)
+static int sign_into(enum cs_statement_kind kind, const pb_msgdesc_t *fields, const void *message,
+                     const struct cs_key *key, uint8_t *out, size_t out_bytes, pb_size_t *ret_size,
+                     struct cs_err *err)
 {
     struct cs_buf payload = CS_BUF_EMPTY, wire = CS_BUF_EMPTY;
     int rc = cs_message_encode(fields, message, &payload, err);
@@ -71,7 +72,8 @@ static void compose_policy(const struct swarm_people *people, const countersign_
     policy->roots.threshold = 1;
     policy->roots.keys_count = 1;
     CS_PB_SET(&policy->roots.keys[0], cs_key_spki(people->root));
-    add_operator(policy, "ada", people->requester, countersign_v1_Role_ROLE_REQUESTER, countersign_v1_Role_ROLE_ADMIN);
+    add_operator(policy, "ada", people->requester, countersign_v1_Role_ROLE_REQUESTER,
+                 countersign_v1_Role_ROLE_ADMIN);
     add_operator(policy, "bob", people->approver, countersign_v1_Role_ROLE_APPROVER, 0);
     add_operator(policy, "carol", people->implementer, countersign_v1_Role_ROLE_IMPLEMENTER, 0);
     policy->rules_count = 1;
@@ -84,7 +86,7 @@ static void compose_policy(const struct swarm_people *people, const countersign_
     CS_PB_SET(&policy->agent_cas[0], CS_PB_BYTES(&status->agent_ca));
 }
 
-int swarm_people_found(struct swarm_people *people, struct rpc *rpc, struct cs_err *err)
+int swarm_people_found(struct swarm_people *people, struct cli_rpc *rpc, struct cs_err *err)
 {
     countersign_v1_GetStatusRequest ask = countersign_v1_GetStatusRequest_init_zero;
     countersign_v1_GetStatusResponse *status = calloc(1, sizeof *status);
@@ -100,15 +102,16 @@ int swarm_people_found(struct swarm_people *people, struct rpc *rpc, struct cs_e
         rc = cs_key_generate(CS_KEY_SIGN, keys[i], err);
     }
     if (rc == CS_OK)
-        rc = rpc_call(rpc, &RPC_GetStatus, &ask, status, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_GetStatus, &ask, status, err);
     if (rc == CS_OK)
         rc = cs_chain_parse(CS_PB_BYTES(&status->agent_ca), &people->agent_ca, err);
     if (rc == CS_OK) {
         compose_policy(people, status, policy);
-        rc = SIGN_INTO(&publish->envelope, CS_STATEMENT_TRUST_POLICY, countersign_v1_TrustPolicy_fields, policy, people->root);
+        rc = SIGN_INTO(&publish->envelope, CS_STATEMENT_TRUST_POLICY, countersign_v1_TrustPolicy_fields,
+                       policy, people->root);
     }
     if (rc == CS_OK)
-        rc = rpc_call(rpc, &RPC_PublishPolicy, publish, &published, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_PublishPolicy, publish, &published, err);
     free(status);
     free(policy);
     free(publish);
@@ -124,7 +127,8 @@ void swarm_people_free(struct swarm_people *people)
     cs_chain_free(people->agent_ca);
 }
 
-/* Appends a leaf of a CA made for it, the CA, and the leaf's key, as PEM; the DER of both is what a chain is. */
+/* Appends a leaf of a CA made for it, the CA, and the leaf's key, as PEM; the DER of both is what a chain is.
+ */
 static int make_pem(const char *common_name, struct cs_buf *out, struct cs_err *err)
 {
     int64_t now_s = time(NULL);
@@ -136,16 +140,23 @@ static int make_pem(const char *common_name, struct cs_buf *out, struct cs_err *
     if (rc == CS_OK)
         rc = cs_key_generate(CS_KEY_SIGN, &leaf_key, err);
     if (rc == CS_OK) {
-        struct cs_issue issue = {.common_name = "Bench CA", .subject_spki = cs_key_spki(ca_key), .not_before_s = now_s - 60,
-                                 .not_after_s = now_s + 365 * 86400, .is_ca = true};
+        struct cs_issue issue = {.common_name = "Bench CA",
+                                 .subject_spki = cs_key_spki(ca_key),
+                                 .not_before_s = now_s - 60,
+                                 .not_after_s = now_s + 365 * 86400,
+                                 .is_ca = true};
 
         rc = cs_cert_issue(&issue, NULL, ca_key, &ca_der, err);
     }
     if (rc == CS_OK)
         rc = cs_chain_parse(cs_buf_slice(&ca_der), &ca, err);
     if (rc == CS_OK) {
-        struct cs_issue issue = {.common_name = common_name, .subject_spki = cs_key_spki(leaf_key), .not_before_s = now_s - 60,
-                                 .not_after_s = now_s + 90 * 86400, .client_auth = true, .server_auth = true};
+        struct cs_issue issue = {.common_name = common_name,
+                                 .subject_spki = cs_key_spki(leaf_key),
+                                 .not_before_s = now_s - 60,
+                                 .not_after_s = now_s + 90 * 86400,
+                                 .client_auth = true,
+                                 .server_auth = true};
 
         rc = cs_cert_issue(&issue, ca, ca_key, &leaf_der, err);
     }
@@ -163,7 +174,7 @@ static int make_pem(const char *common_name, struct cs_buf *out, struct cs_err *
     return rc;
 }
 
-int swarm_import(struct rpc *rpc, const char *common_name, uint8_t ret_id[32], struct cs_err *err)
+int swarm_import(struct cli_rpc *rpc, const char *common_name, uint8_t ret_id[32], struct cs_err *err)
 {
     countersign_v1_ImportCertificateRequest *import = calloc(1, sizeof *import);
     countersign_v1_ImportCertificateResponse *imported = calloc(1, sizeof *imported);
@@ -172,7 +183,7 @@ int swarm_import(struct rpc *rpc, const char *common_name, uint8_t ret_id[32], s
 
     if (rc == CS_OK) {
         CS_PB_SET(&import->certificates, cs_buf_slice(&pem));
-        rc = rpc_call(rpc, &RPC_ImportCertificate, import, imported, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_ImportCertificate, import, imported, err);
     }
     if (rc == CS_OK)
         memcpy(ret_id, imported->certificate.id.bytes, 32);
@@ -182,7 +193,8 @@ int swarm_import(struct rpc *rpc, const char *common_name, uint8_t ret_id[32], s
     return rc;
 }
 
-int swarm_attach(struct rpc *rpc, const uint8_t id[32], const struct swarm_agent *agent, struct cs_err *err)
+int swarm_attach(struct cli_rpc *rpc, const uint8_t id[32], const struct swarm_agent *agent,
+                 struct cs_err *err)
 {
     countersign_v1_AttachRequest attach = countersign_v1_AttachRequest_init_zero;
     countersign_v1_AttachResponse attached;
@@ -190,11 +202,12 @@ int swarm_attach(struct rpc *rpc, const uint8_t id[32], const struct swarm_agent
     CS_PB_SET(&attach.certificate_id, cs_slice(id, 32));
     snprintf(attach.device_name, sizeof attach.device_name, "%s", agent->name);
     snprintf(attach.connector, sizeof attach.connector, "app");
-    return rpc_call(rpc, &RPC_Attach, &attach, &attached, err);
+    return cli_rpc_call(rpc, &cli_rpc_Attach, &attach, &attached, err);
 }
 
 /* The Merkle root over the order cores that the controller composed. */
-static int read_root(struct rpc *rpc, uint64_t number, uint32_t count, struct cs_digest *ret, struct cs_err *err)
+static int read_root(struct cli_rpc *rpc, uint64_t number, uint32_t count, struct cs_digest *ret,
+                     struct cs_err *err)
 {
     countersign_v1_GetOrderCoresRequest ask = {.number = number};
     countersign_v1_GetOrderCoresResponse *page = calloc(1, sizeof *page);
@@ -204,7 +217,7 @@ static int read_root(struct rpc *rpc, uint64_t number, uint32_t count, struct cs
 
     while (rc == CS_OK && at < count) {
         ask.from_index = at;
-        rc = rpc_call(rpc, &RPC_GetOrderCores, &ask, page, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_GetOrderCores, &ask, page, err);
         for (pb_size_t i = 0; rc == CS_OK && i < page->cores_count && at < count; i++)
             leaves[at++] = cs_merkle_leaf(CS_PB_BYTES(&page->cores[i]));
         if (rc == CS_OK && page->cores_count == 0)
@@ -217,9 +230,9 @@ static int read_root(struct rpc *rpc, uint64_t number, uint32_t count, struct cs
     return rc;
 }
 
-static int sign_decision(const struct swarm_people *people, uint64_t number, const struct cs_digest *request, uint32_t stage,
-                         const struct cs_digest *earlier, countersign_v1_DecideRequest *ret, struct cs_digest *ret_digest,
-                         struct cs_err *err)
+static int sign_decision(const struct swarm_people *people, uint64_t number, const struct cs_digest *request,
+                         uint32_t stage, const struct cs_digest *earlier, countersign_v1_DecideRequest *ret,
+                         struct cs_digest *ret_digest, struct cs_err *err)
 {
     countersign_v1_Decision decision = countersign_v1_Decision_init_zero;
     struct cs_digest no_comment = cs_sha256(CS_SLICE_EMPTY);
@@ -250,8 +263,9 @@ static int sign_decision(const struct swarm_people *people, uint64_t number, con
     return rc;
 }
 
-static int submit(struct rpc *rpc, const struct swarm_people *people, const countersign_v1_PreparePushResponse *prepared,
-                  const struct cs_digest *root, struct cs_digest *ret_digest, struct cs_err *err)
+static int submit(struct cli_rpc *rpc, const struct swarm_people *people,
+                  const countersign_v1_PreparePushResponse *prepared, const struct cs_digest *root,
+                  struct cs_digest *ret_digest, struct cs_err *err)
 {
     countersign_v1_SubmitPushRequest *request = calloc(1, sizeof *request);
     countersign_v1_SubmitPushResponse submitted;
@@ -274,21 +288,21 @@ static int submit(struct rpc *rpc, const struct swarm_people *people, const coun
     CS_PB_SET(&statement.order_root, cs_digest_slice(root));
     statement.order_count = prepared->order_count;
     CS_PB_SET(&statement.comment_digest, cs_digest_slice(&no_comment));
-    rc = SIGN_INTO(&request->envelope, CS_STATEMENT_PUSH_REQUEST, countersign_v1_PushRequest_fields, &statement,
-                   people->requester);
+    rc = SIGN_INTO(&request->envelope, CS_STATEMENT_PUSH_REQUEST, countersign_v1_PushRequest_fields,
+                   &statement, people->requester);
     if (rc == CS_OK)
         rc = cs_message_encode(countersign_v1_PushRequest_fields, &statement, &payload, err);
     if (rc == CS_OK)
         *ret_digest = cs_sha256(cs_buf_slice(&payload));
     if (rc == CS_OK)
-        rc = rpc_call(rpc, &RPC_SubmitPush, request, &submitted, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_SubmitPush, request, &submitted, err);
     cs_buf_free(&payload);
     free(request);
     return rc;
 }
 
-int swarm_push(struct rpc *rpc, const struct swarm_people *people, const uint8_t id[32], struct swarm_decision **ret_last,
-               struct cs_err *err)
+int swarm_push(struct cli_rpc *rpc, const struct swarm_people *people, const uint8_t id[32],
+               struct swarm_decision **ret_last, struct cs_err *err)
 {
     countersign_v1_PreparePushRequest *prepare = calloc(1, sizeof *prepare);
     countersign_v1_PreparePushResponse prepared = countersign_v1_PreparePushResponse_init_zero;
@@ -298,7 +312,7 @@ int swarm_push(struct rpc *rpc, const struct swarm_people *people, const uint8_t
 
     if (rc == CS_OK) {
         CS_PB_SET(&prepare->certificate_id, cs_slice(id, 32));
-        rc = rpc_call(rpc, &RPC_PreparePush, prepare, &prepared, err);
+        rc = cli_rpc_call(rpc, &cli_rpc_PreparePush, prepare, &prepared, err);
     }
     if (rc == CS_OK)
         rc = read_root(rpc, prepared.number, prepared.order_count, &root, err);
@@ -320,11 +334,11 @@ int swarm_push(struct rpc *rpc, const struct swarm_people *people, const uint8_t
     return rc;
 }
 
-int swarm_decide(struct rpc *rpc, struct swarm_decision *decision, struct cs_err *err)
+int swarm_decide(struct cli_rpc *rpc, struct swarm_decision *decision, struct cs_err *err)
 {
     countersign_v1_DecideResponse decided;
 
-    return rpc_call(rpc, &RPC_Decide, &decision->request, &decided, err);
+    return cli_rpc_call(rpc, &cli_rpc_Decide, &decision->request, &decided, err);
 }
 
 void swarm_decision_free(struct swarm_decision *decision)
