@@ -51,7 +51,7 @@ void ag_device_free(struct ag_device *device)
 
 void ag_device_listen(struct ag_device *device, const struct ag_device_events *events, void *owner)
 {
-    device->events = events;
+    device->events = events ? events : &nobody;
     device->owner = owner;
 }
 

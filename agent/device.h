@@ -57,6 +57,7 @@ struct ag_device {
 CS_MUST_USE int ag_device_open(struct ag_device *device, const struct ag_config *config, struct ag_port *port,
                                struct cs_err *err);
 void ag_device_free(struct ag_device *device);
+/* NULL: nobody listens. */
 void ag_device_listen(struct ag_device *device, const struct ag_device_events *events, void *owner);
 
 /* Ends what a process that died had begun, one order after the other, and fills the outbox with the reports

@@ -181,6 +181,10 @@ static void deadline_message(struct cs_call *call, struct cs_slice message)
     char text[32];
 
     (void)message;
+    if (!service_of(call)->loop) {
+        cs_call_finish(call, CS_STATUS_UNAVAILABLE, "no loop");
+        return;
+    }
     snprintf(text, sizeof text, "%" PRIu64, deadline_ms ? deadline_ms - uv_now(service_of(call)->loop) : 0);
     reply_text(call, deadline_ms ? text : "none");
 }
@@ -204,11 +208,11 @@ static void on_slow_timer(uv_timer_t *timer)
 
 static void slow_message(struct cs_call *call, struct cs_slice message)
 {
-    struct work *work = calloc(1, sizeof *work);
+    struct work *work = service_of(call)->loop ? calloc(1, sizeof *work) : NULL;
 
     if (!work || !(work->text = to_text(message))) {
         free(work);
-        cs_call_finish(call, CS_STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        cs_call_finish(call, CS_STATUS_RESOURCE_EXHAUSTED, "out of memory, or no loop");
         return;
     }
     work->call = call;

@@ -1,0 +1,525 @@
+#include "agent/link/session.h"
+
+#include "agent/version.h"
+
+enum state { WAITING, DIALLING, GREETING, SYNCING, STREAMING };
+
+enum {
+    /* A connection that lasted this long was a good one. */
+    LASTED_MS = 30 * 1000,
+    /* How long a policy is waited for that a push needs, or that the controller said it has. */
+    POLICY_WAIT_MS = 10 * 1000,
+};
+
+struct ag_session {
+    uv_loop_t *loop;
+    struct ag_device *device;
+    void (*on_fatal)(void *owner, const struct cs_err *why);
+    void *owner;
+
+    enum state state;
+    struct ag_backoff backoff;
+    uint8_t process_nonce[16];
+    uint32_t newest_policy; /* that the controller has */
+    uint64_t up_since_ms;
+    bool failing; /* the last attempt failed too: say less */
+
+    struct cs_tls_config *tls;
+    struct cs_client *client;
+    struct cs_client_call *call;
+    countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
+
+    uv_timer_t dial_timer, policy_timer;
+    int open; /* handles and the client */
+    bool closing;
+    void (*on_closed)(void *owner);
+};
+
+static void dial_later(struct ag_session *session);
+static void drop(struct ag_session *session, const char *why);
+
+/* ---- sending */
+
+static void send_message(struct ag_session *session)
+{
+    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
+    struct cs_err err = {0};
+
+    if (!session->call)
+        return;
+    if (cs_message_encode(countersign_v1_AgentMessage_fields, session->outgoing, &bytes, &err) != CS_OK) {
+        cs_log(CS_LOG_ERROR, "session", "message not made", CS_F("error", err.msg), CS_FEND);
+        return;
+    }
+    int code = cs_client_call_send(session->call, cs_buf_slice(&bytes));
+
+    /* Too slow a peer: what was not taken is sent again on the next connection. */
+    if (code == CS_EFULL)
+        drop(session, "the controller does not read");
+}
+
+static void send_statement(struct ag_session *session, struct cs_slice envelope)
+{
+    if (envelope.len > sizeof session->outgoing->body.statement.bytes)
+        return;
+    session->outgoing->which_body = countersign_v1_AgentMessage_statement_tag;
+    CS_PB_SET(&session->outgoing->body.statement, envelope);
+    send_message(session);
+}
+
+static void send_hello(struct ag_session *session)
+{
+    countersign_v1_Hello *hello = &session->outgoing->body.hello;
+
+    memset(session->outgoing, 0, sizeof *session->outgoing);
+    session->outgoing->which_body = countersign_v1_AgentMessage_hello_tag;
+    memcpy(hello->agent_version, AG_VERSION, sizeof AG_VERSION);
+    CS_PB_SET(&hello->process_nonce, CS_SLICE_ARRAY(session->process_nonce));
+    hello->policy_version = session->device->state.policy_version;
+    hello->sequence = session->device->sequence;
+    send_message(session);
+}
+
+static void send_policy_ask(struct ag_session *session)
+{
+    memset(session->outgoing, 0, sizeof *session->outgoing);
+    session->outgoing->which_body = countersign_v1_AgentMessage_policy_ask_tag;
+    session->outgoing->body.policy_ask.from_version = ag_device_next_policy(session->device);
+    send_message(session);
+}
+
+static void send_seen(struct ag_session *session, struct cs_slice order_id)
+{
+    memset(session->outgoing, 0, sizeof *session->outgoing);
+    session->outgoing->which_body = countersign_v1_AgentMessage_push_seen_tag;
+    CS_PB_SET(&session->outgoing->body.push_seen.order_id, order_id);
+    send_message(session);
+}
+
+static void answer_challenge(struct ag_session *session, const countersign_v1_Challenge *challenge)
+{
+    countersign_v1_ChallengeAnswer *answer = &session->outgoing->body.challenge_answer;
+
+    memset(session->outgoing, 0, sizeof *session->outgoing);
+    session->outgoing->which_body = countersign_v1_AgentMessage_challenge_answer_tag;
+    CS_PB_SET(&answer->challenge, CS_PB_BYTES(&challenge->challenge));
+    CS_PB_SET(&answer->process_nonce, CS_SLICE_ARRAY(session->process_nonce));
+    send_message(session);
+}
+
+/* ---- the device's events */
+
+static void on_statement(void *owner, struct cs_slice envelope)
+{
+    struct ag_session *session = owner;
+
+    if (session->state == STREAMING)
+        send_statement(session, envelope);
+}
+
+static void on_policy_timer(uv_timer_t *timer);
+
+static void on_policy_wanted(void *owner, uint32_t version CS_UNUSED)
+{
+    struct ag_session *session = owner;
+
+    send_policy_ask(session);
+    uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
+}
+
+static void on_busy(void *owner, bool busy)
+{
+    struct ag_session *session = owner;
+
+    if (session->call)
+        cs_client_call_pause(session->call, busy && !session->device->policy_expected);
+}
+
+static void on_device_fatal(void *owner, const struct cs_err *why)
+{
+    struct ag_session *session = owner;
+
+    session->on_fatal(session->owner, why);
+}
+
+static const struct ag_device_events device_events = {on_statement, on_policy_wanted, on_busy,
+                                                      on_device_fatal};
+
+/* ---- receiving */
+
+/* Reports that are not acknowledged first, then the advertisement: sequences rise. */
+static void begin_streaming(struct ag_session *session)
+{
+    cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
+    struct cs_err err = {0};
+
+    uv_timer_stop(&session->policy_timer);
+    session->state = STREAMING;
+    CS_LIST_FOREACH(node, &session->device->outbox.letters)
+    {
+        send_statement(session, cs_buf_slice(&CS_CONTAINER_OF(node, struct ag_letter, node)->envelope));
+    }
+    if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
+        send_statement(session, cs_buf_slice(&envelope));
+    else
+        cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
+}
+
+static void sync_policies(struct ag_session *session)
+{
+    if (session->state != SYNCING)
+        return;
+    if (session->device->state.policy_version >= session->newest_policy)
+        begin_streaming(session);
+}
+
+static void on_policy_timer(uv_timer_t *timer)
+{
+    struct ag_session *session = timer->data;
+
+    if (session->state == SYNCING) {
+        cs_log(CS_LOG_WARN, "policy", "the controller did not send the policies that it has",
+               CS_FU("version", session->newest_policy), CS_FEND);
+        begin_streaming(session);
+    }
+    ag_device_give_up_policy(session->device);
+}
+
+static void take_welcome(struct ag_session *session, const countersign_v1_Welcome *welcome)
+{
+    cs_log(CS_LOG_INFO, "session", welcome->admitted ? "connected" : "connected, not admitted yet",
+           CS_F("device", session->device->identity.device_name), CS_FU("policy", welcome->policy_version),
+           CS_FEND);
+    session->failing = false;
+    session->newest_policy = welcome->policy_version;
+    ag_device_take_session_time(session->device, welcome->time_s);
+    if (session->state != GREETING)
+        return;
+    session->state = SYNCING;
+    if (session->device->state.policy_version < welcome->policy_version) {
+        send_policy_ask(session);
+        uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
+    }
+    sync_policies(session);
+}
+
+static void take_policy(struct ag_session *session, struct cs_slice wire)
+{
+    struct cs_err err = {0};
+    int code = ag_device_take_policy(session->device, wire, &err);
+
+    if (code == CS_ESTALE)
+        send_policy_ask(session);
+    else if (code)
+        cs_log(CS_LOG_WARN, "policy", "trust policy refused", CS_F("error", err.msg), CS_FEND);
+    sync_policies(session);
+}
+
+/* The bytes are whole: said before anything is decided. */
+static void acknowledge_push(struct ag_session *session, const countersign_v1_PushDelivery *delivery)
+{
+    cs_auto_free countersign_v1_PushMessage *message = NULL;
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+
+    if (cs_push_message_decode(CS_PB_BYTES(&delivery->message), &message, NULL) == CS_OK &&
+        cs_core_decode(CS_PB_BYTES(&message->order_core), &core, NULL) == CS_OK)
+        send_seen(session, CS_PB_BYTES(&core->order_id));
+}
+
+static void take_push(struct ag_session *session, const countersign_v1_PushDelivery *delivery)
+{
+    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
+    struct cs_err err = {0};
+    int code = cs_message_encode(countersign_v1_PushDelivery_fields, delivery, &bytes, &err);
+
+    acknowledge_push(session, delivery);
+    if (!code)
+        code = ag_device_deliver(session->device, cs_buf_slice(&bytes), &err);
+    if (code)
+        cs_log(CS_LOG_WARN, "push", "delivery not taken", CS_F("error", err.msg), CS_FEND);
+}
+
+static void take_message(struct ag_session *session, const countersign_v1_ControllerMessage *message)
+{
+    switch (message->which_body) {
+    case countersign_v1_ControllerMessage_welcome_tag:
+        take_welcome(session, &message->body.welcome);
+        break;
+    case countersign_v1_ControllerMessage_push_tag:
+        take_push(session, &message->body.push);
+        break;
+    case countersign_v1_ControllerMessage_policy_tag:
+        take_policy(session, CS_PB_BYTES(&message->body.policy));
+        break;
+    case countersign_v1_ControllerMessage_ack_tag:
+        ag_device_take_ack(session->device, message->body.ack.sequence);
+        break;
+    case countersign_v1_ControllerMessage_cancel_tag:
+        ag_device_cancel(session->device, CS_PB_BYTES(&message->body.cancel.order_id));
+        break;
+    case countersign_v1_ControllerMessage_challenge_tag:
+        answer_challenge(session, &message->body.challenge);
+        break;
+    default:
+        /* A newer controller may know more; what matters is signed and versioned. */
+        cs_log(CS_LOG_DEBUG, "session", "message passed over", CS_FU("kind", message->which_body), CS_FEND);
+    }
+}
+
+static void on_message(struct cs_client_call *call CS_UNUSED, struct cs_slice bytes, void *data)
+{
+    struct ag_session *session = data;
+    cs_auto_free countersign_v1_ControllerMessage *message = calloc(1, sizeof *message);
+    struct cs_err err = {0};
+
+    if (!message || cs_message_decode(countersign_v1_ControllerMessage_fields, bytes, message,
+                                      "the controller's message", &err) != CS_OK) {
+        cs_log(CS_LOG_WARN, "session", "message not readable", CS_F("error", err.msg), CS_FEND);
+        return;
+    }
+    take_message(session, message);
+}
+
+/* ---- the connection */
+
+static void on_call_end(struct cs_client_call *call CS_UNUSED, enum cs_status status, const char *message,
+                        void *data)
+{
+    struct ag_session *session = data;
+
+    session->call = NULL;
+    if (session->closing)
+        return;
+    if (!session->failing)
+        cs_log(CS_LOG_WARN, "session", "the controller ended the session",
+               CS_F("status", cs_status_name(status)), CS_F("error", message ? message : ""), CS_FEND);
+    drop(session, NULL);
+}
+
+static void on_up(struct cs_client *client, void *owner)
+{
+    static const struct cs_client_events events = {.on_message = on_message, .on_end = on_call_end};
+    static const struct cs_client_call_options options = {.path = "/countersign.v1.AgentService/Connect"};
+    struct ag_session *session = owner;
+    struct cs_err err = {0};
+
+    if (cs_client_call_new(client, &options, &events, session, &session->call, &err) != CS_OK) {
+        drop(session, err.msg);
+        return;
+    }
+    session->state = GREETING;
+    session->up_since_ms = uv_now(session->loop);
+    send_hello(session);
+}
+
+static void on_down(struct cs_client *client CS_UNUSED, const struct cs_err *why, void *owner)
+{
+    drop(owner, why->msg);
+}
+
+static void maybe_closed(struct ag_session *session)
+{
+    if (!session->closing || session->open > 0)
+        return;
+    void (*on_closed)(void *owner) = session->on_closed;
+    void *owner = session->owner;
+
+    cs_tls_config_free(session->tls);
+    free(session->outgoing);
+    free(session);
+    if (on_closed)
+        on_closed(owner);
+}
+
+static void on_client_closed(void *owner)
+{
+    struct ag_session *session = owner;
+
+    session->open--;
+    cs_tls_config_free(session->tls);
+    session->tls = NULL;
+    if (session->closing)
+        maybe_closed(session);
+    else
+        dial_later(session);
+}
+
+/* Ends the connection, if there is one, and sees to the next. `why` NULL: said already. */
+static void drop(struct ag_session *session, const char *why)
+{
+    struct cs_client *client = cs_steal(session->client);
+
+    if (!client)
+        return;
+    if (why && !session->failing)
+        cs_log(CS_LOG_WARN, "session", "no connection to the controller", CS_F("error", why), CS_FEND);
+    session->failing = true;
+    if (session->up_since_ms > 0 && uv_now(session->loop) - session->up_since_ms >= LASTED_MS)
+        ag_backoff_reset(&session->backoff);
+    session->up_since_ms = 0;
+    session->state = WAITING;
+    uv_timer_stop(&session->policy_timer);
+    ag_device_forget_deliveries(session->device);
+    cs_client_close(client, on_client_closed);
+}
+
+/* ---- dialling */
+
+/* Certificates are not dated by a clock that is known to be wrong. */
+static bool clock_is_wrong(const struct ag_session *session)
+{
+    struct ag_port *port = session->device->store.port;
+
+    return port->clock_s(port) < session->device->state.time_floor_s;
+}
+
+/* What the controller's certificate must lead to: the policy's agent CAs, before it the enrolment token's. */
+static int load_anchors(const struct ag_device *device, struct cs_chain **ret, struct cs_err *err)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    cs_auto(cs_buf_free) struct cs_buf ders = CS_BUF_EMPTY;
+
+    if (device->state.policy_version == 0)
+        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
+    int code = ag_store_load_policy(&device->store, device->state.policy_version, &policy, err);
+
+    if (code)
+        return code;
+    const countersign_v1_TrustPolicy *body = cs_policy_body(policy);
+
+    for (size_t i = 0; i < body->agent_cas_count; i++) {
+        if (cs_buf_append(&ders, CS_PB_BYTES(&body->agent_cas[i])) != CS_OK)
+            return cs_err_nomem(err);
+    }
+    if (ders.len == 0)
+        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
+    return cs_chain_parse(cs_buf_slice(&ders), ret, err);
+}
+
+static int make_tls(struct ag_session *session, struct cs_err *err)
+{
+    struct ag_device *device = session->device;
+    cs_auto(cs_chain_freep) struct cs_chain *anchors = NULL;
+    cs_auto(cs_chain_freep) struct cs_chain *certificate = NULL;
+    int code = load_anchors(device, &anchors, err);
+
+    if (!code)
+        code = cs_chain_parse(cs_buf_slice(&device->identity.certificate), &certificate, err);
+    if (code)
+        return code;
+    const struct cs_tls_options options = {
+        .certificate = certificate,
+        .key = device->keys.identity,
+        .anchors = anchors,
+        .ignore_peer_expiry = clock_is_wrong(session),
+        .alpn = "h2",
+    };
+
+    return cs_tls_config_new(&options, &session->tls, err);
+}
+
+static int dial(struct ag_session *session, struct cs_err *err)
+{
+    const struct ag_config *config = session->device->config;
+    struct cs_client_options options = {
+        .host = config->controller.host,
+        .port = config->controller.port,
+        .server_name = config->server_name,
+        .keepalive_ms = config->keepalive_s * 1000,
+        .slim = true,
+        .on_up = on_up,
+        .on_down = on_down,
+        .owner = session,
+    };
+    int code = make_tls(session, err);
+
+    if (code)
+        return code;
+    options.tls = session->tls;
+    code = cs_client_new(session->loop, &options, &session->client, err);
+    if (code) {
+        cs_tls_config_free(session->tls);
+        session->tls = NULL;
+        return code;
+    }
+    session->open++;
+    session->state = DIALLING;
+    return CS_OK;
+}
+
+static void on_dial_timer(uv_timer_t *timer)
+{
+    struct ag_session *session = timer->data;
+    struct cs_err err = {0};
+
+    if (dial(session, &err) == CS_OK)
+        return;
+    cs_log(CS_LOG_ERROR, "session", "cannot dial the controller", CS_F("error", err.msg), CS_FEND);
+    dial_later(session);
+}
+
+static void dial_later(struct ag_session *session)
+{
+    struct ag_port *port = session->device->store.port;
+    uint32_t random = 0;
+
+    port->random(port, &random, sizeof random);
+    uv_timer_start(&session->dial_timer, on_dial_timer, ag_backoff_next_ms(&session->backoff, random), 0);
+}
+
+/* ---- beginning and end */
+
+int ag_session_new(uv_loop_t *loop, struct ag_device *device,
+                   void (*on_fatal)(void *owner, const struct cs_err *why), void *owner,
+                   struct ag_session **ret, struct cs_err *err)
+{
+    struct ag_session *session = calloc(1, sizeof *session);
+    countersign_v1_AgentMessage *outgoing = calloc(1, sizeof *outgoing);
+
+    if (!session || !outgoing) {
+        free(session);
+        free(outgoing);
+        return cs_err_nomem(err);
+    }
+    session->loop = loop;
+    session->device = device;
+    session->on_fatal = on_fatal;
+    session->owner = owner;
+    session->outgoing = outgoing;
+    session->backoff =
+        (struct ag_backoff){device->config->backoff_base_s * 1000, device->config->backoff_max_s * 1000, 0};
+    device->store.port->random(device->store.port, session->process_nonce, sizeof session->process_nonce);
+    uv_timer_init(loop, &session->dial_timer);
+    uv_timer_init(loop, &session->policy_timer);
+    session->dial_timer.data = session->policy_timer.data = session;
+    session->open = 2;
+    ag_device_listen(device, &device_events, session);
+    *ret = session;
+    return CS_OK;
+}
+
+void ag_session_start(struct ag_session *session)
+{
+    uv_timer_start(&session->dial_timer, on_dial_timer, 0, 0);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct ag_session *session = handle->data;
+
+    session->open--;
+    maybe_closed(session);
+}
+
+void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner))
+{
+    if (session->closing)
+        return;
+    session->closing = true;
+    session->on_closed = on_closed;
+    ag_device_listen(session->device, NULL, NULL);
+    uv_close((uv_handle_t *)&session->dial_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&session->policy_timer, on_timer_closed);
+    if (session->client)
+        cs_client_close(cs_steal(session->client), on_client_closed);
+}

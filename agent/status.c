@@ -1,0 +1,121 @@
+#include "agent/status.h"
+
+#include "agent/core/decide.h"
+#include "shared/base/text.h"
+#include "shared/crypto/x509.h"
+
+#include <inttypes.h>
+
+/* A line that does not fit memory is a line less; the caller is told by the buffer's end. */
+#define LINE(out, ...)                                                                                       \
+    do {                                                                                                     \
+        if (cs_buf_printf((out), __VA_ARGS__) != CS_OK)                                                      \
+            return CS_ENOMEM;                                                                                \
+    } while (0)
+
+static int write_identity(const struct ag_identity *identity, const struct ag_config *config,
+                          struct cs_buf *out)
+{
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    cs_auto_free struct cs_cert_info *info = calloc(1, sizeof *info);
+    char id[33], until[CS_TIME_TEXT_BYTES];
+
+    LINE(out, "device      %s\n", identity->device_name);
+    LINE(out, "device-id   %s\n", cs_hex(CS_SLICE_ARRAY(identity->device_id), id));
+    LINE(out, "deployment  %s\n", cs_hex(CS_SLICE_ARRAY(identity->pin.deployment_id), id));
+    LINE(out, "controller  %s:%u\n", config->controller.host, (unsigned)config->controller.port);
+    if (info && cs_chain_parse(cs_buf_slice(&identity->certificate), &chain, NULL) == CS_OK) {
+        cs_chain_info(chain, 0, info);
+        LINE(out, "identity    valid until %s\n", cs_time_text(info->not_after_s, until));
+    }
+    return CS_OK;
+}
+
+static int write_policy(const struct ag_store *store, const struct ag_state *state, struct cs_buf *out)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    char until[CS_TIME_TEXT_BYTES];
+
+    if (state->policy_version == 0 ||
+        ag_store_load_policy(store, state->policy_version, &policy, NULL) != CS_OK) {
+        LINE(out, "policy      none yet: the controller has not been reached since enrolment\n");
+        return CS_OK;
+    }
+    LINE(out, "policy      version %u, pushes are accepted until %s\n", (unsigned)state->policy_version,
+         cs_time_text(cs_policy_body(policy)->expires_at_s, until));
+    return CS_OK;
+}
+
+static const char *outcome_text(const struct ag_order *order)
+{
+    switch (order->phase) {
+    case AG_PHASE_COMPLETED:
+        return "completed";
+    case AG_PHASE_PUT_BACK:
+        return "failed and put back";
+    default:
+        return "being applied";
+    }
+}
+
+static int write_order(const struct ag_order *order, struct cs_buf *out)
+{
+    cs_auto_free countersign_v1_DeviceReport *report = NULL;
+    char when[CS_TIME_TEXT_BYTES];
+
+    if (cs_report_decode(cs_buf_slice(&order->account), &report, NULL) != CS_OK)
+        return CS_OK;
+    LINE(out, "  generation %" PRIu64 " %s at %s, attempt %u\n", order->generation, outcome_text(order),
+         cs_time_text(report->made_at_s, when), (unsigned)order->attempt);
+    LINE(out, "    requested by %s\n", report->requester);
+    for (size_t i = 0; i < report->deciders_count; i++)
+        LINE(out, "    decided by   %s\n", report->deciders[i]);
+    LINE(out, "    under rule   %s of policy version %u\n", report->rule, (unsigned)report->policy_version);
+    LINE(out, "    verdict      %s: %s\n", report->verdict, report->detail);
+    if (ag_phase_final(order->phase) && !order->acknowledged)
+        LINE(out, "    the controller may not have this report yet\n");
+    return CS_OK;
+}
+
+static int write_connector(const struct ag_state *state, const struct ag_connector *connector,
+                           struct cs_buf *out)
+{
+    const struct ag_connector_state *known = ag_state_connector(state, connector->name);
+    char digest[2 * CS_SHA256_BYTES + 1];
+
+    LINE(out, "\nconnector \"%s\" (%s) at %s\n", connector->name, connector->application,
+         connector->certificate);
+    if (!known || known->installed_generation == 0)
+        LINE(out, "  nothing is installed by Countersign\n");
+    else
+        LINE(out, "  installed    generation %" PRIu64 ", chain %s\n", known->installed_generation,
+             cs_hex(cs_digest_slice(&known->installed_digest), digest));
+    for (size_t i = 0; known && i < known->order_count; i++) {
+        int code = write_order(&known->orders[i], out);
+
+        if (code)
+            return code;
+    }
+    return CS_OK;
+}
+
+int ag_status_write(const struct ag_store *store, const struct ag_config *config, struct cs_buf *out,
+                    struct cs_err *err)
+{
+    struct ag_identity identity;
+    struct ag_state state = {0};
+    int code = ag_store_load_identity(store, &identity, err);
+
+    if (code)
+        return code;
+    code = ag_store_load_state(store, &identity, &state, err);
+    if (!code)
+        code = write_identity(&identity, config, out);
+    if (!code)
+        code = write_policy(store, &state, out);
+    for (size_t i = 0; !code && i < config->connectors.count; i++)
+        code = write_connector(&state, &config->connectors.items[i], out);
+    ag_identity_free(&identity);
+    ag_state_free(&state);
+    return code == CS_ENOMEM ? cs_err_nomem(err) : code;
+}
