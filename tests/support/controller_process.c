@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,33 +23,25 @@ static int write_config(const struct controller_process *process, struct cs_err 
     fprintf(
         file,
         "[controller]\nstate = %s/state\nadmin_socket = %s\nagents = 127.0.0.1:%u\nenrolment = 127.0.0.1:%u\n"
-        "shards = %u\nenrolments_per_minute = 1000000\nlog_level = info\n",
+        "shards = %u\nenrolments_per_second = 10000\nlog_level = info\n",
         process->folder, process->socket, process->agents_port, process->enrolment_port, process->shards);
     fclose(file);
     return CS_OK;
 }
 
 /* Reads the log until the line with the ports stands there. */
-static int wait_until_listening(struct controller_process *process, struct cs_err *err)
+static int wait_until_listening(struct controller_process *process, const char *log, struct cs_err *err)
 {
-    char text[16384];
-    size_t len = 0;
-
-    while (len < sizeof text - 1) {
-        struct pollfd ready = {.fd = process->log, .events = POLLIN};
-        ssize_t got;
+    for (int waited_ms = 0; waited_ms < START_TIMEOUT_MS; waited_ms += 20) {
+        char text[16384] = "";
+        FILE *file = fopen(log, "r");
+        size_t len = file ? fread(text, 1, sizeof text - 1, file) : 0;
         const char *line, *agents, *enrolment;
 
-        if (poll(&ready, 1, START_TIMEOUT_MS) <= 0)
-            return cs_err_set(err, CS_ETIMEOUT, "countersignd does not listen after %d s",
-                              START_TIMEOUT_MS / 1000);
-        got = read(process->log, text + len, sizeof text - 1 - len);
-        if (got <= 0)
-            return cs_err_set(err, CS_ECLOSED, "countersignd ended: %.*s", (int)(len < 200 ? len : 200),
-                              text);
-        len += (size_t)got;
+        if (file)
+            fclose(file);
         text[len] = '\0';
-        line = strstr(text, "listening");
+        line = strstr(text, "READY");
         agents = line ? strstr(line, "agents=") : NULL;
         enrolment = line ? strstr(line, "enrolment=") : NULL;
         if (agents && enrolment && strchr(enrolment, '\n')) {
@@ -58,30 +49,20 @@ static int wait_until_listening(struct controller_process *process, struct cs_er
             process->enrolment_port = (uint16_t)strtoul(strchr(enrolment, ':') + 1, NULL, 10);
             return CS_OK;
         }
+        if (waitpid(process->pid, NULL, WNOHANG) == process->pid) {
+            process->pid = 0;
+            return cs_err_set(err, CS_ECLOSED, "countersignd ended: %.200s", text);
+        }
+        usleep(20000);
     }
-    return cs_err_set(err, CS_ETOOBIG, "countersignd says much, but not that it listens");
-}
-
-/* Whatever the controller logs afterwards must not block it. */
-static void ignore_log(struct controller_process *process)
-{
-    pid_t drain = fork();
-
-    if (drain == 0) {
-        char text[4096];
-
-        while (read(process->log, text, sizeof text) > 0)
-            ;
-        _exit(0);
-    }
-    close(process->log);
-    process->log = -1;
+    return cs_err_set(err, CS_ETIMEOUT, "countersignd does not listen after %d s", START_TIMEOUT_MS / 1000);
 }
 
 int controller_process_start(struct controller_process *process, const char *program, unsigned shards,
                              struct cs_err *err)
 {
-    int ends[2], rc;
+    char log[PATH_MAX];
+    int rc;
 
     process->shards = shards;
     if (process->folder[0] == '\0') {
@@ -93,23 +74,18 @@ int controller_process_start(struct controller_process *process, const char *pro
     rc = write_config(process, err);
     if (rc != CS_OK)
         return rc;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return cs_err_set(err, CS_EIO, "pipe: %s", strerror(errno));
+    snprintf(log, sizeof log, "%s/log", process->folder);
     process->pid = fork();
     if (process->pid == 0) {
         char config[PATH_MAX];
+        int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
         snprintf(config, sizeof config, "%s/countersignd.conf", process->folder);
-        dup2(ends[1], STDERR_FILENO);
+        dup2(out, STDERR_FILENO);
         execl(program, program, "--config", config, (char *)NULL);
         _exit(127);
     }
-    close(ends[1]);
-    process->log = ends[0];
-    rc = wait_until_listening(process, err);
-    if (rc == CS_OK)
-        ignore_log(process);
-    return rc;
+    return wait_until_listening(process, log, err);
 }
 
 void controller_process_stop(struct controller_process *process)

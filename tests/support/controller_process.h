@@ -11,14 +11,14 @@
 
 struct controller_process {
     pid_t pid;
-    int log; /* read end of its standard error */
     char folder[PATH_MAX / 2];
     char socket[PATH_MAX];
     uint16_t agents_port, enrolment_port;
     unsigned shards;
 };
 
-/* Makes the folder (first call, `folder` empty) or starts again on the same one. Waits until it listens. */
+/* Makes the folder (first call, `folder` empty) or starts again on the same one; its log is the file `log`
+ * there. Waits until it listens. */
 int controller_process_start(struct controller_process *process, const char *program, unsigned shards,
                              struct cs_err *err);
 /* SIGTERM, waits. */
