@@ -1,3 +1,4 @@
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
@@ -590,6 +591,28 @@ static void does_not_match_a_name_that_was_cut(void **state)
     assert_string_equal(cs_policy_rule(d->policy, "gw", "web", &leaf)->name, "strict");
 }
 
+/* Opening a first policy and its successor; what runs out of memory leaves nothing behind and is no verdict.
+ */
+static void open_both_short_of_memory(void *data)
+{
+    struct deployment *d = data;
+    struct cs_policy *first cs_auto(cs_policy_freep) = NULL, *next cs_auto(cs_policy_freep) = NULL;
+    struct cs_pin pin = deployment_pin(d);
+    struct cs_err err;
+    int rc = cs_policy_open_pinned(cs_policy_wire(d->policy), &pin, &first, &err);
+
+    if (rc == CS_OK)
+        rc = cs_policy_open_next(cs_policy_wire(d->policy), first, &next, &err);
+    if (rc != CS_ESTALE) /* the same once more is not newer */
+        check_code(rc, CS_ENOMEM);
+    assert_true(rc == CS_ESTALE || alloc_fail_happened());
+}
+
+static void without_memory_it_refuses_nothing_for_good(void **state)
+{
+    assert_true(alloc_fail_sample(open_both_short_of_memory, *state, 200) > 50);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -611,6 +634,7 @@ int main(void)
         TEST(gives_the_keys_of_people_and_of_the_controller),
         TEST(picks_the_first_rule_that_matches_or_the_strictest),
         TEST(does_not_match_a_name_that_was_cut),
+        TEST(without_memory_it_refuses_nothing_for_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

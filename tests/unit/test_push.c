@@ -1,4 +1,5 @@
 /* Stories of requests and decisions. Who is who stands in tests/support/deployment.h. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
@@ -834,6 +835,63 @@ static void a_request_with_any_byte_flipped_is_refused(void **state)
     check_reason(open_push(s), OK);
 }
 
+/* With `data` a scene that has a story of two decisions: both are taken, or the memory ran out, and then
+ * nothing is refused: a refusal would stay. */
+static void evaluate_short_of_memory(void *data)
+{
+    struct scene *s = data;
+    struct cs_push *push cs_auto(cs_push_freep) = NULL;
+    enum cs_push_reason reason;
+    int rc =
+        cs_push_open(s->d.policy, cs_buf_slice(&s->story.request_wire), s->d.now_s, &push, &reason, &s->err);
+
+    for (size_t i = 0; i < s->story.decision_count && rc == CS_OK; i++)
+        rc = cs_push_add_decision(push, cs_buf_slice(&s->story.decision_wires[i]), s->orders, 1, &reason,
+                                  &s->err);
+    if (rc == CS_OK)
+        return;
+    assert_true(alloc_fail_happened());
+    check_code(rc, CS_ENOMEM);
+    check_reason(reason, UNDECIDED);
+}
+
+static void without_memory_it_refuses_nothing_for_good(void **state)
+{
+    struct scene *s = *state;
+
+    begin(s, 1);
+    check_reason(decide(s, "bob", 1), OK);
+    check_reason(decide(s, "carol", 2), OK);
+    assert_true(alloc_fail_sample(evaluate_short_of_memory, s, 200) > 50);
+}
+
+/* The same when the signer is not known, and the statement is looked at for its policy version. */
+static void open_of_a_stranger(void *data)
+{
+    struct scene *s = data;
+    struct cs_push *push = NULL;
+    enum cs_push_reason reason;
+    int rc =
+        cs_push_open(s->d.policy, cs_buf_slice(&s->story.request_wire), s->d.now_s, &push, &reason, &s->err);
+
+    if (rc == CS_ENOMEM)
+        assert_true(alloc_fail_happened());
+    else
+        check_reason(reason, POLICY_TOO_OLD);
+}
+
+static void without_memory_a_newer_policy_is_not_overlooked(void **state)
+{
+    struct scene *s = *state;
+    countersign_v1_PushRequest request;
+
+    deployment_fill_request(&s->d, &request);
+    request.policy_version = 2;
+    s->story.request_wire = deployment_sign(&s->d, CS_STATEMENT_PUSH_REQUEST,
+                                            countersign_v1_PushRequest_fields, &request, "mallory");
+    assert_true(alloc_fail_run(open_of_a_stranger, s) >= 2);
+}
+
 static void it_shows_what_it_was_fed(void **state)
 {
     struct scene *s = *state;
@@ -890,6 +948,8 @@ int main(void)
         TEST(an_older_minimum_is_judged_by_the_newer_policy),
         TEST(past_its_expiry_a_policy_decides_nothing),
         TEST(a_request_with_any_byte_flipped_is_refused),
+        TEST(without_memory_it_refuses_nothing_for_good),
+        TEST(without_memory_a_newer_policy_is_not_overlooked),
         TEST(it_shows_what_it_was_fed),
     };
 
