@@ -58,6 +58,14 @@ static struct ctl_context context_of(struct control *c)
     return (struct ctl_context){c->d.policy, c->d.now_s, next_random, c};
 }
 
+static void commit(struct control *c, struct ctl_view *view)
+{
+    if (c->on_commit)
+        c->on_commit(c->on_commit_data, view);
+    memview_commit(&c->store, view);
+    ctl_view_free(view);
+}
+
 int control_run(struct control *c, enum ctl_command_kind kind, const void *body, void *reply)
 {
     static const struct ctl_actor actor = {.name = "tester", .peer = "unix:uid=1000,pid=1", .uid = 1000};
@@ -74,8 +82,7 @@ int control_run(struct control *c, enum ctl_command_kind kind, const void *body,
     if (rc != CS_OK)
         ctl_view_rewind(view);
     cs_assert(rc == CS_OK || c->err.msg[0]);
-    memview_commit(&c->store, view);
-    ctl_view_free(view);
+    commit(c, view);
     if (!c->unchecked)
         control_check(c);
     return rc;
@@ -88,8 +95,7 @@ void control_restart(struct control *c)
 
     c->outcome.effect_count = 0;
     must(c, ctl_core_start(view, &context, &c->outcome, &c->err), "starting");
-    memview_commit(&c->store, view);
-    ctl_view_free(view);
+    commit(c, view);
 }
 
 bool control_get(struct control *c, const struct ctl_key *key, const pb_msgdesc_t *fields, void *row)

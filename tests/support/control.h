@@ -31,11 +31,13 @@ struct control {
         struct pki pki;
     } certificates[CONTROL_CERTIFICATES];
     uint64_t random;
-    uint64_t sequence, session; /* last ones given */
-    struct cs_err err;          /* of the last command */
-    struct ctl_outcome outcome; /* of the last command */
-    bool fast;                  /* hand the core the shard's evaluation */
-    bool unchecked;             /* leave the invariants alone: the caller checks now and then */
+    uint64_t sequence, session;                           /* last ones given */
+    struct cs_err err;                                    /* of the last command */
+    struct ctl_outcome outcome;                           /* of the last command */
+    bool fast;                                            /* hand the core the shard's evaluation */
+    void (*on_commit)(void *data, struct ctl_view *view); /* NULL: nobody else keeps what is written */
+    void *on_commit_data;
+    bool unchecked; /* leave the invariants alone: the caller checks now and then */
 };
 
 void control_start(struct control *ret);
