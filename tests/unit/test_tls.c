@@ -92,6 +92,64 @@ static void there_is_no_identity_before_the_handshake_is_complete(void **state)
     tls_pair_end(&pair);
 }
 
+/* Everything that the side which is cut off can be asked. */
+static void check_is_nobody_yet(struct tls_peer *peer)
+{
+    struct cs_err err;
+
+    check_ok(peer->rc, peer->err);
+    assert_false(cs_tls_established(peer->tls));
+    assert_int_equal(cs_tls_peer_certificate(peer->tls).len, 0);
+    assert_int_equal(peer->plain.len, 0);
+    check_code(cs_tls_feed_end(peer->tls, &err), CS_EIO);
+    check_says(err, "during the TLS handshake");
+    check_code(cs_tls_feed(peer->tls, CS_SLICE_LIT("x"), &peer->plain, &err), CS_ECLOSED);
+}
+
+/* Cuts the flight with this number (0: ClientHello, 1: the server's, 2: the client's) behind `len` bytes.
+ * False if it has no more than that. */
+static bool cut_flight(struct tls_pair *pair, unsigned flight, size_t len)
+{
+    struct tls_peer *ends[2] = {&pair->client, &pair->server};
+    struct tls_peer *from = ends[flight % 2], *to = ends[(flight + 1) % 2];
+    struct cs_buf *pending;
+    bool cut;
+
+    peer_begin(&pair->server, tls_pair_server(pair), NULL);
+    peer_begin(&pair->client, tls_pair_client(pair), "localhost");
+    check_ok(cs_tls_start(pair->client.tls, &pair->client.err), pair->client.err);
+    for (unsigned i = 0; i < flight; i++)
+        tls_pair_carry(ends[i % 2], ends[(i + 1) % 2], 0);
+    pending = cs_tls_pending(from->tls);
+    cut = len < pending->len;
+    if (cut) {
+        pending->len = len;
+        tls_pair_carry(from, to, 0);
+        check_is_nobody_yet(to);
+    }
+    tls_pair_disconnect(pair);
+    return cut;
+}
+
+/* A ClientHello at every offset. The others cost a handshake each, so a prime stride; byte by byte is above.
+ */
+static void a_handshake_that_breaks_off_leaves_nobody(void **state)
+{
+    static const size_t strides[] = {1, 13, 17};
+    struct tls_pair pair;
+
+    (void)state;
+    tls_pair_begin(&pair);
+    for (unsigned flight = 0; flight < CS_ARRAY_LEN(strides); flight++) {
+        size_t len = 0;
+
+        while (cut_flight(&pair, flight, len))
+            len += strides[flight];
+        assert_true(len > 100);
+    }
+    tls_pair_end(&pair);
+}
+
 static void a_server_knows_localhost_by_its_address_too(void **state)
 {
     struct tls_pair pair;
@@ -584,6 +642,7 @@ int main(void)
         cmocka_unit_test(both_ends_know_each_other_after_the_handshake),
         cmocka_unit_test(a_handshake_survives_one_byte_at_a_time),
         cmocka_unit_test(there_is_no_identity_before_the_handshake_is_complete),
+        cmocka_unit_test(a_handshake_that_breaks_off_leaves_nobody),
         cmocka_unit_test(a_server_knows_localhost_by_its_address_too),
         cmocka_unit_test(each_refusal_has_its_sentence_at_both_ends),
         cmocka_unit_test(dates_can_be_left_to_the_caller),
