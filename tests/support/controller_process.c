@@ -75,6 +75,7 @@ int controller_process_start(struct controller_process *process, const char *pro
     if (rc != CS_OK)
         return rc;
     snprintf(log, sizeof log, "%s/log", process->folder);
+    unlink(log);
     process->pid = fork();
     if (process->pid == 0) {
         char config[PATH_MAX];
