@@ -479,14 +479,16 @@ int control_close(struct control *c, const char *name)
     return control_run(c, CTL_SESSION_CLOSED, &body, NULL);
 }
 
-/* The core does not look into envelopes of devices; that they differ is enough. */
+/* The core does not look into envelopes of devices; that they differ is enough. One that is said again is
+ * signed again, and differs, too. */
 static int say(struct control *c, enum ctl_command_kind kind, const uint8_t device_id[16],
                const void *statement)
 {
-    char envelope[32];
+    char envelope[64];
     struct ctl_device_statement body = {.statement = statement, .session_id = c->session};
 
-    (void)snprintf(envelope, sizeof envelope, "statement %llu", (unsigned long long)c->sequence);
+    (void)snprintf(envelope, sizeof envelope, "statement %llu behind revision %llu",
+                   (unsigned long long)c->sequence, (unsigned long long)control_meta(c).revision);
     body.envelope = cs_slice_str(envelope);
     memcpy(body.device_id, device_id, sizeof body.device_id);
     return control_run(c, kind, &body, NULL);
