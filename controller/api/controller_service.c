@@ -14,6 +14,7 @@ static int get_status(struct ctl_shard *shard, struct ctl_view *view, const void
 
     if (code != CS_OK)
         return code;
+    status->schema = CTL_STORE_SCHEMA;
     snprintf(status->version, sizeof status->version, "%s", CTL_VERSION);
     CS_PB_SET(&status->message_key, cs_key_spki(ctl_vault_message_key(vault)));
     CS_PB_SET(&status->agent_ca, cs_chain_der(ctl_vault_agent_ca(vault), 0));

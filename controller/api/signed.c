@@ -4,12 +4,24 @@
 
 #include <stdio.h>
 
-int ctl_signed_verify(const struct ctl_op *op, struct cs_slice wire, enum cs_statement_kind kind,
-                      struct cs_verified *ret, struct cs_err *err)
+int ctl_signed_needs_policy(const struct ctl_op *op, struct cs_err *err)
 {
     if (!op->trust)
         return cs_err_set(err, CS_ESTATE, "this controller has no trust policy yet: publish one first");
-    return cs_envelope_verify(wire, kind, &op->trust->operators, ret, err);
+    return CS_OK;
+}
+
+void ctl_signed_name(struct ctl_op *op, const char *name)
+{
+    snprintf(op->task.command.actor.name, sizeof op->task.command.actor.name, "%s", name);
+}
+
+int ctl_signed_verify(const struct ctl_op *op, struct cs_slice wire, enum cs_statement_kind kind,
+                      struct cs_verified *ret, struct cs_err *err)
+{
+    int code = ctl_signed_needs_policy(op, err);
+
+    return code == CS_OK ? cs_envelope_verify(wire, kind, &op->trust->operators, ret, err) : code;
 }
 
 int ctl_signed_by(struct ctl_op *op, const struct cs_verified *verified, const char *name,
@@ -19,7 +31,7 @@ int ctl_signed_by(struct ctl_op *op, const struct cs_verified *verified, const c
     int code = cs_policy_check_signer(op->trust->policy, verified, name, role, &kind, err);
 
     if (code == CS_OK)
-        snprintf(op->task.command.actor.name, sizeof op->task.command.actor.name, "%s", name);
+        ctl_signed_name(op, name);
     return code;
 }
 

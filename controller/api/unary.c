@@ -65,6 +65,7 @@ static void forget_prepared(struct ctl_op *op)
 {
     free(cs_steal(op->statement));
     cs_policy_free(cs_steal(op->policy));
+    ctl_evaluation_free(&op->evaluation);
     cs_buf_free(&op->bytes);
     cs_buf_wipe(&op->secret);
     ctl_trust_unref(cs_steal(op->trust));

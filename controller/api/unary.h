@@ -8,6 +8,7 @@
 #ifndef CTL_API_UNARY_H
 #define CTL_API_UNARY_H
 
+#include "controller/core/evaluate.h"
 #include "controller/shard.h"
 #include "shared/net/call.h"
 #include "shared/trust/statement.h"
@@ -42,6 +43,7 @@ struct ctl_op {
     } body;
     void *statement; /* freed */
     struct cs_policy *policy;
+    struct ctl_evaluation evaluation;
     struct cs_buf bytes, secret; /* freed, wiped */
 };
 

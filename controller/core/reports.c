@@ -273,6 +273,7 @@ static int store_report(struct ctl_run *run, const struct ctl_device_statement *
 
     if (rc == CS_OK)
         rc = ctl_bytes_put(run->view, &key, said->envelope, run->err);
+    order->report_sequence = report->sequence;
     if (rc == CS_OK)
         rc = apply_report(run, &request, order, report);
     if (rc == CS_OK)
@@ -295,8 +296,6 @@ int ctl_report_run(struct ctl_run *run, const void *body, void *reply)
     const countersign_v1_DeviceReport *report = said->statement;
     ctl_device_row device;
     ctl_order_row order;
-    struct cs_slice before;
-    struct ctl_key key;
     int rc = check_sender(run, said, report->deployment_id.bytes, report->device_id.bytes, &device);
 
     (void)reply;
@@ -308,12 +307,10 @@ int ctl_report_run(struct ctl_run *run, const void *body, void *reply)
         return acknowledge(run, said, report->sequence);
     if (rc != CS_OK)
         return rc;
-    key = ctl_key_number(CTL_TABLE_REPORT, order.number);
-    rc = ctl_bytes_get(run->view, &key, &before, run->err);
-    if (rc == CS_OK && cs_slice_eq(before, said->envelope)) /* its acknowledgement was lost */
+    /* Heard before and its acknowledgement lost, or overtaken by a newer one about this order. The sequence
+     * tells, not the bytes: a device that says a stored report again signs it again. */
+    if (report->sequence <= order.report_sequence)
         return acknowledge(run, said, report->sequence);
-    if (rc != CS_OK && rc != CS_ENOTFOUND)
-        return rc;
     rc = store_report(run, said, &device, &order);
     return rc == CS_OK ? acknowledge(run, said, report->sequence) : rc;
 }

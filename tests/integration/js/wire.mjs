@@ -154,7 +154,7 @@ export function hpkeOpen(recipientEcdh, recipientPoint, enc, info, aad, cipherte
 }
 
 // As much DER as a certificate request needs (RFC 2986).
-const der = (tag, ...parts) => {
+export const der = (tag, ...parts) => {
   const body = Buffer.concat(parts);
   const length = body.length < 128 ? Buffer.of(body.length)
     : body.length < 256 ? Buffer.of(0x81, body.length) : Buffer.of(0x82, body.length >> 8, body.length & 255);
