@@ -155,7 +155,8 @@ static void hkdf(void **state)
 static bool check_ecdh(yyjson_val *group, yyjson_val *test)
 {
     static uint8_t point_room[ROOM], private_room[ROOM], shared_room[ROOM];
-    struct cs_slice point = hex_of(test, "public", point_room), secret = hex_of(test, "private", private_room);
+    struct cs_slice point = hex_of(test, "public", point_room),
+                    secret = hex_of(test, "private", private_room);
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
     uint8_t scalar[32] = {0}, shared[32];
     struct cs_err err;
