@@ -162,7 +162,8 @@ static void take_cipher(struct cs_stream *stream, struct cs_slice cipher)
         stream->ready = true;
         stream->events->on_ready(stream);
     }
-    if (room->plain.len && !stream->closing)
+    /* Not ready: handshake, bytes and goodbye came in one piece. Nobody waits for an answer to them. */
+    if (room->plain.len && stream->ready && !stream->closing)
         stream->events->on_bytes(stream, cs_buf_slice(&room->plain));
     if (rc != CS_OK)
         go_down(stream, &err);

@@ -237,6 +237,7 @@ static int by_value(const void *a, const void *b)
 static void bench_latency(struct bench *bench)
 {
     uint64_t *took_ns = calloc(bench->latency, sizeof *took_ns);
+    size_t half = bench->latency / 2, nearly_all = bench->latency * 99 / 100;
     uint8_t id[32];
     struct cs_err err;
 
@@ -259,8 +260,7 @@ static void bench_latency(struct bench *bench)
     }
     qsort(took_ns, bench->latency, sizeof *took_ns, by_value);
     printf("one agent, last decision to durable Completed: p50 %.1f ms, p99 %.1f ms (%zu pushes)\n",
-           (double)took_ns[bench->latency / 2] / 1e6, (double)took_ns[bench->latency * 99 / 100] / 1e6,
-           bench->latency);
+           (double)took_ns[half] / 1e6, (double)took_ns[nearly_all] / 1e6, bench->latency);
     fflush(stdout);
     disconnect_all(bench);
     free(took_ns);
