@@ -3,7 +3,7 @@
  *
  * What arrived is fed; what must leave is pulled. Events run inside these two only; an event may open, write,
  * end and reset streams, and must not feed, pull or free its session. A session stays on the thread that made
- * it: all sessions of a thread share one frame buffer. */
+ * it: all servers of a thread share one frame buffer. */
 #ifndef CS_NET_HTTP2_H
 #define CS_NET_HTTP2_H
 
