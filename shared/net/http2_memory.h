@@ -16,15 +16,4 @@ nghttp2_mem *http2_memory(void);
 void http2_memory_begin_session(void);
 bool http2_memory_end_session(void);
 
-/* nghttp2_nv has pointers to bytes that the library does not change. */
-static inline uint8_t *http2_unconst(const uint8_t *ptr)
-{
-    union {
-        const uint8_t *from;
-        uint8_t *to;
-    } cast = {ptr};
-
-    return cast.to;
-}
-
 #endif
