@@ -187,19 +187,41 @@ static int make_agent(struct swarm *swarm, size_t index, struct cli_rpc *rpc, st
     return rc;
 }
 
+/* One connection of the enrolment listener, which ends each after a minute: so only for a part of many
+ * devices. */
+static int enrol_some(struct swarm *swarm, size_t until, struct cli_rpc *rpc,
+                      const struct cs_client_options *where, struct cs_err *err)
+{
+    struct one_call call = {.loop = swarm->loop};
+    struct cs_client_options options = *where;
+    struct cs_client *client = NULL;
+    int rc;
+
+    options.on_up = on_up;
+    options.on_down = on_down;
+    options.owner = &call;
+    rc = cs_client_new(swarm->loop, &options, &client, err);
+    while (rc == CS_OK && !call.up && !call.ended)
+        uv_run(swarm->loop, UV_RUN_DEFAULT);
+    if (rc == CS_OK && !call.up)
+        rc = cs_err_set(err, CS_ECLOSED, "the enrolment listener: %s", call.err.msg);
+    for (; rc == CS_OK && swarm->count < until; swarm->count++)
+        rc = make_agent(swarm, swarm->count, rpc, &call, client, err);
+    if (client)
+        cs_client_close(client, NULL);
+    uv_run(swarm->loop, UV_RUN_DEFAULT);
+    cs_buf_free(&call.reply);
+    return rc;
+}
+
 int swarm_enrol(struct swarm *swarm, size_t count, struct cli_rpc *rpc, uint16_t enrolment_port,
                 struct cs_err *err)
 {
-    struct one_call call = {.loop = swarm->loop};
+    enum { A_CONNECTION = 500 };
     struct cs_tls_options tls_options = {.anchors = swarm->people->agent_ca, .alpn = "h2"};
+    struct cs_client_options options = {
+        .host = "127.0.0.1", .port = enrolment_port, .server_name = "countersignd"};
     struct cs_tls_config *tls = NULL;
-    struct cs_client *client = NULL;
-    struct cs_client_options options = {.host = "127.0.0.1",
-                                        .port = enrolment_port,
-                                        .server_name = "countersignd",
-                                        .on_up = on_up,
-                                        .on_down = on_down,
-                                        .owner = &call};
     int rc = cs_key_generate(CS_KEY_AGREE, &swarm->kem, err);
 
     swarm->agents = calloc(count, sizeof *swarm->agents);
@@ -208,21 +230,12 @@ int swarm_enrol(struct swarm *swarm, size_t count, struct cli_rpc *rpc, uint16_t
     if (rc == CS_OK)
         rc = cs_tls_config_new(&tls_options, &tls, err);
     options.tls = tls;
-    if (rc == CS_OK)
-        rc = cs_client_new(swarm->loop, &options, &client, err);
-    while (rc == CS_OK && !call.up && !call.ended)
-        uv_run(swarm->loop, UV_RUN_DEFAULT);
-    if (rc == CS_OK && !call.up)
-        rc = cs_err_set(err, CS_ECLOSED, "the enrolment listener: %s", call.err.msg);
-    for (size_t i = 0; rc == CS_OK && i < count; i++) {
-        rc = make_agent(swarm, i, rpc, &call, client, err);
-        swarm->count = i + 1;
+    while (rc == CS_OK && swarm->count < count) {
+        size_t until = swarm->count + A_CONNECTION;
+
+        rc = enrol_some(swarm, until < count ? until : count, rpc, &options, err);
     }
-    if (client)
-        cs_client_close(client, NULL);
-    uv_run(swarm->loop, UV_RUN_DEFAULT);
     cs_tls_config_free(tls);
-    cs_buf_free(&call.reply);
     return rc;
 }
 
