@@ -213,6 +213,113 @@ static void refuses_a_server_of_another_name(void **state)
     world_end(&world);
 }
 
+/* Both answer pings, and take nothing. */
+
+static void cuts_off_a_peer_that_leaves_its_windows_closed(void **state)
+{
+    struct world world;
+    struct seen seen;
+    struct cs_client_call *call;
+    uint64_t began_ms;
+
+    (void)state;
+    world_init(&world);
+    world_serve(&world, (struct cs_server_options){
+                            .stall_timeout_ms = 200, .keepalive_ms = 20, .keepalive_timeout_ms = 5000});
+    world_listen_and_connect(&world);
+    call = world_ask(&world, ECHO_PATH("Stream"), CS_SLICE_LIT("1000 131072"), &seen);
+    WAIT_UNTIL(&world, seen.messages > 0);
+    began_ms = uv_now(&world.loop);
+    cs_client_call_pause(call, true);
+    WAIT_UNTIL(&world, world.down);
+    assert_true(uv_now(&world.loop) - began_ms >= 200);
+    assert_int_equal(world.service.last_end, CS_STATUS_UNAVAILABLE);
+    world_end(&world);
+}
+
+static void bears_a_peer_that_is_idle_or_slow(void **state)
+{
+    struct world world;
+    struct seen idle, seen;
+    struct cs_client_call *call;
+    uint64_t until_ms;
+
+    (void)state;
+    world_init(&world);
+    world_serve(&world, (struct cs_server_options){.stall_timeout_ms = 150});
+    world_listen_and_connect(&world);
+    world_ask(&world, ECHO_PATH("Never"), CS_SLICE_LIT("x"), &idle);
+    call = world_ask(&world, ECHO_PATH("Stream"), CS_SLICE_LIT("100 131072"), &seen);
+    until_ms = uv_now(&world.loop) + 500;
+    while (uv_now(&world.loop) < until_ms && !seen.ended) {
+        cs_client_call_pause(call, true);
+        usleep(30 * 1000);
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+        cs_client_call_pause(call, false);
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+    }
+    cs_client_call_pause(call, false);
+    WAIT_UNTIL(&world, seen.ended);
+    assert_int_equal(seen.status, CS_STATUS_OK);
+    until_ms = uv_now(&world.loop) + 400;
+    while (uv_now(&world.loop) < until_ms) {
+        usleep(1000);
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+    }
+    assert_false(world.down || idle.ended);
+    world_end(&world);
+}
+
+/* The preface, every window as wide as it can be, and one call that is answered with 128 MB. */
+static const uint8_t greedy[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                "\0\0\6\4\0\0\0\0\0\0\4\x7f\xff\xff\xff"
+                                "\0\0\0\4\1\0\0\0\0"
+                                "\0\0\4\x8\0\0\0\0\0\x7f\xff\0\0"
+                                "\0\0\x45\1\4\0\0\0\1\x20\x83\x86"
+                                "\x04\x1d/countersign.test.Echo/Stream"
+                                "\x01\x01x"
+                                "\x0f\x10\x10"
+                                "application/grpc"
+                                "\0\2te\x8trailers"
+                                "\0\0\x10\0\1\0\0\0\1\0\0\0\0\x0b"
+                                "1000 131072";
+
+static void on_time_to_ping(uv_timer_t *timer)
+{
+    static const uint8_t ping[17] = {0, 0, 8, 6};
+    const int *fd = timer->data;
+
+    (void)!send(*fd, ping, sizeof ping, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void cuts_off_a_peer_that_does_not_read(void **state)
+{
+    struct world world;
+    struct cs_server_stats stats;
+    struct cs_err err;
+    uv_timer_t timer;
+    int fd;
+
+    (void)state;
+    world_init(&world);
+    world_serve(&world, (struct cs_server_options){
+                            .stall_timeout_ms = 200, .keepalive_ms = 50, .keepalive_timeout_ms = 50});
+    check_ok(cs_server_listen_unix(world.server, world.path, 0600, &err), err);
+    fd = world_raw_connect(world.path);
+    assert_int_equal(write(fd, greedy, sizeof greedy - 1), sizeof greedy - 1);
+    uv_timer_init(&world.loop, &timer);
+    timer.data = &fd;
+    uv_timer_start(&timer, on_time_to_ping, 10, 10);
+    WAIT_UNTIL(&world, world.service.opened == 1);
+    WAIT_UNTIL(&world, world.service.ended == 1);
+    assert_int_equal(world.service.last_end, CS_STATUS_UNAVAILABLE);
+    WAIT_UNTIL(&world, (cs_server_stats(world.server, &stats), stats.connections_open == 0));
+    assert_int_equal(world.refusals, 0);
+    uv_close((uv_handle_t *)&timer, NULL);
+    close(fd);
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +332,9 @@ int main(void)
         cmocka_unit_test(survives_running_out_of_file_descriptors),
         cmocka_unit_test(serves_over_mutual_tls),
         cmocka_unit_test(refuses_a_server_of_another_name),
+        cmocka_unit_test(cuts_off_a_peer_that_leaves_its_windows_closed),
+        cmocka_unit_test(bears_a_peer_that_is_idle_or_slow),
+        cmocka_unit_test(cuts_off_a_peer_that_does_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
