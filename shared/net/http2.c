@@ -434,6 +434,11 @@ size_t cs_http2_queued_bytes(const struct cs_http2 *session)
     return session->queued_bytes;
 }
 
+uint64_t cs_http2_body_bytes_sent(const struct cs_http2 *session)
+{
+    return session->body_bytes_sent;
+}
+
 void cs_http2_ping(struct cs_http2 *session)
 {
     http2_fail(session, nghttp2_submit_ping(session->session, NGHTTP2_FLAG_NONE, NULL));

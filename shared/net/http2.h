@@ -74,6 +74,8 @@ uint64_t cs_http2_frames_received(const struct cs_http2 *session);
 uint32_t cs_http2_streams_open(const struct cs_http2 *session);
 /* Body bytes that wait for the peer, over all streams. */
 size_t cs_http2_queued_bytes(const struct cs_http2 *session);
+/* Body bytes that went out so far: whoever watches for a peer that takes nothing compares two readings. */
+uint64_t cs_http2_body_bytes_sent(const struct cs_http2 *session);
 void cs_http2_ping(struct cs_http2 *session);
 /* Server: GOAWAY in two steps (RFC 9113 section 6.8), so that requests on their way are not lost. */
 void cs_http2_drain(struct cs_http2 *session);

@@ -25,6 +25,7 @@ struct cs_http2 {
     struct cs_metadata_list block; /* the one list of headers that can be in the middle of arriving */
     size_t queued_bytes;
     uint64_t frames_received;
+    uint64_t body_bytes_sent;
     uint64_t idle_frames_since_ms;
     uint32_t idle_frames;
     uint32_t streams_open;

@@ -82,6 +82,7 @@ static nghttp2_ssize read_body(nghttp2_session *lib, int32_t id, uint8_t *to, si
         memcpy(to, stream->out.ptr + stream->out_at, count);
         stream->out_at += count;
         stream->session->queued_bytes -= count;
+        stream->session->body_bytes_sent += count;
     }
     if (stream->out_at < stream->out.len)
         return (nghttp2_ssize)count;

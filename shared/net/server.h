@@ -19,6 +19,8 @@ struct cs_server_options {
     uint32_t handshake_timeout_ms;      /* TLS and HTTP/2 preface; 0: 10,000 */
     uint32_t keepalive_ms;              /* a silent connection is pinged after this; 0: never */
     uint32_t keepalive_timeout_ms;      /* and closed when the ping is not answered in this time; 0: 20,000 */
+    uint32_t stall_timeout_ms;          /* closed when it takes nothing of what waits for it, though it may
+                                           answer pings; 0: 60,000 */
     uint32_t max_age_ms;                /* GOAWAY after this (TLS 1.3 without KeyUpdate); 0: never */
     uint32_t max_streams;               /* per connection; 0: CS_LIMIT_STREAMS_PER_CONNECTION */
     bool slim;                          /* give idle TLS memory back (cs_tls_slim) */

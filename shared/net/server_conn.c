@@ -25,8 +25,11 @@ struct conn {
     struct cs_grpc_server *grpc; /* from the end of the TLS handshake on */
     struct cs_alarm watch;       /* handshake time, then keep-alive, at last lingering */
     struct cs_alarm age;
+    struct cs_alarm stall; /* set while something waits for the peer */
     struct cs_peer peer;
     uint64_t bytes_seen; /* when last looked */
+    uint64_t body_sent_seen;
+    size_t unsent_seen;
     bool up;
     bool pinged;
     bool ending;
@@ -55,6 +58,7 @@ static void close_conn(struct conn *conn)
 {
     cs_alarm_clear(&conn->server->turn.alarms, &conn->watch);
     cs_alarm_clear(&conn->server->turn.alarms, &conn->age);
+    cs_alarm_clear(&conn->server->turn.alarms, &conn->stall);
     cs_stream_close(&conn->stream);
     cs_grpc_server_free(conn->grpc);
     conn->grpc = NULL;
@@ -110,6 +114,39 @@ static void on_keepalive(struct cs_alarm *alarm)
         set_watch(conn, options->keepalive_timeout_ms, on_keepalive);
         wake(conn);
     }
+}
+
+/* A peer that takes nothing may still answer pings: by not reading its socket (our write is stuck), or by
+ * leaving its windows closed. Either way it makes us hold what waits for it. */
+static bool something_waits(const struct conn *conn)
+{
+    return cs_stream_is_writing(&conn->stream) || cs_http2_queued_bytes(cs_grpc_server_http2(conn->grpc)) > 0;
+}
+
+static void on_stall(struct cs_alarm *alarm);
+
+static void watch_for_stall(struct conn *conn)
+{
+    struct cs_alarms *alarms = &conn->server->turn.alarms;
+
+    conn->body_sent_seen = cs_http2_body_bytes_sent(cs_grpc_server_http2(conn->grpc));
+    conn->unsent_seen = cs_stream_unsent_bytes(&conn->stream);
+    cs_alarm_set(alarms, &conn->stall, alarms->now_ms + conn->server->options.stall_timeout_ms, on_stall);
+    cs_turn_wake(&conn->server->turn);
+}
+
+static void on_stall(struct cs_alarm *alarm)
+{
+    struct conn *conn = CS_CONTAINER_OF(alarm, struct conn, stall);
+    bool has_moved = conn->body_sent_seen != cs_http2_body_bytes_sent(cs_grpc_server_http2(conn->grpc)) ||
+                     conn->unsent_seen != cs_stream_unsent_bytes(&conn->stream);
+
+    if (!something_waits(conn))
+        return;
+    if (has_moved)
+        watch_for_stall(conn);
+    else
+        close_conn(conn);
 }
 
 static void on_age_grace_over(struct cs_alarm *alarm)
@@ -192,6 +229,10 @@ void conn_turn(struct cs_list *dirty_node)
         abandon(conn, &err);
     else if (!cs_stream_is_writing(&conn->stream) && cs_http2_is_over(cs_grpc_server_http2(conn->grpc), &err))
         abandon(conn, &err);
+    else if (!something_waits(conn))
+        cs_alarm_clear(&conn->server->turn.alarms, &conn->stall);
+    else if (!cs_alarm_is_set(&conn->stall))
+        watch_for_stall(conn);
 }
 
 void conn_drain(struct cs_list *node)

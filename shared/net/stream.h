@@ -65,6 +65,11 @@ static inline bool cs_stream_is_writing(const struct cs_stream *stream)
 {
     return stream->writing;
 }
+/* Of the write under way, what the system has not taken. */
+static inline size_t cs_stream_unsent_bytes(const struct cs_stream *stream)
+{
+    return uv_stream_get_write_queue_size(&stream->uv.stream);
+}
 /* Sends all of `plain` and empties it. Only when ready and not writing. */
 CS_MUST_USE int cs_stream_write(struct cs_stream *stream, struct cs_buf *plain, struct cs_err *err);
 /* Idempotent. A TLS close_notify goes out if it can at once. */
