@@ -41,6 +41,8 @@ static const struct key keys[] = {
      "a number from 1 to 1000000", "agents connected at once; beyond it new ones are closed"},
     {"identity_days", VALUE_NUMBER, FIELD(identity_days), 1, 3650, "30", "a number from 1 to 3650",
      "days for which a device's identity certificate is issued"},
+    {"enrolments_per_second", VALUE_NUMBER, FIELD(enrolments_per_s), 1, 10000, "5",
+     "a number from 1 to 10000", "enrolments from one address; more where a fleet stands behind one"},
     {"keepalive_seconds", VALUE_NUMBER, FIELD(keepalive_s), 1, 3600, "30", "a number from 1 to 3600",
      "a silent agent is asked for a sign of life after this"},
     {"drain_seconds", VALUE_NUMBER, FIELD(drain_s), 0, 300, "5", "a number from 0 to 300",

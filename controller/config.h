@@ -24,6 +24,7 @@ struct ctl_config {
     uint32_t shards;
     uint32_t max_connections; /* of agents, all shards together */
     uint32_t identity_days;
+    uint32_t enrolments_per_s; /* from one address */
     uint32_t keepalive_s;
     uint32_t drain_s;
     enum cs_log_format log_format;

@@ -20,11 +20,9 @@ enum {
     CTL_LIMIT_BATCH_MESSAGES = 256,
     CTL_LIMIT_BATCH_BYTES = 4 * 1024 * 1024,
 
-    /* Addresses whose enrolments are counted, and what each may do. A token has 128 random bits: this
-     * protects processor and disk, not the token. */
+    /* Addresses whose enrolments are counted. A token has 128 random bits: this protects processor and disk,
+     * not the token. */
     CTL_LIMIT_ENROL_ADDRESSES = 1024,
-    CTL_LIMIT_ENROL_BURST = 20,
-    CTL_LIMIT_ENROL_PER_S = 5,
 
     CTL_LIMIT_SHARDS = 64,
     CTL_LIMIT_PATH_BYTES = 256,

@@ -11,7 +11,8 @@ enum {
     HELD_HEAD_BYTES = 1 + CS_AEAD_NONCE_BYTES,
     DAY_S = 24 * 60 * 60,
     AGENT_CA_DAYS = 3652,
-    SERVER_DAYS = 90,
+    /* Made anew at each start and not in between, so it has to outlast the longest run of the process. */
+    SERVER_DAYS = 730,
     /* Clocks of devices lag: what was issued now holds since yesterday. */
     BACKDATE_S = DAY_S,
 };

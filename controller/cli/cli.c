@@ -358,5 +358,5 @@ int cli_main(int argc, char *const *argv)
     cs_policy_free(cli->policy);
     cli_rpc_free(cli->rpc);
     free(cli);
-    return status;
+    return (int)status;
 }

@@ -125,6 +125,7 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
         ctl_run_changed(run,
                         certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_HELD ? "with its key" : "",
                         "certificate %s", certificate.common_name);
+    answer->has_certificate = true;
     ctl_show_certificate(&certificate, run->now_s, &answer->certificate);
     return CS_OK;
 }

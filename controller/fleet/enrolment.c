@@ -42,7 +42,8 @@ static int prepare_enrol(struct ctl_op *op, struct cs_err *err)
     struct ctl_enrol *body = &op->body.enrol;
     int code;
 
-    if (!ctl_rate_take(&rate, op->task.command.actor.peer, ctl_shard_now_ms(op->shard)))
+    if (!ctl_rate_take(&rate, op->task.command.actor.peer, shared->config->enrolments_per_s,
+                       ctl_shard_now_ms(op->shard)))
         return cs_err_set(err, CS_EFULL, "too many enrolments from this address: wait a moment");
     code = check_request(request, body->identity_spki, err);
     if (code == CS_OK)

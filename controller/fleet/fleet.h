@@ -19,7 +19,7 @@ void ctl_fleet_turn(struct ctl_fleet *fleet);
 void ctl_fleet_stop(struct ctl_fleet *fleet);
 
 /* On the core thread: hands the effects of a group to the shards that hold the sessions, and the new policy,
- * if there is one, to all. `shared` is a struct ctl_shared. */
-void ctl_fleet_route(void *shared, const struct ctl_effect *effects, size_t count, struct ctl_trust *trust);
+ * if there is one, to all. `data` is a struct ctl_shared. */
+void ctl_fleet_route(void *data, const struct ctl_effect *effects, size_t count, struct ctl_trust *trust);
 
 #endif

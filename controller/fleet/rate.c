@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-enum { TOKEN = 1000, FULL = CTL_LIMIT_ENROL_BURST * TOKEN };
+enum { TOKEN = 1000, BURST_S = 4 };
 
-static unsigned place_of(struct ctl_rate *rate, const char *address, size_t len, uint64_t now_ms)
+static unsigned place_of(struct ctl_rate *rate, const char *address, size_t len, uint32_t full,
+                         uint64_t now_ms)
 {
     unsigned oldest = 0;
 
@@ -19,25 +20,26 @@ static unsigned place_of(struct ctl_rate *rate, const char *address, size_t len,
     memset(&rate->places[oldest], 0, sizeof rate->places[oldest]);
     memcpy(rate->places[oldest].address, address, len);
     rate->places[oldest].seen_ms = now_ms;
-    rate->places[oldest].thousandths = FULL;
+    rate->places[oldest].thousandths = full;
     return oldest;
 }
 
-bool ctl_rate_take(struct ctl_rate *rate, const char *peer, uint64_t now_ms)
+bool ctl_rate_take(struct ctl_rate *rate, const char *peer, uint32_t per_s, uint64_t now_ms)
 {
     const char *colon = strrchr(peer, ':');
     size_t len = colon ? (size_t)(colon - peer) : strlen(peer);
+    uint32_t full = per_s * BURST_S * TOKEN;
     unsigned at;
     uint64_t tokens;
 
     if (len >= sizeof rate->places[0].address)
         len = sizeof rate->places[0].address - 1;
-    at = place_of(rate, peer, len, now_ms);
+    at = place_of(rate, peer, len, full, now_ms);
     tokens = rate->places[at].thousandths +
-             (now_ms - rate->places[at].seen_ms) * CTL_LIMIT_ENROL_PER_S; /* per ms, in thousandths */
+             (now_ms - rate->places[at].seen_ms) * per_s; /* per ms, in thousandths */
     rate->places[at].seen_ms = now_ms;
-    if (tokens > FULL)
-        tokens = FULL;
+    if (tokens > full)
+        tokens = full;
     rate->places[at].thousandths = (uint32_t)tokens;
     if (tokens < TOKEN)
         return false;

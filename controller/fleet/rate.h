@@ -17,7 +17,7 @@ struct ctl_rate {
     unsigned count;
 };
 
-/* `peer` as cs_peer.address. False: too often. */
-bool ctl_rate_take(struct ctl_rate *rate, const char *peer, uint64_t now_ms);
+/* `peer` as cs_peer.address; `per_s` at most 10,000, four seconds of it at once. False: too often. */
+bool ctl_rate_take(struct ctl_rate *rate, const char *peer, uint32_t per_s, uint64_t now_ms);
 
 #endif

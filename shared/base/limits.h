@@ -43,7 +43,6 @@ enum {
      */
     CS_LIMIT_STREAMS_PER_CONNECTION = 4096,
     CS_LIMIT_HEADER_BYTES = 16 * 1024,
-    CS_LIMIT_PINGS_UNANSWERED = 2,
     /* Bytes that wait for a slow reader before its calls see back-pressure, and before it is cut off. */
     CS_LIMIT_STREAM_HIGH_WATER = 256 * 1024,
     CS_LIMIT_CONNECTION_BACKLOG = 4 * 1024 * 1024,

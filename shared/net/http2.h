@@ -1,9 +1,9 @@
-/* http2.h - one HTTP/2 session (RFC 9113), of a server or a client, as bytes in and bytes out. No I/O; the
- * one file that knows nghttp2 is http2.c. Start at cs_http2_feed() and cs_http2_pull().
+/* http2.h - one HTTP/2 session (RFC 9113), of a server or a client, as bytes in and bytes out. No I/O; only
+ * what includes http2_impl.h knows nghttp2. Start at cs_http2_feed() and cs_http2_pull().
  *
  * What arrived is fed; what must leave is pulled. Events run inside these two only; an event may open, write,
  * end and reset streams, and must not feed, pull or free its session. A session stays on the thread that made
- * it: all sessions of a thread share one frame buffer. */
+ * it: all servers of a thread share one frame buffer. */
 #ifndef CS_NET_HTTP2_H
 #define CS_NET_HTTP2_H
 

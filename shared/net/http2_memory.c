@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FRAME_BYTES = 16 * 1024, HEADER_AND_PADDING_BYTES = 64 };
 
@@ -13,14 +14,20 @@ struct shared {
 
 static _Thread_local struct shared shared;
 
+/* nghttp2 1.70 asks for it by realloc(NULL, size). Others may ask by malloc(). */
+static bool is_for_frame(size_t size)
+{
+    bool is = shared.making_session && size >= FRAME_BYTES && size <= sizeof shared.frame;
+
+    if (is)
+        shared.making_session = false;
+    return is;
+}
+
 static void *take(size_t size, void *user)
 {
     (void)user;
-    if (shared.making_session && size >= FRAME_BYTES && size <= sizeof shared.frame) {
-        shared.making_session = false;
-        return shared.frame;
-    }
-    return malloc(size);
+    return is_for_frame(size) ? shared.frame : malloc(size);
 }
 
 static void give_back(void *ptr, void *user)
@@ -38,8 +45,17 @@ static void *take_zeroed(size_t count, size_t size, void *user)
 
 static void *resize(void *ptr, size_t size, void *user)
 {
+    void *moved;
+
     (void)user;
-    return realloc(ptr, size);
+    if (!ptr && is_for_frame(size))
+        return shared.frame;
+    if (ptr != shared.frame)
+        return realloc(ptr, size);
+    moved = malloc(size);
+    if (moved)
+        memcpy(moved, shared.frame, size < sizeof shared.frame ? size : sizeof shared.frame);
+    return moved;
 }
 
 nghttp2_mem *http2_memory(void)
@@ -54,7 +70,10 @@ void http2_memory_begin_session(void)
     shared.making_session = true;
 }
 
-void http2_memory_end_session(void)
+bool http2_memory_end_session(void)
 {
+    bool was_asked_for = !shared.making_session;
+
     shared.making_session = false;
+    return was_asked_for;
 }

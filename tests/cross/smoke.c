@@ -134,7 +134,7 @@ static void on_connect(uv_connect_t *connect, int status)
 static void check_loop(void)
 {
     struct loop_test test = {.connected = false};
-    struct sockaddr_in address;
+    struct sockaddr_storage address;
     int length = sizeof address;
     uv_loop_t loop;
 
@@ -142,7 +142,7 @@ static void check_loop(void)
     CHECK(uv_timer_init(&loop, &test.timer) == 0);
     CHECK(uv_timer_start(&test.timer, on_timeout, 30000, 0) == 0);
     CHECK(uv_tcp_init(&loop, &test.listener) == 0);
-    CHECK(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
+    CHECK(uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&address) == 0);
     CHECK(uv_tcp_bind(&test.listener, (const struct sockaddr *)&address, 0) == 0);
     test.listener.data = &test;
     CHECK(uv_listen((uv_stream_t *)&test.listener, 1, on_connection) == 0);

@@ -33,7 +33,7 @@ state_of() {
     [ ! -e "$DIR/stop" ] || return 0
     shown=$(countersign request show "$1") || return 1
     if [ "${2:-}" = approve ]; then
-        ! grep -q "Push-Approval Pending" <<<"$shown"
+        [[ $shown != *"Push-Approval Pending"* ]]
     else
         grep -Eq "Push-Scheduled|Push-In Progress|Completed|Failed|Superseded|Expired" <<<"$shown"
     fi

@@ -11,7 +11,7 @@ static void must(struct control *c, int rc, const char *doing)
     if (rc == CS_OK)
         return;
     fprintf(stderr, "%s: %s\n", doing, c->err.msg);
-    cs_assert(!"the test's own step failed");
+    cs_assert_failed("the test's own step failed", __FILE__, __LINE__);
 }
 
 static void next_random(void *data, void *out, size_t len)
@@ -167,8 +167,7 @@ static struct pki *certificate_of(struct control *c, const char *name)
         if (strcmp(c->certificates[i].name, name) == 0)
             return &c->certificates[i].pki;
     }
-    cs_assert(!"too many certificates");
-    return NULL;
+    cs_assert_failed("too many certificates", __FILE__, __LINE__);
 }
 
 struct cs_digest control_certificate_id(struct control *c, const char *name)

@@ -62,7 +62,7 @@ uint64_t control_push(struct control *c, const char *certificate);
 /* Accepts; manual. */
 int control_decide(struct control *c, uint64_t request, const char *who, uint32_t stage);
 /* With everything that a decision can say, `not_before_s` 0: manual. */
-int control_decide_so(struct control *c, uint64_t request, const char *who, uint32_t stage,
+int control_decide_so(struct control *c, uint64_t number, const char *who, uint32_t stage,
                       countersign_v1_Verdict verdict, int64_t not_before_s);
 int control_cancel(struct control *c, uint64_t request);
 /* bob and carol. */
@@ -78,7 +78,7 @@ int control_open(struct control *c, const char *name); /* a new session */
 int control_close(struct control *c, const char *name);
 /* With `installed` on the connector "web": NULL: nothing. */
 int control_advertise(struct control *c, const char *name, const struct cs_digest *installed);
-int control_report(struct control *c, uint64_t order, countersign_v1_Outcome outcome);
+int control_report(struct control *c, uint64_t number, countersign_v1_Outcome outcome);
 
 /* ---- time */
 int control_tick(struct control *c);

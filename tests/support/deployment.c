@@ -84,7 +84,7 @@ countersign_v1_Operator *deployment_operator(struct deployment *d, const char *n
     for (size_t i = 0; i < d->body->operators_count; i++)
         if (strcmp(d->body->operators[i].name, name) == 0)
             return &d->body->operators[i];
-    cs_assert(!"no operator has this name");
+    cs_assert_failed("no operator has this name", __FILE__, __LINE__);
     return NULL;
 }
 
@@ -428,6 +428,6 @@ struct cs_buf deployment_example(struct deployment *d, enum cs_statement_kind ki
     case CS_STATEMENT_PUSH_BATCH:
         EXAMPLE(countersign_v1_PushBatch, deployment_fill_batch(d, message), "controller");
     }
-    cs_assert(!"no such kind");
+    cs_assert_failed("no such kind", __FILE__, __LINE__);
     return CS_BUF_EMPTY;
 }

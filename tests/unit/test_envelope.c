@@ -317,9 +317,9 @@ static void refuses_more_signatures_than_fit(void **state)
 
     (void)state;
     assert_int_equal(cs_buf_append(&wire, CS_SLICE_LIT(DECISION PAYLOAD)), CS_OK);
-    for (uint8_t i = 0; i < CS_LIMIT_ENVELOPE_SIGNATURES; i++) {
+    for (size_t i = 0; i < CS_LIMIT_ENVELOPE_SIGNATURES; i++) {
         assert_int_equal(cs_buf_append(&wire, CS_SLICE_LIT(SIGNED)), CS_OK);
-        wire.ptr[wire.len - 90] = i; /* in the key id */
+        wire.ptr[wire.len - 90] = (uint8_t)i; /* in the key id */
     }
     check_ok(cs_envelope_parse(cs_buf_slice(&wire), &envelope, &err), err);
     assert_int_equal(envelope.signature_count, CS_LIMIT_ENVELOPE_SIGNATURES);

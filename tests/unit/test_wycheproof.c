@@ -156,18 +156,18 @@ static bool check_ecdh(yyjson_val *group, yyjson_val *test)
 {
     static uint8_t point_room[ROOM], private_room[ROOM], shared_room[ROOM];
     struct cs_slice point = hex_of(test, "public", point_room),
-                    private = hex_of(test, "private", private_room);
+                    secret = hex_of(test, "private", private_room);
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
     uint8_t scalar[32] = {0}, shared[32];
     struct cs_err err;
     int rc;
 
     (void)group;
-    while (private.len && private.ptr[0] == 0)
-    private = cs_slice_from(private, 1);
-    if (private.len > sizeof scalar) /* a key of another curve */
+    while (secret.len && secret.ptr[0] == 0)
+        secret = cs_slice_from(secret, 1);
+    if (secret.len > sizeof scalar) /* a key of another curve */
         return false;
-    memcpy(scalar + sizeof scalar - private.len, private.ptr, private.len);
+    memcpy(scalar + sizeof scalar - secret.len, secret.ptr, secret.len);
     check_ok(cs_key_from_scalar(CS_SLICE_ARRAY(scalar), CS_KEY_AGREE, &key, &err), err);
     rc = cs_ecdh(key, point, shared, &err);
     if (is(test, "valid") ? rc != CS_OK : rc != CS_EPARSE)

@@ -44,9 +44,9 @@ elseif(CS_VARIANT STREQUAL "agent")
   # For devices: small before fast. Unwind tables would be loaded and never read.
   set(CS_DEPS_TARGET ${CS_TARGET})
   add_compile_options(-Os -g -fno-pie -fomit-frame-pointer -ffunction-sections -fdata-sections
-    -fno-asynchronous-unwind-tables -fno-unwind-tables)
+    -fno-asynchronous-unwind-tables -fno-unwind-tables ${CS_TARGET_OPTIONS})
   add_link_options(-no-pie -Wl,--gc-sections -Wl,--build-id=sha1)
-  add_link_options(-flto=auto -Os)
+  add_link_options(-flto=auto -Os ${CS_TARGET_OPTIONS} ${CS_TARGET_LINK_OPTIONS})
   if(CS_AGENT_LTO)
     add_compile_options(-flto=auto)
   endif()

@@ -68,15 +68,21 @@ test('an agent written in JavaScript from the wire README completes a push', asy
   assert.ok(same(deployment.path('js-1', 'key.pem')).equals(same(key)), 'the held key arrived sealed and opened');
 });
 
-test('an operator in JavaScript lists certificates over the admin socket', async (t) => {
+test('an operator in JavaScript imports and lists certificates over the admin socket', async (t) => {
   const deployment = await Deployment.create(t);
   for (const name of ['a.example', 'b.example']) await deployment.cli('cert', 'import', (await deployment.certificate(name)).pem);
   const raw = { requestSerialize: (b) => b, requestDeserialize: (b) => b, responseSerialize: (b) => b, responseDeserialize: (b) => b };
-  const Certificates = grpc.makeGenericClientConstructor({ ListCertificates: {
-    path: '/countersign.v1.CertificateService/ListCertificates', requestStream: false, responseStream: false, ...raw } }, 'Certificates');
+  const method = (name) => ({ path: `/countersign.v1.CertificateService/${name}`, requestStream: false, responseStream: false, ...raw });
+  const Certificates = grpc.makeGenericClientConstructor({ ImportCertificate: method('ImportCertificate'),
+    ListCertificates: method('ListCertificates') }, 'Certificates');
   const client = new Certificates(`unix:${deployment.socket}`, grpc.credentials.createInsecure());
   t.after(() => client.close());
-  const bytes = await new Promise((resolve, reject) => client.ListCertificates(encode('ListCertificatesRequest', {}),
-    (error, reply) => error ? reject(error) : resolve(reply)));
-  assert.deepEqual(decode('ListCertificatesResponse', bytes).certificates.map((one) => one.common_name).sort(), ['a.example', 'b.example']);
+  const call = async (name, request) => decode(`${name}Response`, await new Promise((resolve, reject) =>
+    client[name](encode(`${name}Request`, request), (error, reply) => error ? reject(error) : resolve(reply))));
+  const { pem } = await deployment.certificate('c.example');
+  const { certificate, existed } = await call('ImportCertificate', { certificates: fs.readFileSync(pem) });
+  assert.equal(certificate.common_name, 'c.example');
+  assert.equal(existed, false);
+  const { certificates } = await call('ListCertificates', {});
+  assert.deepEqual(certificates.map((one) => one.common_name).sort(), ['a.example', 'b.example', 'c.example']);
 });

@@ -87,7 +87,6 @@
  * small buffers talk. Keying material export can bind a statement to a connection. */
 #define MBEDTLS_SSL_TLS_C
 #define MBEDTLS_SSL_CLI_C
-#define MBEDTLS_SSL_SRV_C
 #define MBEDTLS_SSL_PROTO_TLS1_3
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
 #define MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
@@ -107,7 +106,10 @@
 #if defined(CS_MBEDTLS_AGENT)
 #define MBEDTLS_ERROR_STRERROR_DUMMY
 #define MBEDTLS_AES_FEWER_TABLES
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
 #else
+#define MBEDTLS_SSL_SRV_C
 /* The controller issues identity certificates and reads revocation lists; the tests make RSA keys. */
 #define MBEDTLS_X509_CRT_WRITE_C
 #define MBEDTLS_X509_CSR_PARSE_C
