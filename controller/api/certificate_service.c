@@ -16,6 +16,9 @@ static int parse_chain(struct cs_slice certificates, struct cs_chain **ret, stru
                                            : cs_chain_parse(certificates, ret, err);
     if (code == CS_OK)
         code = cs_chain_check_links(*ret, err);
+    /* A mistake in what was sent: neither is it in doubt who sent it, nor is the method unknown. */
+    if (code == CS_EAUTH || code == CS_EUNSUPPORTED)
+        code = err->code = CS_EINVAL;
     return code;
 }
 
@@ -38,6 +41,10 @@ static int hold_key(struct ctl_op *op, const struct cs_chain *chain, const struc
     code = cs_private_key_to_pkcs8(encoded, CS_SLICE_EMPTY, &pkcs8, err);
     if (code == CS_OK)
         code = cs_chain_check_key(chain, cs_buf_slice(&pkcs8), err);
+    if (code == CS_EAUTH)
+        return cs_err_set(err, CS_EINVAL,
+                          "the private key does not belong to the certificate: send the one that it was "
+                          "issued for, with the leaf certificate first");
     if (code == CS_OK)
         code = ctl_vault_hold(op->shard->shared->vault, id->bytes, cs_buf_slice(&pkcs8), &op->secret, err);
     return code;

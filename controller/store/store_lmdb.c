@@ -470,6 +470,15 @@ int ctl_snapshot_seek(struct ctl_snapshot *snapshot, struct cs_slice prefix, str
 
 /* ---- writing */
 
+static int refuse_room(int rc, struct cs_err *err)
+{
+    if (!is_full(rc))
+        return translate(rc, "reserving room in the store", err);
+    return cs_err_set(err, CS_EFULL,
+                      "the disk has no room for the store (%s): nothing was changed; make room and try again",
+                      mdb_strerror(rc));
+}
+
 /* Makes the file as large as the commit may need it. */
 static int reserve_room(struct ctl_store *store, const struct ctl_write *writes, size_t count,
                         struct cs_err *err)
@@ -499,7 +508,7 @@ static int reserve_room(struct ctl_store *store, const struct ctl_write *writes,
         if (rc == 0 || rc == EOPNOTSUPP) /* then LMDB's own writes find out */
             store->file_bytes = size;
         else if (rc != EINTR && step == store->page_bytes)
-            return translate(rc, "the disk has no room for the store", err);
+            return refuse_room(rc, err);
     }
     return CS_OK;
 }

@@ -56,8 +56,9 @@ static int explain_link(const mbedtls_x509_crt *child, const mbedtls_x509_crt *p
             "certificate %zu was issued by another than certificate %zu: put the chain in order, leaf first",
             number, number + 1);
     return cs_err_set(err, CS_EAUTH,
-                      "certificate %zu is not signed by certificate %zu, although the names match", number,
-                      number + 1);
+                      "certificate %zu is not signed by certificate %zu, although the names match: give the "
+                      "issuer's certificate that fits",
+                      number, number + 1);
 }
 
 /* Verifies certificate `index` with the next one as the only anchor. */
@@ -74,8 +75,9 @@ static int check_link(const struct cs_chain *chain, size_t index, struct cs_err 
         return cs_err_set(err, CS_EAUTH, "certificates %zu and %zu are the same", number, number + 1);
     if (mbedtls_x509_crt_get_ca_istrue(&parent) != 1)
         return cs_err_set(err, CS_EAUTH,
-                          "certificate %zu is not a CA, so it cannot have issued certificate %zu", number + 1,
-                          number);
+                          "certificate %zu is not a CA, so it cannot have issued certificate %zu: put the "
+                          "leaf first, and behind each certificate the one that issued it",
+                          number + 1, number);
     /* Kept as length + 1, 0 for none. `index` intermediates lie between this issuer and the leaf. */
     if (parent.MBEDTLS_PRIVATE(max_pathlen) > 0 && (size_t)parent.MBEDTLS_PRIVATE(max_pathlen) - 1 < index)
         return cs_err_set(err, CS_EAUTH, "certificate %zu does not allow so many CAs below it", number + 1);

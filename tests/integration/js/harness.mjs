@@ -119,6 +119,7 @@ export class Deployment {
     this.socket = path.join(folder, 'admin.sock');
     this.settings = settings;
     this.programs = new Set();
+    this.wrapper = []; // a command that starts the controller, and becomes it
     fs.mkdirSync(this.home, { mode: 0o700 });
   }
 
@@ -129,7 +130,8 @@ export class Deployment {
     const settings = { state: this.path('state'), admin_socket: this.socket, agents: `127.0.0.1:${this.agentsPort ?? 0}`,
       enrolment: `127.0.0.1:${this.enrolmentPort ?? 0}`, shards: 2, ...this.settings };
     fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
-    this.controller = new Program(path.join(bin, 'countersignd'), ['--config', this.path('countersignd.conf')], { name: 'countersignd' });
+    const [program, ...args] = [...this.wrapper, path.join(bin, 'countersignd'), '--config', this.path('countersignd.conf')];
+    this.controller = new Program(program, args, { name: 'countersignd' });
     this.programs.add(this.controller);
     const [, agents, enrolment] = await this.controller.line(/READY.*\bagents=\S*?:(\d+).*\benrolment=\S*?:(\d+)/);
     this.agentsPort = Number(agents);
