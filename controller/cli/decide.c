@@ -167,7 +167,8 @@ static void compose_decision(struct cli *cli, const struct deciding *deciding,
 static int show_all(struct cli_doc *doc, const struct deciding *deciding, const struct cli_review *review,
                     const countersign_v1_Decision *decision, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_OrderCore **covered = calloc(review->cores.count, sizeof *covered);
+    cs_auto_free countersign_v1_OrderCore **covered =
+        calloc(review->cores.count, sizeof(countersign_v1_OrderCore *));
     const countersign_v1_PushRequest *request = cs_push_request(review->push);
     char number[CLI_TEXT_BYTES];
     size_t count = 0;

@@ -199,7 +199,7 @@ int cli_fetch_cores(struct cli *cli, uint64_t number, uint32_t expected, struct 
         return cs_err_set(err, CS_EAUTH, "a request has 1 to %d work orders, not %u",
                           CS_LIMIT_ORDERS_PER_REQUEST, expected);
     cores.bytes = calloc(expected, sizeof *cores.bytes);
-    cores.cores = calloc(expected, sizeof *cores.cores);
+    cores.cores = calloc(expected, sizeof(countersign_v1_OrderCore *));
     cores.storage = calloc(expected, sizeof *cores.storage);
     rc = cores.bytes && cores.cores && cores.storage ? page_cores(cli, number, expected, &cores, err)
                                                      : cs_err_nomem(err);

@@ -174,7 +174,7 @@ int cli_file_make_folder(const char *path, struct cs_err *err)
 
     if (strlen(path) >= sizeof part)
         return cs_err_set(err, CS_EINVAL, "the path %.60s… is too long", path);
-    strcpy(part, path);
+    memcpy(part, path, strlen(path) + 1);
     for (char *at = part + 1;; at++) {
         char kept = *at;
 

@@ -77,7 +77,7 @@ int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
     cs_auto_free countersign_v1_Order *orders = NULL;
     char number[CLI_TEXT_BYTES];
     int64_t timeout_s;
-    size_t count, failed = 0;
+    size_t count = 0, failed = 0;
     int rc = cli_duration(cli, "timeout", 0, &timeout_s, err);
 
     if (rc == CS_OK)

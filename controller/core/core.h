@@ -87,6 +87,9 @@ struct ctl_submit_push {
     struct cs_digest digest; /* of its payload */
     const char *comment;
     uint32_t policy_version;
+    /* The shard's own evaluation of the request under policy_version, alive until the reply. NULL: the core
+     * evaluates, which costs its thread a millisecond for each signature. */
+    const struct cs_push *push;
 };
 struct ctl_decide {
     uint64_t number;
@@ -95,6 +98,9 @@ struct ctl_decide {
     struct cs_digest digest;
     const char *comment;
     uint32_t policy_version;
+    /* Likewise, with this decision added (evaluate.h). The core takes it if it holds exactly the decisions
+     * that are stored, and this one. */
+    const struct cs_push *push;
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */

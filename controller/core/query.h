@@ -12,21 +12,23 @@ struct ctl_presence {
     bool (*connected)(void *data, const uint8_t device_id[16]);
 };
 
-#define CTL_QUERIES(X)                                                                                       \
-    X(GetStatus)                                                                                             \
-    X(ListAudit)                                                                                             \
-    X(GetPolicy)                                                                                             \
-    X(GetEnrolment)                                                                                          \
-    X(ListDevices)                                                                                           \
-    X(GetDevice)                                                                                             \
-    X(ListCertificates)                                                                                      \
-    X(GetCertificate)                                                                                        \
-    X(GetTopology)                                                                                           \
-    X(GetOrderCores)                                                                                         \
-    X(ListRequests)                                                                                          \
-    X(GetRequest)                                                                                            \
-    X(ListOrders)                                                                                            \
+/* clang-format off */
+#define CTL_QUERIES(X) \
+    X(GetStatus) \
+    X(ListAudit) \
+    X(GetPolicy) \
+    X(GetEnrolment) \
+    X(ListDevices) \
+    X(GetDevice) \
+    X(ListCertificates) \
+    X(GetCertificate) \
+    X(GetTopology) \
+    X(GetOrderCores) \
+    X(ListRequests) \
+    X(GetRequest) \
+    X(ListOrders) \
     X(GetOrder)
+/* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
  * countersign_v1_GetStatusResponse *, err); … */
@@ -49,6 +51,7 @@ struct ctl_delivery {
     struct cs_buf decisions[CS_LIMIT_DECISIONS];
     size_t decision_count;
     uint8_t order_id[16];
+    uint8_t certificate_id[32];
     uint8_t kem_spki[CS_SPKI_BYTES];
 };
 CS_MUST_USE int ctl_query_delivery(struct ctl_view *view, uint64_t order_number, struct ctl_delivery *ret,

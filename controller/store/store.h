@@ -33,7 +33,7 @@ CS_DEFINE_AUTO(ctl_snapshot_closep, struct ctl_snapshot, ctl_snapshot_close)
 int ctl_snapshot_get(struct ctl_snapshot *snapshot, struct cs_slice key, struct cs_slice *ret_value,
                      struct cs_err *err);
 /* The first pair at or after `from` (`reverse`: the last before it) that begins with `prefix`; CS_ENOTFOUND
- * at the end. Slices as above. */
+ * at the end. An empty `from` is the beginning of the prefix, in reverse its end. Slices as above. */
 int ctl_snapshot_seek(struct ctl_snapshot *snapshot, struct cs_slice prefix, struct cs_slice from,
                       bool reverse, struct cs_slice *ret_key, struct cs_slice *ret_value, struct cs_err *err);
 

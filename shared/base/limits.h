@@ -10,6 +10,9 @@ enum {
     CS_LIMIT_CHAIN_BYTES = 24 * 1024,
     /* An RSA 4096 key in PKCS#8 is 2.4 KB. */
     CS_LIMIT_PRIVATE_KEY_BYTES = 4 * 1024,
+    /* PBKDF2 rounds of an encrypted key that is imported. Good practice is under a million; this many take
+     * seconds, and what a stranger writes there without a limit takes hours. */
+    CS_LIMIT_PBKDF2_ROUNDS = 10 * 1000 * 1000,
     /* A PEM file that is offered for import: a chain and a key in text, with comments. */
     CS_LIMIT_PEM_BYTES = 96 * 1024,
 

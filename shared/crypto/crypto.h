@@ -75,7 +75,8 @@ static inline struct cs_digest cs_key_id(struct cs_slice spki)
 
 CS_MUST_USE int cs_sign(const struct cs_key *key, const struct cs_slice *parts, size_t count,
                         uint8_t ret_signature[CS_SIGNATURE_BYTES], struct cs_err *err);
-/* CS_OK or CS_EAUTH: nothing distinguishes a malformed key from a signature that does not fit. */
+/* CS_OK or CS_EAUTH: nothing distinguishes a malformed key from a signature that does not fit. CS_ENOMEM is
+ * no verdict: nobody may be refused for good because of it. */
 CS_MUST_USE int cs_verify(struct cs_slice spki, const struct cs_slice *parts, size_t count,
                           struct cs_slice signature);
 

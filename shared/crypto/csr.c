@@ -77,15 +77,20 @@ int cs_csr_check(struct cs_slice csr_der, uint8_t ret_spki[CS_SPKI_BYTES], struc
     struct csr_parts parts;
     struct cs_slice point;
     size_t raw_len;
+    int rc = CS_EAUTH;
 
     if (csr_der.len > CS_LIMIT_CERT_BYTES || !split(csr_der, &parts))
         return cs_err_set(err, CS_EPARSE,
                           "the certificate request is malformed, or not signed with ECDSA and SHA-256");
     if (cs_spki_point(parts.spki, &point) != CS_OK)
         return cs_err_set(err, CS_EUNSUPPORTED, "the certificate request is for another key than P-256");
-    if (mbedtls_ecdsa_der_to_raw(256, parts.signature.ptr, parts.signature.len, raw, sizeof raw, &raw_len) !=
-            0 ||
-        raw_len != sizeof raw || cs_verify(parts.spki, &parts.info, 1, CS_SLICE_ARRAY(raw)) != CS_OK)
+    if (mbedtls_ecdsa_der_to_raw(256, parts.signature.ptr, parts.signature.len, raw, sizeof raw, &raw_len) ==
+            0 &&
+        raw_len == sizeof raw)
+        rc = cs_verify(parts.spki, &parts.info, 1, CS_SLICE_ARRAY(raw));
+    if (rc == CS_ENOMEM)
+        return cs_err_nomem(err);
+    if (rc != CS_OK)
         return cs_err_set(err, CS_EAUTH, "the certificate request is not signed by the key that it is for");
     memcpy(ret_spki, parts.spki.ptr, CS_SPKI_BYTES);
     return CS_OK;

@@ -200,13 +200,16 @@ int cs_verify(struct cs_slice spki, const struct cs_slice *parts, size_t count, 
     psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
     psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
     psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
-    if (psa_import_key(&attributes, point.ptr, point.len, &id) != PSA_SUCCESS)
-        return CS_EAUTH;
-    digest = cs_sha256_parts(parts, count);
-    status = psa_verify_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), digest.bytes, sizeof digest.bytes,
-                             signature.ptr, signature.len);
-    psa_destroy_key(id);
-    return status == PSA_SUCCESS ? CS_OK : CS_EAUTH;
+    status = psa_import_key(&attributes, point.ptr, point.len, &id);
+    if (status == PSA_SUCCESS) {
+        digest = cs_sha256_parts(parts, count);
+        status = psa_verify_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), digest.bytes, sizeof digest.bytes,
+                                 signature.ptr, signature.len);
+        psa_destroy_key(id);
+    }
+    if (status == PSA_SUCCESS)
+        return CS_OK;
+    return status == PSA_ERROR_INSUFFICIENT_MEMORY ? CS_ENOMEM : CS_EAUTH;
 }
 
 int cs_ecdh(const struct cs_key *key, struct cs_slice peer_point, uint8_t ret_shared[32], struct cs_err *err)

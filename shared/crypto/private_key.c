@@ -31,6 +31,27 @@ static bool is_encrypted(struct cs_slice der)
     return mbedtls_asn1_get_tag(&at, end, &len, DER_SEQUENCE) == 0 && at < end && *at == DER_SEQUENCE;
 }
 
+/* PBES2-params ::= SEQUENCE { AlgorithmIdentifier { PBKDF2, SEQUENCE { salt, rounds, … } }, … }. What is not
+ * of this form is left to the library to refuse, which reads it the same way. */
+static bool has_too_many_rounds(const mbedtls_asn1_buf *params)
+{
+    uint8_t *at = params->p;
+    const uint8_t *end = at + params->len;
+    mbedtls_asn1_buf kdf, kdf_params;
+    size_t len;
+    int rounds;
+
+    if (params->tag != DER_SEQUENCE || mbedtls_asn1_get_alg(&at, end, &kdf, &kdf_params) != 0 ||
+        kdf_params.tag != DER_SEQUENCE)
+        return false;
+    at = kdf_params.p;
+    end = at + kdf_params.len;
+    if (mbedtls_asn1_get_tag(&at, end, &len, DER_OCTET_STRING) != 0)
+        return false;
+    at += len;
+    return mbedtls_asn1_get_int(&at, end, &rounds) == 0 && rounds > CS_LIMIT_PBKDF2_ROUNDS;
+}
+
 static int decrypt(struct cs_slice der, struct cs_slice passphrase, struct cs_buf *plain, struct cs_err *err)
 {
     uint8_t *at = (uint8_t *)(uintptr_t)der.ptr;
@@ -47,6 +68,12 @@ static int decrypt(struct cs_slice der, struct cs_slice passphrase, struct cs_bu
         return cs_err_set(
             err, CS_EUNSUPPORTED,
             "the private key is encrypted in an old way: convert it with 'openssl pkcs8 -topk8'");
+    if (has_too_many_rounds(&params))
+        return cs_err_set(
+            err, CS_ETOOBIG,
+            "the private key's passphrase is protected by more than %d rounds of PBKDF2: convert it "
+            "with 'openssl pkcs8 -topk8 -iter 1000000'",
+            CS_LIMIT_PBKDF2_ROUNDS);
     rc = cs_buf_reserve(plain, len);
     if (rc != CS_OK)
         return cs_err_nomem(err);

@@ -53,7 +53,8 @@ struct cs_digest cs_chain_digest(const struct cs_chain *chain);
 struct cs_slice cs_chain_leaf_spki(const struct cs_chain *chain);
 
 /* Each certificate is signed by the next one, names match, issuers are CAs. Dates are not looked at.
- * The sentence names the place where the chain breaks. A single certificate chains. */
+ * The sentence names the place where the chain breaks. A single certificate chains. mbedTLS does not tell a
+ * signature that it had no memory to check from one that is wrong: here and below both are CS_EAUTH. */
 CS_MUST_USE int cs_chain_check_links(const struct cs_chain *chain, struct cs_err *err);
 /* The leaf leads to one of the `anchors` (a chain used as a set), every date holds at `now_s`. For the
  * agents' identities. */

@@ -144,8 +144,10 @@ static int verify(struct cs_slice wire, enum cs_statement_kind kind, const struc
 
         if (!key)
             continue;
-        if (cs_verify(key->spki, input.parts, CS_ARRAY_LEN(input.parts), envelope.signatures[i].signature) !=
-            CS_OK)
+        rc = cs_verify(key->spki, input.parts, CS_ARRAY_LEN(input.parts), envelope.signatures[i].signature);
+        if (rc == CS_ENOMEM)
+            return cs_err_nomem(err);
+        if (rc != CS_OK)
             return cs_err_set(err, CS_EAUTH, "a signature of the envelope does not hold");
         /* Distinct: the parser refuses a key id that comes twice. */
         verified.signers[verified.signer_count++] = key->key_id;

@@ -50,8 +50,8 @@ struct cs_verified {
 };
 
 /* Parses, requires the kind, checks every signature whose key is in the keyring. CS_EAUTH unless at least one
- * known key signed, and when a known key's signature does not hold. Signatures of unknown keys are passed
- * over. Then *ret is filled. */
+ * known key signed, and when a known key's signature does not hold; CS_ENOMEM is no verdict. Signatures of
+ * unknown keys are passed over. Then *ret is filled. */
 CS_MUST_USE int cs_envelope_verify(struct cs_slice wire, enum cs_statement_kind kind,
                                    const struct cs_keyring *keyring, struct cs_verified *ret,
                                    struct cs_err *err);

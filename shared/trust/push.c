@@ -77,32 +77,42 @@ void cs_push_free(struct cs_push *push)
     free(push);
 }
 
-/* The policy version that a request or decision names, 0 if it cannot be read. */
-static uint32_t claimed_policy_version(struct cs_slice wire)
+/* The policy version that a request or decision names, 0 if it cannot be read. CS_OK or CS_ENOMEM. */
+static int claimed_policy_version(struct cs_slice wire, uint32_t *ret)
 {
     countersign_v1_PushRequest *request cs_auto_free = NULL;
     countersign_v1_Decision *decision cs_auto_free = NULL;
     struct cs_envelope envelope;
+    int rc;
 
+    *ret = 0;
     if (cs_envelope_parse(wire, &envelope, NULL) != CS_OK)
-        return 0;
-    if (envelope.kind == CS_STATEMENT_PUSH_REQUEST &&
-        cs_request_decode(envelope.payload, &request, NULL) == CS_OK)
-        return request->policy_version;
-    if (envelope.kind == CS_STATEMENT_DECISION &&
-        cs_decision_decode(envelope.payload, &decision, NULL) == CS_OK)
-        return decision->policy_version;
-    return 0;
+        return CS_OK;
+    if (envelope.kind == CS_STATEMENT_PUSH_REQUEST) {
+        rc = cs_request_decode(envelope.payload, &request, NULL);
+        if (rc == CS_OK)
+            *ret = request->policy_version;
+    } else {
+        rc = cs_decision_decode(envelope.payload, &decision, NULL);
+        if (rc == CS_OK)
+            *ret = decision->policy_version;
+    }
+    return rc == CS_ENOMEM ? rc : CS_OK;
 }
 
 /* Nobody whom our policy knows has signed. A newer policy may know the signer, so that a statement which
  * names one is answered with "too old": that is read from bytes that are not verified, but only chooses
  * between two refusals, and the newer policy has to prove itself when it comes. */
-static enum cs_push_reason reason_for_unknown_signer(const struct cs_push *push, struct cs_slice wire,
-                                                     enum cs_push_reason otherwise)
+static int refuse_unknown_signer(const struct cs_push *push, struct cs_slice wire,
+                                 enum cs_push_reason otherwise, enum cs_push_reason *ret_reason,
+                                 struct cs_err *err)
 {
-    return claimed_policy_version(wire) > cs_policy_version(push->policy) ? CS_PUSH_POLICY_TOO_OLD
-                                                                          : otherwise;
+    uint32_t claimed;
+
+    if (claimed_policy_version(wire, &claimed) != CS_OK)
+        return cs_err_nomem(err);
+    return refuse_because(claimed > cs_policy_version(push->policy) ? CS_PUSH_POLICY_TOO_OLD : otherwise,
+                          ret_reason, err);
 }
 
 static bool is_our_deployment(const struct cs_push *push, struct cs_slice deployment_id)
@@ -119,8 +129,7 @@ static int open_request(struct cs_push *push, struct cs_slice wire, enum cs_push
 
     rc = cs_envelope_verify(wire, CS_STATEMENT_PUSH_REQUEST, &push->operator_keys, &verified, err);
     if (rc == CS_EAUTH)
-        return refuse_because(reason_for_unknown_signer(push, wire, CS_PUSH_REQUEST_SIGNATURE), ret_reason,
-                              err);
+        return refuse_unknown_signer(push, wire, CS_PUSH_REQUEST_SIGNATURE, ret_reason, err);
     if (rc == CS_OK)
         rc = cs_request_decode(verified.payload, &push->request, err);
     if (rc == CS_ENOMEM)
@@ -322,8 +331,7 @@ static int open_decision(const struct cs_push *push, struct cs_slice wire, struc
 
     rc = cs_envelope_verify(wire, CS_STATEMENT_DECISION, &push->operator_keys, &verified, err);
     if (rc == CS_EAUTH)
-        return refuse_because(reason_for_unknown_signer(push, wire, CS_PUSH_DECISION_SIGNATURE), ret_reason,
-                              err);
+        return refuse_unknown_signer(push, wire, CS_PUSH_DECISION_SIGNATURE, ret_reason, err);
     if (rc == CS_OK)
         rc = cs_decision_decode(verified.payload, &ret->body, err);
     if (rc == CS_ENOMEM)

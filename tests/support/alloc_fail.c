@@ -17,10 +17,12 @@ int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
 
 /* How many allocations are left up to the one that fails, that one included; 0: none will fail. */
 static _Thread_local unsigned left;
+static _Thread_local unsigned long seen;
 static _Thread_local bool happened;
 
 static bool fails_now(void)
 {
+    seen++;
     if (left == 0 || --left > 0)
         return false;
     happened = true;
@@ -53,16 +55,32 @@ int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
     return fails_now() ? ENOMEM : __real_posix_memalign(ret, alignment, size);
 }
 
-unsigned alloc_fail_run(void (*scenario)(void *), void *data)
+static unsigned run_every(unsigned step, void (*scenario)(void *), void *data)
 {
-    for (unsigned nth = 1;; nth++) {
+    unsigned failed = 0;
+
+    for (unsigned nth = 1;; nth += step, failed++) {
         left = nth;
         happened = false;
         scenario(data);
         left = 0;
         if (!happened)
-            return nth - 1;
+            return failed;
     }
+}
+
+unsigned alloc_fail_run(void (*scenario)(void *), void *data)
+{
+    return run_every(1, scenario, data);
+}
+
+unsigned alloc_fail_sample(void (*scenario)(void *), void *data, unsigned most)
+{
+    unsigned long before = seen;
+
+    happened = false;
+    scenario(data);
+    return run_every((unsigned)((seen - before) / most) + 1, scenario, data);
 }
 
 bool alloc_fail_happened(void)

@@ -13,6 +13,10 @@
  * that there were any. */
 unsigned alloc_fail_run(void (*scenario)(void *), void *data);
 
+/* The same for a scenario that makes thousands, as everything does that multiplies points of a curve: about
+ * `most` of them fail, evenly spread. Returns how many did. */
+unsigned alloc_fail_sample(void (*scenario)(void *), void *data, unsigned most);
+
 /* True when an allocation has failed in this run: an error then is as it should be. */
 bool alloc_fail_happened(void);
 

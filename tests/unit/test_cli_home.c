@@ -6,6 +6,7 @@
 #include "controller/cli/public_key.h"
 #include "controller/cli/token.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -18,13 +19,18 @@ static int make_folder(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 static int remove_folder(void **state)
 {
-    char command[128];
-
     (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void put(const char *name, const char *content)

@@ -178,6 +178,36 @@ static void tells_a_wrong_passphrase_from_a_missing_one(void **state)
     cs_buf_wipe(&pem);
 }
 
+/* The same key, as OpenSSL encrypts it with 2,048 and with 10,000,001 rounds. */
+static void refuses_a_key_whose_passphrase_would_take_too_long(void **state)
+{
+    static const char few[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                              "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjeG/DbIyRKEwICCAAw\n"
+                              "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEELVSon9y8VqAhfLUzmo+dAMEgZD6\n"
+                              "oe2Odf+Y7UjxTCf2BCD98GWRHLHqvLouUpVdOF/dJI1QcPoLDAPbeskuCdiPAmlU\n"
+                              "1snEUvsmxSEXSIuOg46DqBjbjf2dZiSlEM5pezznrPgT3jX4VMP4fdR+VxPjpU4f\n"
+                              "msw/Rlvx4vLP3w5LjamRGV/QjgHqS6AaDK1C8EWMGC6+IYSZcyDmUJ9tF1l4tBM=\n"
+                              "-----END ENCRYPTED PRIVATE KEY-----\n";
+    static const char many[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                               "MIHuMFkGCSqGSIb3DQEFDTBMMCsGCSqGSIb3DQEFDDAeBAhHhiJNBUYhAwIEAJiW\n"
+                               "gTAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQWl8MQJfXNRtQzPa0OeyG2QSB\n"
+                               "kIByD1xxH3Yc8hIiOpoK4gAHxXpUDoYyrDmMGFzMXk9HUYs/RNqqEc+n7WcedXfj\n"
+                               "hFwBcdOoe32oLuXwtmRKAddQs4nB4RFbDqkEEaUMVA5IVX9XLsknNxlLDsZnnqWn\n"
+                               "GLKXJIRZ0pY7Vl3lp5+ZzsWrd5QbFWRsiJp9V2lQ00GJ5+gCSEYCzJsO9ZjCFcQu\n"
+                               "Lg==\n"
+                               "-----END ENCRYPTED PRIVATE KEY-----\n";
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    struct cs_key *untouched = NULL;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_key_parse(cs_slice_str(few), CS_SLICE_LIT("x"), CS_KEY_SIGN, &key, &err), err);
+    check_code(cs_key_parse(cs_slice_str(many), CS_SLICE_LIT("x"), CS_KEY_SIGN, &untouched, &err),
+               CS_ETOOBIG);
+    check_says(err, "rounds of PBKDF2");
+    assert_null(untouched);
+}
+
 static void refuses_scalars_outside_the_group(void **state)
 {
     struct cs_key *untouched = NULL;
@@ -284,6 +314,7 @@ int main(void)
         cmocka_unit_test(accepts_a_high_s),
         cmocka_unit_test(reads_back_the_keys_that_it_writes),
         cmocka_unit_test(tells_a_wrong_passphrase_from_a_missing_one),
+        cmocka_unit_test(refuses_a_key_whose_passphrase_would_take_too_long),
         cmocka_unit_test(refuses_scalars_outside_the_group),
         cmocka_unit_test(agrees_from_both_sides),
         cmocka_unit_test(opens_what_it_sealed_and_nothing_else),

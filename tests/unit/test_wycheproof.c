@@ -1,5 +1,6 @@
 /* Project Wycheproof's vectors: inputs at which other implementations have gone wrong. They are not part of
- * this project; COUNTERSIGN_VECTORS names the folder that has them, and without them the cases pass and say so.
+ * this project; COUNTERSIGN_VECTORS names the folder that has them, and without them the cases pass and say
+ * so.
  */
 #include "tests/support/check.h"
 

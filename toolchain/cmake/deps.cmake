@@ -12,11 +12,17 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
   ${_builder} ${CMAKE_SOURCE_DIR}/toolchain/deps/recipes.sh ${CMAKE_SOURCE_DIR}/toolchain/deps/lock
   ${CMAKE_SOURCE_DIR}/toolchain/deps/mbedtls/config.h)
 
-find_package(Threads REQUIRED)
 if(CS_VARIANT STREQUAL "agent")
+  # The flags of the musl component's bin/cc. They are not in the cache: the folder changes with the recipes.
+  execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include
+    OUTPUT_VARIABLE _gcc_include OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(_musl ${CS_DEPS}/${CS_TARGET})
+  string(APPEND CMAKE_C_FLAGS " -B${_musl}/lib -nostdinc -isystem ${_musl}/include -isystem ${_gcc_include}")
+  string(APPEND CMAKE_EXE_LINKER_FLAGS " -static")
   # Wider atomics than the processor has are calls to it.
   link_libraries(-Wl,--as-needed atomic)
 endif()
+find_package(Threads REQUIRED)
 
 # cs_dep(NAME include-folder archive [library...]): one static library and what it needs after it. A target for
 # devices has fewer of them.

@@ -3,7 +3,7 @@
 set(CS_VARIANT dev CACHE STRING "dev, release, tsan, fuzz or agent")
 set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz agent)
 option(CS_LTO "link-time optimisation in the release variant" OFF)
-option(CS_AGENT_LTO "link-time optimisation of our own code in the agent variant" ON)
+option(CS_AGENT_LTO "link-time optimisation in the agent variant; the components are built for it in any case" ON)
 
 # The flags below are complete: CMake's build types would add -DNDEBUG, and assertions stay on.
 set(CMAKE_BUILD_TYPE "" CACHE STRING "not used" FORCE)
@@ -45,10 +45,10 @@ elseif(CS_VARIANT STREQUAL "agent")
   set(CS_DEPS_TARGET ${CS_TARGET})
   add_compile_options(-Os -g -fno-pie -fomit-frame-pointer -ffunction-sections -fdata-sections
     -fno-asynchronous-unwind-tables -fno-unwind-tables)
-  add_link_options(-static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1)
+  add_link_options(-no-pie -Wl,--gc-sections -Wl,--build-id=sha1)
+  add_link_options(-flto=auto -Os)
   if(CS_AGENT_LTO)
     add_compile_options(-flto=auto)
-    add_link_options(-flto=auto -Os)
   endif()
 else()
   message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan, fuzz, or a target's")

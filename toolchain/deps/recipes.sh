@@ -111,11 +111,12 @@ recipe_inih() {
 }
 
 # musl for a cross target, with what Debian's cross compiler needs to build with it instead of its own C
-# library: the kernel's headers, and bin/cc, which puts musl's headers and libraries first.
+# library: the kernel's headers, and bin/cc, which puts musl's headers and libraries first. Its start-up code and
+# the functions that the compiler itself calls do not survive link-time optimisation.
 recipe_musl() {
     local root=$OUT/$TARGET
     ./configure --target="$TRIPLET" --prefix=/ --syslibdir=/lib --disable-shared CC="$CC" AR="$AR" RANLIB="$TRIPLET-gcc-ranlib" \
-        CFLAGS="$CFLAGS"
+        CFLAGS="${CFLAGS/ -flto/}"
     make -j"$JOBS"
     make DESTDIR="$root" install-headers install-libs
     cp -rL "/usr/$TRIPLET/include/linux" "/usr/$TRIPLET/include/asm" "/usr/$TRIPLET/include/asm-generic" "$root/include"

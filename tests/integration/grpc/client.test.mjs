@@ -355,6 +355,24 @@ describe('what is not gRPC', () => {
     assert.equal((await request({}, frame('x'))).body.toString(), frame('x').toString()));
 });
 
+describe('several loops on one port', () => {
+  test('serve many clients', { timeout: 60000 }, async () => {
+    const place = temporaryFolder();
+    const server = await startServer('--threads', '4', '--tls', place.folder);
+    const clients = Array.from({ length: 40 }, () => new Echo(`localhost:${server.port}`,
+      tlsCredentials(place.folder), { 'grpc.use_local_subchannel_pool': 1 }));
+    await Promise.all(clients.map(async (client) => {
+      for (let i = 0; i < 25; i++) assert.equal((await unary(client, 'Unary', Buffer.alloc(1000))).code, status.OK);
+      const { messages, code } = await collect(client.Stream(Buffer.from('50 1000')));
+      assert.equal(code, status.OK);
+      assert.equal(messages.length, 50);
+    }));
+    clients.forEach((client) => client.close());
+    await server.stop();
+    place.remove();
+  });
+});
+
 describe('who may come', () => {
   test('a client without a certificate is refused, with a sentence', async () => {
     const place = temporaryFolder();

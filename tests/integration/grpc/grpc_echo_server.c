@@ -58,19 +58,19 @@ static void write_file(const char *folder, const char *name, struct cs_slice byt
     }
 }
 
-static void write_pki(const char *folder, const struct pki *ca, const struct pki *client)
+static void write_pair(const char *folder, const char *name, const struct pki *pair)
 {
     struct cs_buf pem = CS_BUF_EMPTY;
+    char file[64];
     struct cs_err err;
 
-    must(cs_chain_write_pem(ca->chain, &pem, &err), &err);
-    write_file(folder, "ca.pem", cs_buf_slice(&pem));
+    must(cs_chain_write_pem(pair->chain, &pem, &err), &err);
+    snprintf(file, sizeof file, "%s.pem", name);
+    write_file(folder, file, cs_buf_slice(&pem));
     cs_buf_clear(&pem);
-    must(cs_chain_write_pem(client->chain, &pem, &err), &err);
-    write_file(folder, "client.pem", cs_buf_slice(&pem));
-    cs_buf_clear(&pem);
-    must(cs_key_export_pem(client->key, CS_SLICE_EMPTY, &pem, &err), &err);
-    write_file(folder, "client.key", cs_buf_slice(&pem));
+    must(cs_key_export_pem(pair->key, CS_SLICE_EMPTY, &pem, &err), &err);
+    snprintf(file, sizeof file, "%s.key", name);
+    write_file(folder, file, cs_buf_slice(&pem));
     cs_buf_wipe(&pem);
 }
 
@@ -205,7 +205,9 @@ int main(int argc, char **argv)
         ca = pki_make_ca("Test CA");
         server = pki_make_server(&ca);
         client = pki_make_client(&ca, "gw-1");
-        write_pki(settings.tls_folder, &ca, &client);
+        write_pair(settings.tls_folder, "ca", &ca);
+        write_pair(settings.tls_folder, "server", &server);
+        write_pair(settings.tls_folder, "client", &client);
         must(cs_tls_config_new(&(struct cs_tls_options){.is_server = true,
                                                         .certificate = server.chain,
                                                         .key = server.key,

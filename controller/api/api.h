@@ -1,0 +1,18 @@
+/* api.h - what operators' clients call: one file a service, each a table of methods (unary.h). Reads are
+ * answered on the shard from a snapshot; writes are verified on the shard and run by the core. */
+#ifndef CTL_API_API_H
+#define CTL_API_API_H
+
+#include "shared/net/call.h"
+
+struct ctl_shard;
+
+/* Adds every operator service to the registry, served by `shard`. */
+CS_MUST_USE int ctl_api_register(struct cs_registry *registry, struct ctl_shard *shard, struct cs_err *err);
+
+extern const struct cs_method ctl_controller_methods[], ctl_trust_methods[], ctl_device_methods[],
+    ctl_certificate_methods[], ctl_push_methods[];
+extern const size_t ctl_controller_methods_count, ctl_trust_methods_count, ctl_device_methods_count,
+    ctl_certificate_methods_count, ctl_push_methods_count;
+
+#endif

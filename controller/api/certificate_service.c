@@ -1,0 +1,84 @@
+#include "controller/api/api.h"
+#include "controller/api/unary.h"
+
+static bool has(struct cs_slice text, const char *part)
+{
+    return text.len && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
+static int parse_chain(struct cs_slice certificates, struct cs_chain **ret, struct cs_err *err)
+{
+    int code;
+
+    if (!certificates.len)
+        return cs_err_set(err, CS_EINVAL, "there is no certificate in the request");
+    code = has(certificates, "-----BEGIN") ? cs_chain_parse_pem(certificates, ret, err)
+                                           : cs_chain_parse(certificates, ret, err);
+    if (code == CS_OK)
+        code = cs_chain_check_links(*ret, err);
+    return code;
+}
+
+/* The key in a field of its own, or in the PEM beside the certificates; none is fine. Encrypted before it
+ * leaves this function. */
+static int hold_key(struct ctl_op *op, const struct cs_chain *chain, const struct cs_digest *id,
+                    struct cs_err *err)
+{
+    const countersign_v1_ImportCertificateRequest *request = op->request;
+    struct cs_slice encoded = CS_PB_BYTES(&request->private_key);
+    cs_auto(cs_buf_wipe) struct cs_buf pkcs8 = CS_BUF_EMPTY;
+    int code;
+
+    if (!encoded.len && has(CS_PB_BYTES(&request->certificates), "PRIVATE KEY-----"))
+        encoded = CS_PB_BYTES(&request->certificates);
+    if (!encoded.len)
+        return CS_OK;
+    if (cs_buf_reserve(&pkcs8, CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
+        return cs_err_nomem(err);
+    code = cs_private_key_to_pkcs8(encoded, CS_SLICE_EMPTY, &pkcs8, err);
+    if (code == CS_OK)
+        code = cs_chain_check_key(chain, cs_buf_slice(&pkcs8), err);
+    if (code == CS_OK)
+        code = ctl_vault_hold(op->shard->shared->vault, id->bytes, cs_buf_slice(&pkcs8), &op->secret, err);
+    return code;
+}
+
+static int prepare_import(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_ImportCertificateRequest *request = op->request;
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    struct cs_cert_info *leaf;
+    int code;
+
+    code = parse_chain(CS_PB_BYTES(&request->certificates), &chain, err);
+    if (code != CS_OK)
+        return code;
+    leaf = calloc(1, sizeof *leaf);
+    if (!leaf || cs_buf_append(&op->bytes, cs_chain_bytes(chain)) != CS_OK) {
+        free(leaf);
+        return cs_err_nomem(err);
+    }
+    op->statement = leaf;
+    cs_chain_info(chain, 0, leaf);
+    code = hold_key(op, chain, &leaf->digest, err);
+    op->body.import_certificate = (struct ctl_import_certificate){
+        .chain = cs_buf_slice(&op->bytes),
+        .leaf = leaf,
+        .chain_count = (uint32_t)cs_chain_count(chain),
+        .sealed_key = cs_buf_slice(&op->secret),
+    };
+    op->task.command.body = &op->body.import_certificate;
+    return code;
+}
+
+#define MAY_CHANGE (CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))
+
+#define SERVICE "countersign.v1.CertificateService"
+#define METHODS(READ, WRITE)                                                                                 \
+    WRITE(ImportCertificate, CTL_IMPORT_CERTIFICATE, prepare_import, MAY_CHANGE)                             \
+    READ(ListCertificates, ctl_read_ListCertificates, CTL_MAY_ANYONE)                                        \
+    READ(GetCertificate, ctl_read_GetCertificate, CTL_MAY_ANYONE)                                            \
+    WRITE(Attach, CTL_ATTACH, NULL, MAY_CHANGE)                                                              \
+    WRITE(Detach, CTL_DETACH, NULL, MAY_CHANGE)                                                              \
+    READ(GetTopology, ctl_read_GetTopology, CTL_MAY_ANYONE)
+CTL_SERVICE(ctl_certificate_methods, METHODS)

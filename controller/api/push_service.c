@@ -1,0 +1,90 @@
+#include "controller/api/api.h"
+#include "controller/api/signed.h"
+#include "controller/reading.h"
+
+/* Signatures are checked here: on the core's one thread they would hold up every command. */
+static int prepare_submit(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_SubmitPushRequest *request = op->request;
+    struct cs_slice wire = CS_PB_BYTES(&request->envelope);
+    const countersign_v1_PushRequest *push;
+    enum cs_push_reason reason;
+    int code;
+
+    code = ctl_signed_needs_policy(op, err);
+    if (code == CS_OK)
+        code = cs_push_open(op->trust->policy, wire, ctl_shard_now_s(op->shard), &op->evaluation.push,
+                            &reason, err);
+    if (code != CS_OK)
+        return code;
+    push = cs_push_request(op->evaluation.push);
+    ctl_signed_name(op, push->requester);
+    op->body.submit_push = (struct ctl_submit_push){
+        .envelope = wire,
+        .request = push,
+        .digest = cs_push_request_digest(op->evaluation.push),
+        .comment = request->comment,
+        .policy_version = ctl_trust_version(op->trust),
+        .push = op->evaluation.push,
+    };
+    op->task.command.body = &op->body.submit_push;
+    return ctl_signed_comment(request->comment, CS_PB_BYTES(&push->comment_digest), err);
+}
+
+/* The decision as the next one behind those that are stored; the core looks whether they still are the same.
+ */
+static int evaluate(struct ctl_op *op, uint64_t number, struct cs_slice wire, struct cs_err *err)
+{
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    int code;
+
+    code = ctl_reading_open(op->shard->shared->store, &reading, err);
+    if (code == CS_OK)
+        code = ctl_evaluation_load(reading.view, op->trust->policy, number, ctl_shard_now_s(op->shard),
+                                   &op->evaluation, err);
+    if (code == CS_OK)
+        code = ctl_evaluation_add(&op->evaluation, wire, err);
+    return code;
+}
+
+static int prepare_decide(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_DecideRequest *request = op->request;
+    struct cs_slice wire = CS_PB_BYTES(&request->envelope);
+    const countersign_v1_Decision *decision;
+    size_t last;
+    int code;
+
+    code = ctl_signed_needs_policy(op, err);
+    if (code == CS_OK)
+        code = evaluate(op, request->number, wire, err);
+    if (code != CS_OK)
+        return code;
+    last = cs_push_decision_count(op->evaluation.push) - 1;
+    decision = cs_push_decision(op->evaluation.push, last);
+    ctl_signed_name(op, decision->decider);
+    op->body.decide = (struct ctl_decide){
+        .number = request->number,
+        .envelope = wire,
+        .decision = decision,
+        .digest = cs_push_decision_digest(op->evaluation.push, last),
+        .comment = request->comment,
+        .policy_version = ctl_trust_version(op->trust),
+        .push = op->evaluation.push,
+    };
+    op->task.command.body = &op->body.decide;
+    return ctl_signed_comment(request->comment, CS_PB_BYTES(&decision->comment_digest), err);
+}
+
+#define SERVICE "countersign.v1.PushService"
+#define METHODS(READ, WRITE)                                                                                 \
+    WRITE(PreparePush, CTL_PREPARE_PUSH, NULL, CTL_MAY(REQUESTER))                                           \
+    READ(GetOrderCores, ctl_read_GetOrderCores, CTL_MAY_ANYONE)                                              \
+    WRITE(SubmitPush, CTL_SUBMIT_PUSH, prepare_submit, CTL_MAY(REQUESTER))                                   \
+    WRITE(Decide, CTL_DECIDE, prepare_decide, CTL_MAY_ANYONE)                                                \
+    WRITE(CancelRequest, CTL_CANCEL_REQUEST, NULL, CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))                      \
+    READ(ListRequests, ctl_read_ListRequests, CTL_MAY_ANYONE)                                                \
+    READ(GetRequest, ctl_read_GetRequest, CTL_MAY_ANYONE)                                                    \
+    READ(ListOrders, ctl_read_ListOrders, CTL_MAY_ANYONE)                                                    \
+    READ(GetOrder, ctl_read_GetOrder, CTL_MAY_ANYONE)
+CTL_SERVICE(ctl_push_methods, METHODS)

@@ -1,0 +1,288 @@
+#include "controller/config.h"
+
+#include "shared/base/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ini.h>
+#include <sched.h>
+#include <stdlib.h>
+
+/* How a key's text becomes a field. A parser answers false for a value that is not allowed; what is allowed
+ * is said by the table. */
+enum value_kind { VALUE_PATH, VALUE_SOCKET_PATH, VALUE_ADDRESS, VALUE_NUMBER, VALUE_FORMAT, VALUE_LEVEL };
+
+struct key {
+    const char *name;
+    enum value_kind kind;
+    size_t offset;
+    uint32_t least, most; /* VALUE_NUMBER */
+    const char *fallback; /* NULL: worked out in settle() */
+    const char *allowed;
+    const char *meaning;
+};
+
+#define FIELD(field) offsetof(struct ctl_config, field)
+
+static const struct key keys[] = {
+    {"state", VALUE_PATH, FIELD(state), 0, 0, "/var/lib/countersign", "an absolute path",
+     "folder of the store and the keys"},
+    {"kek", VALUE_PATH, FIELD(kek), 0, 0, NULL, "an absolute path",
+     "file of the key-encryption key (default STATE/keys/kek)"},
+    {"admin_socket", VALUE_SOCKET_PATH, FIELD(admin_socket), 0, 0, "/run/countersign/admin.sock",
+     "an absolute path of at most 107 bytes", "unix socket for operators' clients, mode 0660"},
+    {"agents", VALUE_ADDRESS, FIELD(agents), 0, 0, "0.0.0.0:7443", "IP:PORT or [IPv6]:PORT",
+     "listener of the agents, mutual TLS"},
+    {"enrolment", VALUE_ADDRESS, FIELD(enrolment), 0, 0, "0.0.0.0:7444", "IP:PORT or [IPv6]:PORT",
+     "listener of enrolments, server TLS"},
+    {"shards", VALUE_NUMBER, FIELD(shards), 1, CTL_LIMIT_SHARDS, NULL, "a number from 1 to 64",
+     "threads for connections (default: one a processor)"},
+    {"max_connections", VALUE_NUMBER, FIELD(max_connections), 1, 1000000, "100000",
+     "a number from 1 to 1000000", "agents connected at once; beyond it new ones are closed"},
+    {"identity_days", VALUE_NUMBER, FIELD(identity_days), 1, 3650, "30", "a number from 1 to 3650",
+     "days for which a device's identity certificate is issued"},
+    {"enrolments_per_second", VALUE_NUMBER, FIELD(enrolments_per_s), 1, 10000, "5",
+     "a number from 1 to 10000", "enrolments from one address; more where a fleet stands behind one"},
+    {"keepalive_seconds", VALUE_NUMBER, FIELD(keepalive_s), 1, 3600, "30", "a number from 1 to 3600",
+     "a silent agent is asked for a sign of life after this"},
+    {"drain_seconds", VALUE_NUMBER, FIELD(drain_s), 0, 300, "5", "a number from 0 to 300",
+     "calls under way may take this long when the controller stops"},
+    {"log", VALUE_FORMAT, FIELD(log_format), 0, 0, "logfmt", "logfmt or json", "form of log lines"},
+    {"log_level", VALUE_LEVEL, FIELD(log_level), 0, 0, "info", "debug, info, warn or error",
+     "least important lines that are written"},
+};
+
+enum { KEY_COUNT = CS_ARRAY_LEN(keys) };
+
+struct parse {
+    const char *file;
+    struct ctl_config *config;
+    unsigned line_of[KEY_COUNT]; /* where the key was given; 0: not yet */
+    struct cs_err *err;
+    bool failed;
+};
+
+bool ctl_address_parse(const char *text, struct ctl_address *ret)
+{
+    const char *colon = strrchr(text, ':');
+    const char *ip = text;
+    struct ctl_address address = {0};
+    unsigned char binary[sizeof(struct in6_addr)];
+    size_t ip_len;
+    char *end;
+    unsigned long port;
+
+    if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
+        return false;
+    ip_len = (size_t)(colon - text);
+    if (text[0] == '[') {
+        if (colon[-1] != ']' || ip_len < 3)
+            return false;
+        ip++;
+        ip_len -= 2;
+    }
+    if (ip_len >= sizeof address.ip)
+        return false;
+    memcpy(address.ip, ip, ip_len);
+    if (inet_pton(text[0] == '[' ? AF_INET6 : AF_INET, address.ip, binary) != 1)
+        return false;
+    errno = 0;
+    port = strtoul(colon + 1, &end, 10);
+    if (errno || *end || port > UINT16_MAX)
+        return false;
+    address.port = (uint16_t)port;
+    *ret = address;
+    return true;
+}
+
+char *ctl_address_text(const struct ctl_address *address, char *out)
+{
+    const char *format = strchr(address->ip, ':') ? "[%s]:%u" : "%s:%u";
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(out, CTL_ADDRESS_TEXT_BYTES, format, address->ip, address->port);
+#pragma GCC diagnostic pop
+    return out;
+}
+
+static bool parse_path(const char *text, char *out, size_t room)
+{
+    size_t len = strlen(text);
+
+    if (text[0] != '/' || len >= room)
+        return false;
+    memcpy(out, text, len + 1);
+    return true;
+}
+
+static bool parse_number(const char *text, const struct key *key, uint32_t *out)
+{
+    char *end;
+    unsigned long number;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    number = strtoul(text, &end, 10);
+    if (errno || *end || number < key->least || number > key->most)
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
+
+static bool parse_format(const char *text, enum cs_log_format *out)
+{
+    bool json = strcmp(text, "json") == 0;
+
+    if (!json && strcmp(text, "logfmt") != 0)
+        return false;
+    *out = json ? CS_LOG_JSON : CS_LOG_LOGFMT;
+    return true;
+}
+
+static bool parse_value(const struct key *key, const char *text, struct ctl_config *config)
+{
+    void *field = (char *)config + key->offset;
+
+    switch (key->kind) {
+    case VALUE_PATH:
+        return parse_path(text, field, CTL_LIMIT_PATH_BYTES);
+    case VALUE_SOCKET_PATH:
+        return parse_path(text, field, CTL_LIMIT_SOCKET_PATH_BYTES);
+    case VALUE_ADDRESS:
+        return ctl_address_parse(text, field);
+    case VALUE_NUMBER:
+        return parse_number(text, key, field);
+    case VALUE_FORMAT:
+        return parse_format(text, field);
+    case VALUE_LEVEL:
+        return cs_log_level_parse(text, field);
+    }
+    return false;
+}
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static int refuse(struct parse *parse, int line, const char *format, ...) CS_PRINTF(3, 4);
+static int refuse(struct parse *parse, int line, const char *format, ...)
+{
+    va_list args;
+
+    parse->failed = true;
+    va_start(args, format);
+    cs_err_setv(parse->err, CS_EINVAL, format, args);
+    va_end(args);
+    cs_err_prefix(parse->err, "%s:%d", parse->file, line);
+    return 0; /* inih's word for "stop" */
+}
+
+static int refuse_key(struct parse *parse, int line, const char *name)
+{
+    char names[160] = "";
+
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", keys[i].name);
+    return refuse(parse, line, "unknown key '%.40s'; allowed are %s", name, names);
+}
+
+/* inih calls it for each `key = value`. */
+static int on_value(void *data, const char *section, const char *name, const char *value, int line)
+{
+    struct parse *parse = data;
+    const struct key *key;
+
+    if (strcmp(section, "controller") != 0)
+        return refuse(parse, line, "unknown section [%.40s]; the only one is [controller]", section);
+    key = find_key(name);
+    if (!key)
+        return refuse_key(parse, line, name);
+    if (parse->line_of[key - keys])
+        return refuse(parse, line, "'%s' was given before, in line %u", name, parse->line_of[key - keys]);
+    if (!parse_value(key, value, parse->config))
+        return refuse(parse, line, "'%.60s' is not allowed for '%s'; write %s", value, name, key->allowed);
+    parse->line_of[key - keys] = (unsigned)line;
+    return 1;
+}
+
+static void set_defaults(struct ctl_config *config)
+{
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (keys[i].fallback)
+            cs_assert(parse_value(&keys[i], keys[i].fallback, config));
+}
+
+/* Defaults that depend on other values or on the machine. */
+static int settle(struct ctl_config *config, struct cs_err *err)
+{
+    if (!config->kek[0] &&
+        snprintf(config->kek, sizeof config->kek, "%s/keys/kek", config->state) >= (int)sizeof config->kek)
+        return cs_err_set(err, CS_EINVAL, "the path of the state folder is too long: '%s'", config->state);
+    if (!config->shards) {
+        cpu_set_t cpus;
+        int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+
+        config->shards = count > CTL_LIMIT_SHARDS ? CTL_LIMIT_SHARDS : (uint32_t)count;
+    }
+    return CS_OK;
+}
+
+/* `outcome` is inih's: the first line that it could not read, negative for trouble with the file. */
+static int finish(struct parse *parse, int outcome, struct ctl_config *ret, struct cs_err *err)
+{
+    int code;
+
+    if (parse->failed)
+        return CS_EINVAL;
+    if (outcome > 0)
+        return cs_err_set(err, CS_EINVAL, "%s:%d: expected '[controller]', 'key = value' or a comment",
+                          parse->file, outcome);
+    code = settle(parse->config, err);
+    if (code == CS_OK)
+        *ret = *parse->config;
+    return code;
+}
+
+int ctl_config_parse(const char *text, const char *name, struct ctl_config *ret, struct cs_err *err)
+{
+    struct ctl_config config;
+    struct parse parse = {.file = name, .config = &config, .err = err};
+
+    set_defaults(&config);
+    return finish(&parse, ini_parse_string(text, on_value, &parse), ret, err);
+}
+
+int ctl_config_load(const char *path, struct ctl_config *ret, struct cs_err *err)
+{
+    struct ctl_config config;
+    struct parse parse = {.file = path, .config = &config, .err = err};
+    FILE *file;
+    int outcome;
+
+    set_defaults(&config);
+    if (!path)
+        return finish(&parse, 0, ret, err);
+    file = fopen(path, "re");
+    if (!file)
+        return cs_err_set(err, errno == ENOENT ? CS_ENOTFOUND : CS_EIO,
+                          "cannot read the configuration %s: %s", path, strerror(errno));
+    outcome = ini_parse_file(file, on_value, &parse);
+    fclose(file);
+    return finish(&parse, outcome, ret, err);
+}
+
+void ctl_config_describe(FILE *out)
+{
+    fputs("[controller]\n", out);
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        fprintf(out, "  %-18s %s%s%s%s; %s\n", keys[i].name, keys[i].meaning,
+                keys[i].fallback ? " (default " : "", keys[i].fallback ? keys[i].fallback : "",
+                keys[i].fallback ? ")" : "", keys[i].allowed);
+}

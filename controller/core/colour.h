@@ -1,0 +1,18 @@
+/* colour.h - how states look to people: a certificate's colour, an order's state and its text. DESIGN.md
+ * section 2 has the order of the colours, worst first. Pure; the clock is passed in. */
+#ifndef CTL_CORE_COLOUR_H
+#define CTL_CORE_COLOUR_H
+
+#include "controller/core/record.h"
+
+/* Of a certificate at one connector. */
+countersign_v1_Colour ctl_colour_at(const ctl_certificate_row *certificate,
+                                    countersign_store_v1_Condition condition, int64_t now_s);
+/* In the inventory: the worst over its attachments; without one, dates and revocation only. */
+countersign_v1_Colour ctl_colour_of(const ctl_certificate_row *certificate, int64_t now_s);
+
+/* An order's state as people read it: "Push-Review In Progress 1/2", "Push-Scheduled (waiting for device)".
+ */
+void ctl_order_text(const ctl_order_row *order, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,392 @@
+/* Reads about the controller itself, the trust policy, devices and certificates. Those about pushes:
+ * query_push.c; those that the fleet needs: query_fleet.c. */
+#include "controller/core/query.h"
+
+#include "controller/core/colour.h"
+#include "controller/core/query_rows.h"
+
+#include "shared/base/text.h"
+
+static int get_meta(struct ctl_view *view, ctl_meta_row *ret, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key(CTL_TABLE_META);
+    int rc = ctl_get(view, &key, Meta, ret, err);
+
+    if (rc == CS_ENOTFOUND) {
+        *ret = (ctl_meta_row)countersign_store_v1_Meta_init_zero;
+        return CS_OK;
+    }
+    return rc;
+}
+
+/* A walk that ran to its end is what a page wants. */
+static int walked(int rc)
+{
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+static int count_connected(struct ctl_view *view, const struct ctl_presence *presence, uint32_t *ret,
+                           struct cs_err *err)
+{
+    struct ctl_key prefix = ctl_key(CTL_TABLE_SESSION);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        struct cs_slice device_id = ctl_key_last(walk.key, 16);
+
+        if (device_id.len == 16 && presence->connected(presence->data, device_id.ptr))
+            (*ret)++;
+    }
+    return walked(rc);
+}
+
+/* Version, message key and agent CA are the shell's to fill in. */
+int ctl_query_GetStatus(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                        const countersign_v1_GetStatusRequest *request,
+                        countersign_v1_GetStatusResponse *reply, struct cs_err *err)
+{
+    ctl_meta_row meta;
+    int rc = get_meta(view, &meta, err);
+
+    (void)request;
+    if (rc != CS_OK)
+        return rc;
+    reply->revision = meta.revision;
+    reply->time_s = now_s;
+    CTL_BYTES_COPY(reply->deployment_id, meta.deployment_id);
+    reply->policy_version = meta.policy_version;
+    reply->devices = meta.devices;
+    reply->certificates = meta.certificates;
+    reply->requests_open = meta.requests_open;
+    reply->orders_open = meta.orders_open;
+    return count_connected(view, presence, &reply->devices_connected, err);
+}
+
+int ctl_query_ListAudit(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                        const countersign_v1_ListAuditRequest *request,
+                        countersign_v1_ListAuditResponse *reply, struct cs_err *err)
+{
+    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->records));
+    struct ctl_key prefix = ctl_key(CTL_TABLE_AUDIT);
+    struct ctl_key after = ctl_key_number(CTL_TABLE_AUDIT, request->after_revision);
+    struct ctl_walk walk = ctl_walk_after(&prefix, &after, false);
+    int rc;
+
+    (void)presence;
+    (void)now_s;
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->records_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = ctl_record_decode(walk.value, countersign_v1_AuditRecord_fields,
+                               &reply->records[reply->records_count], err);
+        if (rc != CS_OK)
+            return rc;
+        reply->records_count++;
+    }
+    return walked(rc);
+}
+
+int ctl_query_GetPolicy(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                        const countersign_v1_GetPolicyRequest *request,
+                        countersign_v1_GetPolicyResponse *reply, struct cs_err *err)
+{
+    ctl_meta_row meta;
+    struct ctl_key key;
+    struct cs_slice envelope;
+    int rc = get_meta(view, &meta, err);
+
+    (void)presence;
+    (void)now_s;
+    if (rc != CS_OK)
+        return rc;
+    if (meta.policy_version == 0)
+        return cs_err_set(err, CS_ENOTFOUND,
+                          "there is no trust policy yet: make one with 'countersign trust init'");
+    key = ctl_key(CTL_TABLE_POLICY);
+    ctl_key_add_u32(&key, request->version ? request->version : meta.policy_version);
+    rc = ctl_bytes_get(view, &key, &envelope, err);
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(err, rc, "there is no trust policy of version %u: the newest is %u",
+                          (unsigned)request->version, (unsigned)meta.policy_version);
+    if (rc != CS_OK)
+        return rc;
+    CTL_BYTES_SET(reply->envelope, envelope);
+    reply->newest_version = meta.policy_version;
+    return CS_OK;
+}
+
+/* ---- devices */
+
+int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                           const countersign_v1_GetEnrolmentRequest *request,
+                           countersign_v1_GetEnrolmentResponse *reply, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_name(CTL_TABLE_NAME, request->device_name);
+    ctl_enrolment_row enrolment;
+    ctl_device_row device;
+    ctl_name_row name;
+    bool waits;
+    int rc = ctl_get(view, &key, DeviceName, &name, err);
+
+    (void)presence;
+    (void)now_s;
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(err, rc, "there is no device %s: begin with 'countersign device add'",
+                          request->device_name);
+    if (rc != CS_OK)
+        return rc;
+    /* With a token that waits for its use, what an earlier enrolment left is not what is asked for. */
+    waits = name.pending_id.size > 0;
+    if (!waits && (name.token.size > 0 || name.device_id.size == 0))
+        return CS_OK;
+    key = ctl_key_bytes(CTL_TABLE_DEVICE, waits ? CTL_BYTES(name.pending_id) : CTL_BYTES(name.device_id));
+    rc = ctl_get(view, &key, Device, &device, err);
+    if (rc == CS_OK) {
+        key = ctl_key_bytes(CTL_TABLE_ENROLMENT, CTL_BYTES(device.device_id));
+        rc = ctl_get(view, &key, Enrolment, &enrolment, err);
+    }
+    if (rc != CS_OK)
+        return rc;
+    reply->enrolled = true;
+    CTL_BYTES_COPY(reply->device_id, device.device_id);
+    CTL_BYTES_COPY(reply->identity_spki, device.identity_spki);
+    CTL_BYTES_COPY(reply->kem_spki, device.kem_spki);
+    CTL_BYTES_COPY(reply->binding_mac, enrolment.binding_mac);
+    reply->admitted = device.admitted;
+    return CS_OK;
+}
+
+/* A name whose token was not used yet is shown with its name alone. */
+static int show_name(struct ctl_view *view, const struct ctl_presence *presence, struct cs_slice key,
+                     struct cs_slice value, countersign_v1_Device *ret, struct cs_err *err)
+{
+    ctl_name_row name;
+    ctl_device_row device;
+    struct ctl_key device_key;
+    int rc = ctl_decode(value, DeviceName, &name, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (name.device_id.size == 0 && name.pending_id.size == 0) {
+        ctl_text_set(ret->name, sizeof ret->name, (const char *)key.ptr + 1);
+        return CS_OK;
+    }
+    device_key = ctl_key_bytes(CTL_TABLE_DEVICE,
+                               name.device_id.size ? CTL_BYTES(name.device_id) : CTL_BYTES(name.pending_id));
+    rc = ctl_get(view, &device_key, Device, &device, err);
+    return rc == CS_OK ? ctl_show_device(view, presence, &device, ret, err) : rc;
+}
+
+int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                          const countersign_v1_ListDevicesRequest *request,
+                          countersign_v1_ListDevicesResponse *reply, struct cs_err *err)
+{
+    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->devices));
+    struct ctl_key prefix = ctl_key(CTL_TABLE_NAME);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    (void)now_s;
+    if (request->after_name[0]) {
+        struct ctl_key after = ctl_key_name(CTL_TABLE_NAME, request->after_name);
+
+        walk = ctl_walk_after(&prefix, &after, false);
+    }
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->devices_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = show_name(view, presence, walk.key, walk.value, &reply->devices[reply->devices_count], err);
+        if (rc != CS_OK)
+            return rc;
+        reply->devices_count++;
+    }
+    return walked(rc);
+}
+
+int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                        const countersign_v1_GetDeviceRequest *request,
+                        countersign_v1_GetDeviceResponse *reply, struct cs_err *err)
+{
+    ctl_name_row name;
+    ctl_device_row device;
+    struct cs_slice bytes;
+    struct ctl_key key;
+    int rc = ctl_find_device(view, request->name, &name, &device, err);
+
+    (void)now_s;
+    if (rc != CS_OK)
+        return rc;
+    reply->has_device = true;
+    rc = ctl_show_device(view, presence, &device, &reply->device, err);
+    if (rc != CS_OK)
+        return rc;
+    key = ctl_key_bytes(CTL_TABLE_ADMISSION, CTL_BYTES(device.device_id));
+    rc = ctl_bytes_get(view, &key, &bytes, err);
+    if (rc == CS_OK)
+        CTL_BYTES_SET(reply->admission, bytes);
+    if (walked(rc) != CS_OK)
+        return rc;
+    key = ctl_key_bytes(CTL_TABLE_ADVERTISEMENT, CTL_BYTES(device.device_id));
+    rc = ctl_bytes_get(view, &key, &bytes, err);
+    if (rc == CS_OK)
+        CTL_BYTES_SET(reply->advertisement, bytes);
+    return walked(rc);
+}
+
+/* ---- certificates */
+
+static int show_certificate_of(struct ctl_view *view, struct cs_slice id, int64_t now_s,
+                               countersign_v1_Certificate *ret, struct cs_err *err)
+{
+    ctl_certificate_row row;
+    int rc = ctl_find_certificate(view, id, &row, err);
+
+    if (rc == CS_OK)
+        ctl_show_certificate(&row, now_s, ret);
+    return rc;
+}
+
+/* By id; or the few with one common name, by the index of names. */
+int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                               const countersign_v1_ListCertificatesRequest *request,
+                               countersign_v1_ListCertificatesResponse *reply, struct cs_err *err)
+{
+    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->certificates));
+    struct ctl_key prefix = request->name[0] ? ctl_key_name(CTL_TABLE_CERTIFICATE_NAME, request->name)
+                                             : ctl_key(CTL_TABLE_CERTIFICATE);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    (void)presence;
+    if (request->after_id.size) {
+        struct ctl_key after = prefix;
+
+        ctl_key_add_bytes(&after, CTL_BYTES(request->after_id));
+        walk = ctl_walk_after(&prefix, &after, false);
+    }
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->certificates_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = show_certificate_of(view, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
+                                 &reply->certificates[reply->certificates_count], err);
+        if (rc != CS_OK)
+            return rc;
+        reply->certificates_count++;
+    }
+    return walked(rc);
+}
+
+int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                             const countersign_v1_GetCertificateRequest *request,
+                             countersign_v1_GetCertificateResponse *reply, struct cs_err *err)
+{
+    ctl_certificate_row row;
+    struct cs_slice chain;
+    struct ctl_key key;
+    int rc = ctl_find_certificate(view, CTL_BYTES(request->id), &row, err);
+
+    (void)presence;
+    if (rc != CS_OK)
+        return rc;
+    key = ctl_key_bytes(CTL_TABLE_CHAIN, CTL_BYTES(row.chain_digest));
+    rc = ctl_bytes_get(view, &key, &chain, err);
+    if (rc != CS_OK)
+        return rc;
+    reply->has_certificate = true;
+    ctl_show_certificate(&row, now_s, &reply->certificate);
+    CTL_BYTES_SET(reply->chain, chain);
+    return CS_OK;
+}
+
+/* ---- topology */
+
+/* What the device last said of the connector; a device that is not there (any more) leaves these fields
+ * empty. */
+static int show_place(struct ctl_view *view, const struct ctl_presence *presence,
+                      const ctl_certificate_row *certificate, countersign_v1_TopologyRow *ret,
+                      struct cs_err *err)
+{
+    ctl_name_row name;
+    ctl_device_row device;
+    ctl_connector_row connector;
+    struct ctl_key key;
+    int rc = ctl_find_device(view, ret->device_name, &name, &device, err);
+
+    if (rc != CS_OK)
+        return walked(rc);
+    ret->connected = presence->connected(presence->data, device.device_id.bytes);
+    ret->last_seen_s = device.last_seen_s;
+    key = ctl_key_connector(CTL_TABLE_CONNECTOR, CTL_BYTES(device.device_id), ret->connector);
+    rc = ctl_get(view, &key, Connector, &connector, err);
+    if (rc != CS_OK)
+        return walked(rc);
+    CTL_TEXT_SET(ret->application, connector.application);
+    ret->in_sync = cs_slice_eq(CTL_BYTES(connector.installed_digest), CTL_BYTES(certificate->chain_digest));
+    return CS_OK;
+}
+
+static int show_attachment(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                           const ctl_certificate_row *certificate, struct cs_slice value,
+                           countersign_v1_TopologyRow *ret, struct cs_err *err)
+{
+    ctl_attachment_row attachment;
+    ctl_order_row order;
+    int rc = ctl_decode(value, Attachment, &attachment, err);
+
+    if (rc != CS_OK)
+        return rc;
+    CTL_TEXT_SET(ret->device_name, attachment.device_name);
+    CTL_TEXT_SET(ret->connector, attachment.connector);
+    ret->colour = ctl_colour_at(certificate, attachment.condition, now_s);
+    rc = show_place(view, presence, certificate, ret, err);
+    if (rc != CS_OK || attachment.newest_order == 0)
+        return rc;
+    rc = ctl_find_order(view, attachment.newest_order, &order, err);
+    if (rc != CS_OK)
+        return rc;
+    ret->has_order = true;
+    ctl_show_order(&order, &ret->order);
+    return CS_OK;
+}
+
+int ctl_query_GetTopology(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                          const countersign_v1_GetTopologyRequest *request,
+                          countersign_v1_GetTopologyResponse *reply, struct cs_err *err)
+{
+    struct ctl_key prefix;
+    struct ctl_walk walk;
+    ctl_certificate_row certificate;
+    int rc = ctl_find_certificate(view, CTL_BYTES(request->certificate_id), &certificate, err);
+
+    if (rc != CS_OK)
+        return rc;
+    reply->has_certificate = true;
+    ctl_show_certificate(&certificate, now_s, &reply->certificate);
+    prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(certificate.id));
+    walk = ctl_walk(&prefix);
+    if (request->after_device[0]) {
+        struct ctl_key after =
+            ctl_key_attachment(CTL_BYTES(certificate.id), request->after_device, request->after_connector);
+
+        walk = ctl_walk_after(&prefix, &after, false);
+    }
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->rows_count == CS_ARRAY_LEN(reply->rows)) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = show_attachment(view, presence, now_s, &certificate, walk.value, &reply->rows[reply->rows_count],
+                             err);
+        if (rc != CS_OK)
+            return rc;
+        reply->rows_count++;
+    }
+    return walked(rc);
+}

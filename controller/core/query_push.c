@@ -1,0 +1,215 @@
+/* Reads about requests, their decisions and their work orders. */
+#include "controller/core/query.h"
+#include "controller/core/query_rows.h"
+
+#include <inttypes.h>
+
+static int walked(int rc)
+{
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+/* Newest first: backwards from the end, or from a number that the caller has seen. */
+static struct ctl_walk walk_back(const struct ctl_key *prefix, uint64_t before_number)
+{
+    struct ctl_walk walk = ctl_walk(prefix);
+
+    walk.reverse = true;
+    if (before_number) {
+        struct ctl_key before = *prefix;
+
+        ctl_key_add_u64(&before, before_number);
+        walk = ctl_walk_after(prefix, &before, true);
+    }
+    return walk;
+}
+
+int ctl_query_GetOrderCores(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                            const countersign_v1_GetOrderCoresRequest *request,
+                            countersign_v1_GetOrderCoresResponse *reply, struct cs_err *err)
+{
+    struct ctl_key prefix = ctl_key_number(CTL_TABLE_CORE, request->number);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    (void)presence;
+    (void)now_s;
+    if (request->from_index) {
+        struct ctl_key before = ctl_key_numbers(CTL_TABLE_CORE, request->number, request->from_index - 1);
+
+        walk = ctl_walk_after(&prefix, &before, false);
+    }
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->cores_count == CS_ARRAY_LEN(reply->cores)) {
+            reply->more = true;
+            return CS_OK;
+        }
+        CTL_BYTES_SET(reply->cores[reply->cores_count], walk.value);
+        reply->cores_count++;
+    }
+    if (rc == CS_ENOTFOUND && reply->cores_count == 0 && request->from_index == 0)
+        return cs_err_set(err, rc, "there is no request REQ-%" PRIu64 ": its reservation may have expired",
+                          request->number);
+    return walked(rc);
+}
+
+int ctl_query_ListRequests(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                           const countersign_v1_ListRequestsRequest *request,
+                           countersign_v1_ListRequestsResponse *reply, struct cs_err *err)
+{
+    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->requests));
+    struct ctl_key prefix = ctl_key(request->open_only ? CTL_TABLE_OPEN_REQUEST : CTL_TABLE_REQUEST);
+    struct ctl_walk walk = walk_back(&prefix, request->before_number);
+    int rc;
+
+    (void)presence;
+    (void)now_s;
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        ctl_request_row row;
+
+        if (reply->requests_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = ctl_find_request(view, ctl_key_last_u64(walk.key), &row, err);
+        if (rc != CS_OK)
+            return rc;
+        ctl_show_request(&row, &reply->requests[reply->requests_count++]);
+    }
+    return walked(rc);
+}
+
+static int show_decision(struct cs_slice value, countersign_v1_DecisionRecord *ret, struct cs_err *err)
+{
+    ctl_decision_row row;
+    int rc = ctl_decode(value, Decision, &row, err);
+
+    if (rc != CS_OK)
+        return rc;
+    CTL_BYTES_COPY(ret->envelope, row.envelope);
+    CTL_TEXT_SET(ret->comment, row.comment);
+    return CS_OK;
+}
+
+int ctl_query_GetRequest(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                         const countersign_v1_GetRequestRequest *request,
+                         countersign_v1_GetRequestResponse *reply, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_number(CTL_TABLE_REQUEST_ENVELOPE, request->number);
+    struct ctl_key prefix = ctl_key_number(CTL_TABLE_DECISION, request->number);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    struct cs_slice envelope;
+    ctl_request_row row;
+    int rc = ctl_find_request(view, request->number, &row, err);
+
+    (void)presence;
+    (void)now_s;
+    if (rc == CS_OK)
+        rc = ctl_bytes_get(view, &key, &envelope, err);
+    if (rc != CS_OK)
+        return rc;
+    reply->has_request = true;
+    ctl_show_request(&row, &reply->request);
+    CTL_BYTES_SET(reply->envelope, envelope);
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->decisions_count == CS_ARRAY_LEN(reply->decisions))
+            return cs_err_set(err, CS_ECORRUPT, "REQ-%" PRIu64 " has more decisions than are allowed",
+                              request->number);
+        rc = show_decision(walk.value, &reply->decisions[reply->decisions_count++], err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    return walked(rc);
+}
+
+static int add_order(struct ctl_view *view, uint64_t number, countersign_v1_ListOrdersResponse *reply,
+                     struct cs_err *err)
+{
+    ctl_order_row row;
+    int rc = ctl_find_order(view, number, &row, err);
+
+    if (rc == CS_OK)
+        ctl_show_order(&row, &reply->orders[reply->orders_count++]);
+    return rc;
+}
+
+/* A request's orders have consecutive numbers. */
+static int list_orders_of_request(struct ctl_view *view, const countersign_v1_ListOrdersRequest *request,
+                                  size_t most, countersign_v1_ListOrdersResponse *reply, struct cs_err *err)
+{
+    ctl_request_row row;
+    uint64_t end;
+    int rc = ctl_find_request(view, request->request_number, &row, err);
+
+    if (rc != CS_OK)
+        return rc;
+    end = row.first_order + row.order_count;
+    if (request->before_number && request->before_number < end)
+        end = request->before_number;
+    while (end > row.first_order) {
+        if (reply->orders_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = add_order(view, --end, reply, err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    return CS_OK;
+}
+
+int ctl_query_ListOrders(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                         const countersign_v1_ListOrdersRequest *request,
+                         countersign_v1_ListOrdersResponse *reply, struct cs_err *err)
+{
+    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->orders));
+    struct ctl_key prefix = request->device_name[0]
+                                ? ctl_key_name(CTL_TABLE_DEVICE_ORDER, request->device_name)
+                                : ctl_key(CTL_TABLE_ORDER);
+    struct ctl_walk walk = walk_back(&prefix, request->before_number);
+    int rc;
+
+    (void)presence;
+    (void)now_s;
+    if (request->request_number && request->device_name[0])
+        return cs_err_set(err, CS_EINVAL, "ask for the orders of a request or of a device, not of both");
+    if (request->request_number)
+        return list_orders_of_request(view, request, most, reply, err);
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        if (reply->orders_count == most) {
+            reply->more = true;
+            return CS_OK;
+        }
+        rc = add_order(view, ctl_key_last_u64(walk.key), reply, err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    return walked(rc);
+}
+
+int ctl_query_GetOrder(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
+                       const countersign_v1_GetOrderRequest *request, countersign_v1_GetOrderResponse *reply,
+                       struct cs_err *err)
+{
+    struct cs_slice bytes;
+    struct ctl_key key;
+    ctl_order_row row;
+    int rc = ctl_find_order(view, request->number, &row, err);
+
+    (void)presence;
+    (void)now_s;
+    if (rc != CS_OK)
+        return rc;
+    reply->has_order = true;
+    ctl_show_order(&row, &reply->order);
+    key = ctl_key_numbers(CTL_TABLE_CORE, row.request_number, row.index);
+    rc = ctl_bytes_get(view, &key, &bytes, err);
+    if (rc != CS_OK)
+        return rc;
+    CTL_BYTES_SET(reply->core, bytes);
+    key = ctl_key_number(CTL_TABLE_REPORT, row.number);
+    rc = ctl_bytes_get(view, &key, &bytes, err);
+    if (rc == CS_OK)
+        CTL_BYTES_SET(reply->report, bytes);
+    return walked(rc);
+}

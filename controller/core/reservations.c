@@ -1,0 +1,277 @@
+#include "controller/core/reservations.h"
+
+#include "shared/base/text.h"
+#include "shared/trust/merkle.h"
+
+#include <inttypes.h>
+
+int ctl_reservation_load(struct ctl_run *run, uint64_t number, ctl_reservation_row *ret)
+{
+    struct ctl_key key = ctl_key_number(CTL_TABLE_RESERVATION, number);
+    int rc = ctl_get(run->view, &key, Reservation, ret, run->err);
+
+    return rc == CS_ENOTFOUND
+               ? cs_err_set(run->err, rc, "nothing is reserved as REQ-%" PRIu64 ": prepare the push again",
+                            number)
+               : rc;
+}
+
+int ctl_reservation_end(struct ctl_run *run, const ctl_reservation_row *reserved)
+{
+    struct ctl_key key = ctl_key_number(CTL_TABLE_RESERVATION, reserved->number);
+    struct ctl_key due = ctl_key_due(reserved->expires_at_s, CTL_DUE_RESERVATION, reserved->number);
+    int rc = ctl_drop(run->view, &key, run->err);
+
+    run->meta.reservations--;
+    return rc == CS_OK ? ctl_drop(run->view, &due, run->err) : rc;
+}
+
+/* A generation that nothing follows can be given again, so that lapsed reservations do not make jumps that
+ * devices refuse. Nobody has signed it. */
+static int give_back(struct ctl_run *run, struct cs_slice core_bytes)
+{
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+    ctl_connector_row connector;
+    int rc = cs_core_decode(core_bytes, &core, run->err);
+
+    if (rc == CS_OK)
+        rc = ctl_connector_load(run, CTL_BYTES(core->device_id), core->connector, &connector);
+    if (rc == CS_ENOTFOUND) /* the device was enrolled anew */
+        return CS_OK;
+    if (rc != CS_OK || connector.last_generation != core->generation)
+        return rc;
+    connector.last_generation--;
+    return ctl_connector_store(run, CTL_BYTES(core->device_id), &connector);
+}
+
+int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
+{
+    struct ctl_key prefix = ctl_key_number(CTL_TABLE_CORE, number);
+    struct ctl_key leaves = ctl_key_number(CTL_TABLE_LEAVES, number);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    ctl_reservation_row reserved;
+    int rc = ctl_reservation_load(run, number, &reserved);
+
+    if (rc != CS_OK)
+        return rc;
+    while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
+        rc = give_back(run, walk.value);
+        if (rc == CS_OK)
+            rc = ctl_view_delete(run->view, walk.key, run->err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    if (rc == CS_ENOTFOUND)
+        rc = ctl_drop(run->view, &leaves, run->err);
+    return rc == CS_OK ? ctl_reservation_end(run, &reserved) : rc;
+}
+
+/* ---- PreparePush */
+
+/* What is on its way of a reservation in the making. */
+struct preparation {
+    ctl_reservation_row reserved;
+    ctl_certificate_row certificate;
+    struct cs_digest leaves[CS_LIMIT_ORDERS_PER_REQUEST];
+};
+
+static void random_bytes(struct ctl_run *run, void *out, size_t len)
+{
+    run->context->random(run->context->random_data, out, len);
+}
+
+/* The next generation for the connector, written down so that nobody else gets it. */
+static int take_generation(struct ctl_run *run, const ctl_device_row *device, const char *name,
+                           uint64_t *ret_generation)
+{
+    ctl_connector_row connector;
+    uint64_t highest;
+    int rc = ctl_connector_load(run, CTL_BYTES(device->device_id), name, &connector);
+
+    if (rc == CS_ENOTFOUND || (rc == CS_OK && !connector.declared))
+        return cs_err_set(run->err, CS_ESTATE, "device %s does not advertise an app connector %s",
+                          device->name, name);
+    if (rc != CS_OK)
+        return rc;
+    highest =
+        connector.generation > connector.last_generation ? connector.generation : connector.last_generation;
+    if (highest + 1 - connector.generation > CS_LIMIT_GENERATION_JUMP)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "too many pushes for %s on %s were requested since the device last accepted one",
+                          name, device->name);
+    connector.last_generation = *ret_generation = highest + 1;
+    return ctl_connector_store(run, CTL_BYTES(device->device_id), &connector);
+}
+
+static int add_target(struct ctl_run *run, struct preparation *prep, const char *device_name,
+                      const char *connector)
+{
+    uint32_t index = prep->reserved.order_count;
+    countersign_v1_OrderCore core = countersign_v1_OrderCore_init_zero;
+    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
+    struct ctl_key key;
+    ctl_device_row device;
+    int rc;
+
+    if (index == CS_LIMIT_ORDERS_PER_REQUEST)
+        return cs_err_set(run->err, CS_ETOOBIG, "one push request has at most %d app connectors",
+                          CS_LIMIT_ORDERS_PER_REQUEST);
+    rc = ctl_device_load_named(run, device_name, &device);
+    if (rc == CS_OK)
+        rc = take_generation(run, &device, connector, &core.generation);
+    if (rc != CS_OK)
+        return rc;
+    core.order_id.size = sizeof core.order_id.bytes;
+    random_bytes(run, core.order_id.bytes, sizeof core.order_id.bytes);
+    core.number = ++run->meta.last_order;
+    CTL_TEXT_SET(core.device_name, device_name);
+    CTL_BYTES_COPY(core.device_id, device.device_id);
+    CTL_TEXT_SET(core.connector, connector);
+    core.action = countersign_v1_Action_ACTION_INSTALL;
+    CTL_BYTES_COPY(core.chain_digest, prep->certificate.chain_digest);
+    CTL_BYTES_COPY(core.leaf_spki_digest, prep->certificate.spki_digest);
+    core.key_mode = prep->certificate.key_mode;
+
+    rc = cs_message_encode(countersign_v1_OrderCore_fields, &core, &bytes, run->err);
+    if (rc != CS_OK)
+        return rc;
+    if (index == 0)
+        prep->reserved.first_order = core.number;
+    prep->leaves[index] = cs_merkle_leaf(cs_buf_slice(&bytes));
+    prep->reserved.order_count++;
+    key = ctl_key_numbers(CTL_TABLE_CORE, prep->reserved.number, index);
+    return ctl_bytes_put(run->view, &key, cs_buf_slice(&bytes), run->err);
+}
+
+static int check_attached(struct ctl_run *run, const struct preparation *prep,
+                          const countersign_v1_PreparePushRequest *request, pb_size_t index)
+{
+    const countersign_v1_PushTarget *target = &request->targets[index];
+    struct ctl_key key;
+    struct cs_slice there;
+    int rc = cs_name_check(cs_slice_str(target->device_name), "device name", run->err);
+
+    if (rc == CS_OK)
+        rc = cs_name_check(cs_slice_str(target->connector), "app connector", run->err);
+    if (rc != CS_OK)
+        return rc;
+    for (pb_size_t i = 0; i < index; i++)
+        if (strcmp(request->targets[i].device_name, target->device_name) == 0 &&
+            strcmp(request->targets[i].connector, target->connector) == 0)
+            return cs_err_set(run->err, CS_EINVAL, "%s on %s is named twice", target->connector,
+                              target->device_name);
+    key = ctl_key_attachment(CTL_BYTES(prep->certificate.id), target->device_name, target->connector);
+    rc = ctl_bytes_get(run->view, &key, &there, run->err);
+    return rc == CS_ENOTFOUND ? cs_err_set(run->err, CS_ESTATE,
+                                           "the certificate is not attached to %s on %s: attach it first",
+                                           target->connector, target->device_name)
+                              : rc;
+}
+
+static int add_targets(struct ctl_run *run, struct preparation *prep,
+                       const countersign_v1_PreparePushRequest *request)
+{
+    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(prep->certificate.id));
+    struct ctl_walk walk = ctl_walk(&prefix);
+    ctl_attachment_row attachment;
+    int rc = CS_OK;
+
+    for (pb_size_t i = 0; rc == CS_OK && i < request->targets_count; i++) {
+        rc = check_attached(run, prep, request, i);
+        if (rc == CS_OK)
+            rc = add_target(run, prep, request->targets[i].device_name, request->targets[i].connector);
+    }
+    if (rc != CS_OK || request->targets_count)
+        return rc;
+    while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
+        rc = ctl_decode(walk.value, Attachment, &attachment, run->err);
+        if (rc == CS_OK)
+            rc = add_target(run, prep, attachment.device_name, attachment.connector);
+        if (rc != CS_OK)
+            return rc;
+    }
+    if (rc == CS_ENOTFOUND && prep->reserved.order_count == 0)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the certificate has no app connector: attach it to one first");
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+static int store_reservation(struct ctl_run *run, struct preparation *prep)
+{
+    ctl_reservation_row *reserved = &prep->reserved;
+    struct ctl_key key = ctl_key_number(CTL_TABLE_RESERVATION, reserved->number);
+    struct ctl_key leaves = ctl_key_number(CTL_TABLE_LEAVES, reserved->number);
+    struct ctl_key due = ctl_key_due(reserved->expires_at_s, CTL_DUE_RESERVATION, reserved->number);
+    struct cs_digest root;
+    int rc = ctl_bytes_put(run->view, &leaves,
+                           cs_slice(prep->leaves, reserved->order_count * sizeof prep->leaves[0]), run->err);
+
+    root = cs_merkle_root(prep->leaves, reserved->order_count, prep->leaves);
+    CTL_BYTES_SET(reserved->order_root, cs_digest_slice(&root));
+    if (rc == CS_OK)
+        rc = ctl_put(run->view, &key, Reservation, reserved, run->err);
+    return rc == CS_OK ? ctl_index_put(run->view, &due, run->err) : rc;
+}
+
+static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
+                          struct preparation *prep)
+{
+    int rc;
+
+    if (run->meta.policy_version == 0)
+        return cs_err_set(run->err, CS_ESTATE, "there is no trust policy yet: publish one first");
+    if (request->action != countersign_v1_Action_ACTION_UNSPECIFIED &&
+        request->action != countersign_v1_Action_ACTION_INSTALL)
+        return cs_err_set(run->err, CS_EUNSUPPORTED,
+                          "this controller prepares installs only, no removals and no roll backs");
+    if (run->meta.reservations >= CTL_RESERVATIONS)
+        return cs_err_set(run->err, CS_EBUSY,
+                          "%d pushes are prepared and not submitted: try again in a few minutes",
+                          CTL_RESERVATIONS);
+    rc = ctl_certificate_load(run, CTL_BYTES(request->certificate_id), &prep->certificate);
+    if (rc != CS_OK)
+        return rc;
+    if (prep->certificate.revoked)
+        return cs_err_set(run->err, CS_ESTATE, "the certificate is revoked");
+    if (prep->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the controller holds no private key for this certificate: import it with its key");
+    return CS_OK;
+}
+
+static int prepare(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
+                   struct preparation *prep)
+{
+    int rc = check_pushable(run, request, prep);
+
+    if (rc != CS_OK)
+        return rc;
+    prep->reserved.number = ++run->meta.last_request;
+    prep->reserved.request_id.size = sizeof prep->reserved.request_id.bytes;
+    random_bytes(run, prep->reserved.request_id.bytes, sizeof prep->reserved.request_id.bytes);
+    CTL_BYTES_COPY(prep->reserved.certificate_id, prep->certificate.id);
+    prep->reserved.expires_at_s = run->now_s + CTL_RESERVATION_S;
+    run->meta.reservations++;
+    rc = add_targets(run, prep, request);
+    return rc == CS_OK ? store_reservation(run, prep) : rc;
+}
+
+int ctl_prepare_push_run(struct ctl_run *run, const void *body, void *reply)
+{
+    countersign_v1_PreparePushResponse *answer = reply;
+    cs_auto_free struct preparation *prep = calloc(1, sizeof *prep);
+    int rc;
+
+    if (!prep)
+        return cs_err_nomem(run->err);
+    rc = prepare(run, body, prep);
+    if (rc != CS_OK)
+        return rc;
+    answer->number = prep->reserved.number;
+    CTL_BYTES_COPY(answer->request_id, prep->reserved.request_id);
+    answer->order_count = prep->reserved.order_count;
+    ctl_run_changed(run, "", "REQ-%" PRIu64, prep->reserved.number);
+    ctl_run_detail(run, "reserved with %u orders from WO-%" PRIu64, (unsigned)prep->reserved.order_count,
+                   prep->reserved.first_order);
+    return CS_OK;
+}

@@ -1,0 +1,132 @@
+#include "controller/core/workflow.h"
+
+#define PHASE(name) countersign_store_v1_Phase_PHASE_##name
+#define STATE(name) countersign_v1_OrderState_ORDER_STATE_##name
+
+static const struct ctl_phase_info phases[] = {
+    [PHASE(NEW)] = {"new", STATE(UNSPECIFIED), .undecided = true},
+    [PHASE(PENDING)] = {"pending", STATE(PUSH_APPROVAL_PENDING), .undecided = true},
+    [PHASE(REVIEW)] = {"review", STATE(PUSH_REVIEW_IN_PROGRESS), .undecided = true},
+    [PHASE(SCHEDULED)] = {"scheduled", STATE(PUSH_SCHEDULED)},
+    [PHASE(WAITING)] = {"waiting", STATE(PUSH_SCHEDULED)},
+    [PHASE(HANDED_OVER)] = {"handed over", STATE(PUSH_IN_PROGRESS), .handed_over = true},
+    [PHASE(ACCEPTED)] = {"accepted", STATE(PUSH_IN_PROGRESS), .handed_over = true},
+    [PHASE(COMPLETED)] = {"completed", STATE(COMPLETED), .ended = true},
+    [PHASE(FAILED)] = {"failed", STATE(FAILED), .ended = true},
+    [PHASE(SILENT)] = {"silent", STATE(FAILED), .ended = true},
+    [PHASE(REJECTED)] = {"rejected", STATE(REJECTED), .ended = true},
+    [PHASE(CANCELLED)] = {"cancelled", STATE(CANCELLED), .ended = true},
+    [PHASE(EXPIRED)] = {"expired", STATE(EXPIRED), .ended = true},
+    [PHASE(SUPERSEDED)] = {"superseded", STATE(SUPERSEDED), .ended = true},
+};
+_Static_assert(sizeof phases / sizeof phases[0] == CTL_PHASE_COUNT, "every phase has its row");
+
+static const char *const state_texts[] = {
+    [STATE(UNSPECIFIED)] = "None",
+    [STATE(PUSH_APPROVAL_PENDING)] = "Push-Approval Pending",
+    [STATE(PUSH_REVIEW_IN_PROGRESS)] = "Push-Review In Progress",
+    [STATE(PUSH_SCHEDULED)] = "Push-Scheduled",
+    [STATE(PUSH_IN_PROGRESS)] = "Push-In Progress",
+    [STATE(COMPLETED)] = "Completed",
+    [STATE(FAILED)] = "Failed",
+    [STATE(REJECTED)] = "Rejected",
+    [STATE(CANCELLED)] = "Cancelled",
+    [STATE(EXPIRED)] = "Expired",
+    [STATE(SUPERSEDED)] = "Superseded",
+};
+
+static const char *const cannot[CTL_ORDER_EVENT_COUNT] = {
+#define X(name, text) [CTL_ORDER_##name] = text,
+    CTL_ORDER_EVENTS(X)
+#undef X
+};
+
+/* A cell says where to go; one that is not named here is a refusal. */
+struct cell {
+    bool allowed;
+    ctl_phase next;
+};
+#define TO(name)                                                                                             \
+    {                                                                                                        \
+        true, PHASE(name)                                                                                    \
+    }
+
+/* What may happen to every order that is not handed over. */
+#define CLOSED_BY_PEOPLE_OR_TIME                                                                             \
+    [CTL_ORDER_CANCELLED] = TO(CANCELLED), [CTL_ORDER_POLICY_CHANGED] = TO(CANCELLED),                       \
+    [CTL_ORDER_SUPERSEDED] = TO(SUPERSEDED), [CTL_ORDER_EXPIRED] = TO(EXPIRED)
+#define MOVED_BY_DECISIONS                                                                                   \
+    [CTL_ORDER_OPENED] = TO(PENDING), [CTL_ORDER_REVIEWED] = TO(REVIEW),                                     \
+    [CTL_ORDER_DECIDED] = TO(SCHEDULED), [CTL_ORDER_REJECTED] = TO(REJECTED)
+/* The device's word counts wherever the order stands, because it says what has happened. It can come for an
+ * order that is scheduled again: the same message had reached the device twice, and was due the second time.
+ */
+#define ENDED_BY_DEVICE [CTL_ORDER_COMPLETED] = TO(COMPLETED), [CTL_ORDER_FAILED] = TO(FAILED)
+
+/* An order that has ended takes no event but a late report; that one is kept, and only completion moves it.
+ */
+#define LATE_WORD(name)                                                                                      \
+    [CTL_ORDER_ACCEPTED] = TO(name), [CTL_ORDER_NOT_YET] = TO(name), [CTL_ORDER_FAILED] = TO(name)
+
+static const struct cell table[CTL_PHASE_COUNT][CTL_ORDER_EVENT_COUNT] = {
+    [PHASE(NEW)] = {MOVED_BY_DECISIONS},
+    [PHASE(PENDING)] = {MOVED_BY_DECISIONS, CLOSED_BY_PEOPLE_OR_TIME},
+    [PHASE(REVIEW)] = {MOVED_BY_DECISIONS, CLOSED_BY_PEOPLE_OR_TIME},
+    [PHASE(SCHEDULED)] = {[CTL_ORDER_DECIDED] = TO(SCHEDULED),
+                          [CTL_ORDER_DUE] = TO(WAITING),
+                          [CTL_ORDER_HANDED_OVER] = TO(HANDED_OVER),
+                          [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
+                          [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
+                          CLOSED_BY_PEOPLE_OR_TIME,
+                          ENDED_BY_DEVICE},
+    [PHASE(WAITING)] = {[CTL_ORDER_DECIDED] = TO(WAITING),
+                        [CTL_ORDER_DUE] = TO(WAITING),
+                        [CTL_ORDER_HANDED_OVER] = TO(HANDED_OVER),
+                        [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
+                        [CTL_ORDER_NOT_YET] = TO(WAITING),
+                        CLOSED_BY_PEOPLE_OR_TIME,
+                        ENDED_BY_DEVICE},
+    /* Handed over: a cancel or a newer policy comes too late, and the device reports what became of it. */
+    [PHASE(HANDED_OVER)] = {[CTL_ORDER_HANDED_OVER] = TO(HANDED_OVER),
+                            [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
+                            [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
+                            [CTL_ORDER_SILENT] = TO(SILENT),
+                            ENDED_BY_DEVICE},
+    [PHASE(ACCEPTED)] = {[CTL_ORDER_HANDED_OVER] = TO(ACCEPTED),
+                         [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
+                         [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
+                         [CTL_ORDER_SILENT] = TO(SILENT),
+                         ENDED_BY_DEVICE},
+    [PHASE(COMPLETED)] = {LATE_WORD(COMPLETED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
+    [PHASE(FAILED)] = {LATE_WORD(FAILED), [CTL_ORDER_COMPLETED] = TO(FAILED)},
+    [PHASE(SILENT)] = {[CTL_ORDER_ACCEPTED] = TO(SILENT), [CTL_ORDER_NOT_YET] = TO(SILENT), ENDED_BY_DEVICE},
+    [PHASE(REJECTED)] = {LATE_WORD(REJECTED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
+    [PHASE(CANCELLED)] = {LATE_WORD(CANCELLED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
+    [PHASE(EXPIRED)] = {LATE_WORD(EXPIRED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
+    [PHASE(SUPERSEDED)] = {LATE_WORD(SUPERSEDED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
+};
+
+const struct ctl_phase_info *ctl_phase_info(ctl_phase phase)
+{
+    cs_assert((size_t)phase < CTL_PHASE_COUNT);
+    return &phases[phase];
+}
+
+const char *ctl_state_text(countersign_v1_OrderState state)
+{
+    cs_assert((size_t)state < CS_ARRAY_LEN(state_texts));
+    return state_texts[state];
+}
+
+int ctl_workflow_next(ctl_phase phase, enum ctl_order_event event, ctl_phase *ret_next, struct cs_err *err)
+{
+    const struct cell *cell;
+
+    cs_assert((size_t)phase < CTL_PHASE_COUNT && (size_t)event < CTL_ORDER_EVENT_COUNT);
+    cell = &table[phase][event];
+    if (!cell->allowed)
+        return cs_err_set(err, CS_ESTATE, "the order is %s: it cannot %s",
+                          ctl_state_text(phases[phase].shown), cannot[event]);
+    *ret_next = cell->next;
+    return CS_OK;
+}

@@ -1,0 +1,70 @@
+/* workflow.h - the life of a work order: which event takes it from which phase to which. A table and nothing
+ * else; what an event brings with it (due times, supersession, colours) is in orders.c. Pure.
+ *
+ *        OPENED         REVIEWED          DECIDED          HANDED_OVER         ACCEPTED         COMPLETED
+ *  NEW ────────▶ PENDING ──────▶ REVIEW ──────▶ SCHEDULED ──────────▶ HANDED_OVER ────▶ ACCEPTED ────▶
+ * COMPLETED ▲  ◀───────────┘             │  ▲  │ HANDED_OVER ▲ │  │  │                │  │        ▲ └─ a
+ * newer policy asks more  │  │  └─▶ WAITING ──┘ │  │  └──── FAILED ────┼──┴─▶ FAILED │ │  │  DUE, device is
+ * │  └─ SILENT ──────────┴────▶ SILENT ┘ │  │  not connected   │                            late report │
+ * └──── NOT_YET ─────┘ REJECTED · CANCELLED · EXPIRED · SUPERSEDED: from PENDING, REVIEW, SCHEDULED and
+ * WAITING
+ *
+ * People see fewer states: WAITING is Push-Scheduled, HANDED_OVER and ACCEPTED are Push-In Progress, SILENT
+ * is Failed. Hand-over is the line: before it the controller decides what becomes of an order, behind it only
+ * the device's word does. */
+#ifndef CTL_CORE_WORKFLOW_H
+#define CTL_CORE_WORKFLOW_H
+
+#include "shared/base/err.h"
+
+#include "countersign/store/v1/record.pb.h"
+
+#include <stdbool.h>
+
+typedef countersign_store_v1_Phase ctl_phase;
+#define CTL_PHASE_COUNT ((size_t)_countersign_store_v1_Phase_ARRAYSIZE)
+
+/* X(name, what cannot be done in a phase that refuses it) */
+#define CTL_ORDER_EVENTS(X)                                                                                  \
+    /* people */                                                                                             \
+    X(OPENED, "be opened for its first stage")                                                               \
+    X(REVIEWED, "go to its next stage")                                                                      \
+    X(DECIDED, "be scheduled")                                                                               \
+    X(REJECTED, "be rejected")                                                                               \
+    X(CANCELLED, "be cancelled")                                                                             \
+    /* the controller */                                                                                     \
+    X(POLICY_CHANGED, "be cancelled")                                                                        \
+    X(SUPERSEDED, "be superseded")                                                                           \
+    X(EXPIRED, "expire")                                                                                     \
+    X(DUE, "wait for its device")                                                                            \
+    X(HANDED_OVER, "be handed over")                                                                         \
+    X(SILENT, "be given up")                                                                                 \
+    /* the device */                                                                                         \
+    X(ACCEPTED, "be accepted")                                                                               \
+    X(NOT_YET, "be put off")                                                                                 \
+    X(COMPLETED, "be completed")                                                                             \
+    X(FAILED, "fail")
+
+enum ctl_order_event {
+#define X(name, cannot) CTL_ORDER_##name,
+    CTL_ORDER_EVENTS(X)
+#undef X
+        CTL_ORDER_EVENT_COUNT
+};
+
+struct ctl_phase_info {
+    const char *name; /* for audit and tests */
+    countersign_v1_OrderState shown;
+    bool undecided; /* decisions still move it */
+    bool handed_over;
+    bool ended;
+};
+const struct ctl_phase_info *ctl_phase_info(ctl_phase phase);
+/* "Push-Review In Progress". */
+const char *ctl_state_text(countersign_v1_OrderState state);
+
+/* CS_OK with the next phase (the same one: the event changes nothing), or CS_ESTATE with a sentence. */
+CS_MUST_USE int ctl_workflow_next(ctl_phase phase, enum ctl_order_event event, ctl_phase *ret_next,
+                                  struct cs_err *err);
+
+#endif

@@ -1,0 +1,128 @@
+/* What devices state under their own key: verified on the shard, then a command. */
+#include "controller/fleet/session.h"
+
+#include "controller/limits.h"
+#include "shared/trust/statement.h"
+
+struct statement {
+    struct ctl_task task;
+    struct ctl_session *session;
+    struct ctl_device_statement body;
+    void *decoded;
+    size_t len;
+    uint8_t envelope[]; /* of `len` bytes */
+};
+
+static void statement_free(struct statement *statement)
+{
+    free(statement->decoded);
+    free(statement);
+}
+
+/* Acknowledged by the effect; a refusal ends the stream, so that the device says it again later rather than
+ * never. */
+static void on_statement_done(struct ctl_task *task)
+{
+    struct statement *statement = CS_CONTAINER_OF(task, struct statement, task);
+    struct ctl_session *session = statement->session;
+
+    if (session->under_way-- == CTL_LIMIT_STATEMENTS_UNDER_WAY && session->call)
+        cs_call_pause(session->call, false);
+    if (task->command.code != CS_OK)
+        ctl_session_fail(session, &task->command.err);
+    statement_free(statement);
+    ctl_session_maybe_free(session);
+}
+
+static int decode_statement(struct cs_slice payload, enum cs_statement_kind kind, void **ret,
+                            struct cs_err *err)
+{
+    countersign_v1_DeviceAdvertisement *advertisement = NULL;
+    countersign_v1_DeviceReport *report = NULL;
+    countersign_v1_DeviceCsr *csr = NULL;
+    int code;
+
+    switch (kind) {
+    case CS_STATEMENT_DEVICE_ADVERTISEMENT:
+        code = cs_advertisement_decode(payload, &advertisement, err);
+        *ret = advertisement;
+        return code;
+    case CS_STATEMENT_DEVICE_REPORT:
+        code = cs_report_decode(payload, &report, err);
+        *ret = report;
+        return code;
+    default:
+        code = cs_device_csr_decode(payload, &csr, err);
+        *ret = csr;
+        return code;
+    }
+}
+
+static int read_statement(struct statement *statement, struct cs_err *err)
+{
+    const struct ctl_session *session = statement->session;
+    struct cs_slice wire = cs_slice(statement->envelope, statement->len);
+    struct ctl_command *command = &statement->task.command;
+    struct cs_envelope envelope;
+    struct cs_verified verified;
+    int code;
+
+    code = cs_envelope_parse(wire, &envelope, err);
+    if (code != CS_OK)
+        return code;
+    switch (envelope.kind) {
+    case CS_STATEMENT_DEVICE_ADVERTISEMENT:
+        command->kind = CTL_ADVERTISEMENT;
+        break;
+    case CS_STATEMENT_DEVICE_REPORT:
+        command->kind = CTL_REPORT;
+        break;
+    case CS_STATEMENT_DEVICE_CSR:
+        command->kind = CTL_DEVICE_CSR;
+        break;
+    default:
+        return cs_err_set(err, CS_EINVAL, "a device does not make statements of type %s",
+                          cs_statement_type(envelope.kind));
+    }
+    code = cs_envelope_verify_one(wire, envelope.kind, CS_SLICE_ARRAY(session->identity.identity_spki),
+                                  &verified, err);
+    if (code == CS_OK)
+        code = decode_statement(verified.payload, envelope.kind, &statement->decoded, err);
+    if (code != CS_OK)
+        return code;
+    statement->body.envelope = wire;
+    statement->body.statement = statement->decoded;
+    statement->body.digest = verified.digest;
+    return CS_OK;
+}
+
+int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire, struct cs_err *err)
+{
+    struct statement *statement;
+    int code;
+
+    if (session->state != CTL_SESSION_OPEN)
+        return cs_err_set(err, CS_EINVAL, "a statement before welcome");
+    statement = calloc(1, sizeof *statement + wire.len);
+    if (!statement)
+        return cs_err_nomem(err);
+    statement->session = session;
+    statement->len = wire.len;
+    if (wire.len)
+        memcpy(statement->envelope, wire.ptr, wire.len);
+    memcpy(statement->body.device_id, session->identity.device_id, sizeof statement->body.device_id);
+    statement->body.session_id = session->id;
+    statement->task.command.body = &statement->body;
+    statement->task.command.actor = ctl_session_actor(session);
+    statement->task.on_done = on_statement_done;
+    code = read_statement(statement, err);
+    if (code == CS_OK)
+        code = ctl_shard_submit(session->fleet->shard, &statement->task, err);
+    if (code != CS_OK) {
+        statement_free(statement);
+        return code;
+    }
+    if (++session->under_way == CTL_LIMIT_STATEMENTS_UNDER_WAY)
+        cs_call_pause(session->call, true);
+    return CS_OK;
+}

@@ -1,0 +1,35 @@
+/* limits.h - the controller's own limits, each with its reason; what both programs share is in
+ * shared/base/limits.h. */
+#ifndef CTL_LIMITS_H
+#define CTL_LIMITS_H
+
+enum {
+    /* Commands that wait for the core. Beyond it a shard says "busy" instead of holding more memory: some
+     * seconds of work at the rate of group commits. */
+    CTL_LIMIT_COMMANDS_WAITING = 16384,
+    /* Commands in one transaction: more would only make the first of them wait longer for its answer. */
+    CTL_LIMIT_GROUP_COMMANDS = 512,
+    /* Orders that one turn of the clock moves, so that commands are not kept waiting behind a large push. */
+    CTL_LIMIT_TICK_ORDERS = 256,
+
+    /* Statements of one device that wait for the core; its stream is paused meanwhile. */
+    CTL_LIMIT_STATEMENTS_UNDER_WAY = 4,
+    /* Orders that one session holds to deliver; more are asked of the store when these are gone. */
+    CTL_LIMIT_SESSION_ORDERS = 64,
+    /* Deliveries under one signature, and their bytes that are held until it is made. */
+    CTL_LIMIT_BATCH_MESSAGES = 256,
+    CTL_LIMIT_BATCH_BYTES = 4 * 1024 * 1024,
+
+    /* Addresses whose enrolments are counted. A token has 128 random bits: this protects processor and disk,
+     * not the token. */
+    CTL_LIMIT_ENROL_ADDRESSES = 1024,
+
+    CTL_LIMIT_SHARDS = 64,
+    CTL_LIMIT_PATH_BYTES = 256,
+    /* A unix socket's path: sun_path of Linux. */
+    CTL_LIMIT_SOCKET_PATH_BYTES = 108,
+    /* Any one of our own key files. */
+    CTL_LIMIT_KEY_FILE_BYTES = 16 * 1024,
+};
+
+#endif

@@ -1,0 +1,201 @@
+#include "controller/listeners.h"
+
+#include "controller/api/api.h"
+#include "controller/fleet/fleet.h"
+#include "shared/base/log.h"
+#include "shared/net/server.h"
+
+enum { SOCKET_MODE = 0660, DAY_MS = 24 * 60 * 60 * 1000 };
+
+enum which { AGENTS, ENROLMENT, ADMIN, LISTENER_COUNT };
+static const char *const names[LISTENER_COUNT] = {"agents", "enrolment", "admin"};
+
+struct listener {
+    struct ctl_listeners *all;
+    enum which which;
+    struct cs_registry *registry;
+    struct cs_server *server; /* NULL: not open on this shard, or closed */
+};
+
+struct ctl_listeners {
+    struct ctl_shard *shard;
+    struct listener each[LISTENER_COUNT];
+    void (*on_closed)(struct ctl_shard *shard);
+};
+
+static int tls_new(const struct ctl_shared *shared, const struct cs_chain *anchors,
+                   struct cs_tls_config **ret, struct cs_err *err)
+{
+    const struct cs_tls_options options = {
+        .is_server = true,
+        .certificate = ctl_vault_server_chain(shared->vault),
+        .key = ctl_vault_server_key(shared->vault),
+        .anchors = anchors,
+        .require_peer = anchors != NULL,
+        .alpn = "h2",
+    };
+
+    return cs_tls_config_new(&options, ret, err);
+}
+
+int ctl_listeners_tls_new(struct ctl_shared *shared, struct cs_err *err)
+{
+    int code = tls_new(shared, ctl_vault_agent_ca(shared->vault), &shared->agents_tls, err);
+
+    if (code == CS_OK)
+        code = tls_new(shared, NULL, &shared->enrolment_tls, err);
+    return code;
+}
+
+void ctl_listeners_tls_free(struct ctl_shared *shared)
+{
+    cs_tls_config_free(cs_steal(shared->agents_tls));
+    cs_tls_config_free(cs_steal(shared->enrolment_tls));
+}
+
+/* One line for each peer that did not get as far as a call. */
+static void on_refused(void *owner, const struct cs_peer *peer, const struct cs_err *why)
+{
+    const struct listener *listener = owner;
+
+    cs_log(CS_LOG_WARN, "listener", "connection refused", CS_F("listener", names[listener->which]),
+           CS_F("peer", peer->address), CS_F("error", why->msg), CS_FEND);
+}
+
+static int add_services(struct ctl_listeners *listeners, enum which which, struct cs_err *err)
+{
+    struct cs_registry *registry;
+    int code = cs_registry_new(&listeners->each[which].registry, err);
+
+    if (code != CS_OK)
+        return code;
+    registry = listeners->each[which].registry;
+    switch (which) {
+    case AGENTS:
+        return cs_registry_add(registry, ctl_agent_methods, ctl_agent_methods_count, listeners->shard, err);
+    case ENROLMENT:
+        return cs_registry_add(registry, ctl_enrolment_methods, ctl_enrolment_methods_count, listeners->shard,
+                               err);
+    default:
+        return ctl_api_register(registry, listeners->shard, err);
+    }
+}
+
+static struct cs_server_options options_for(struct listener *listener)
+{
+    const struct ctl_shared *shared = listener->all->shard->shared;
+    const struct ctl_config *config = shared->config;
+    struct cs_server_options options = {
+        .registry = listener->registry,
+        .on_refused = on_refused,
+        .owner = listener,
+    };
+
+    switch (listener->which) {
+    case AGENTS:
+        options.tls = shared->agents_tls;
+        options.max_connections = config->max_connections / shared->shard_count + 1;
+        options.keepalive_ms = config->keepalive_s * 1000;
+        options.max_age_ms = DAY_MS;
+        options.max_streams = 4; /* an agent needs one */
+        options.slim = true;
+        break;
+    case ENROLMENT:
+        options.tls = shared->enrolment_tls;
+        options.max_connections = 1000;
+        options.max_age_ms = 60 * 1000;
+        options.max_streams = 4;
+        break;
+    default:
+        options.max_connections = 1000;
+        options.trust_peer_uid = true;
+        break;
+    }
+    return options;
+}
+
+static int open_one(struct ctl_listeners *listeners, enum which which, struct ctl_address *address,
+                    struct cs_err *err)
+{
+    struct listener *listener = &listeners->each[which];
+    struct cs_server_options options;
+    char text[CTL_ADDRESS_TEXT_BYTES];
+    int code;
+
+    listener->all = listeners;
+    listener->which = which;
+    code = add_services(listeners, which, err);
+    if (code != CS_OK)
+        return code;
+    options = options_for(listener);
+    code = cs_server_new(&listeners->shard->loop, &options, &listener->server, err);
+    if (code != CS_OK)
+        return code;
+    if (which == ADMIN)
+        return cs_server_listen_unix(listener->server, listeners->shard->shared->config->admin_socket,
+                                     SOCKET_MODE, err);
+    code = cs_server_listen_tcp(listener->server, address->ip, address->port, which == AGENTS, &address->port,
+                                err);
+    return code == CS_OK
+               ? code
+               : cs_err_prefix(err, "listener %s on %s", names[which], ctl_address_text(address, text));
+}
+
+int ctl_listeners_open(struct ctl_shard *shard, struct ctl_address *agents, struct ctl_address *enrolment,
+                       struct cs_err *err)
+{
+    struct ctl_listeners *listeners = calloc(1, sizeof *listeners);
+    int code;
+
+    if (!listeners)
+        return cs_err_nomem(err);
+    listeners->shard = shard;
+    shard->listeners = listeners; /* closed and freed with the shard, also half-open */
+    code = open_one(listeners, AGENTS, agents, err);
+    if (shard->index == 0 && code == CS_OK)
+        code = open_one(listeners, ENROLMENT, enrolment, err);
+    if (shard->index == 0 && code == CS_OK)
+        code = open_one(listeners, ADMIN, NULL, err);
+    return code;
+}
+
+static void maybe_closed(struct ctl_listeners *listeners)
+{
+    void (*on_closed)(struct ctl_shard *) = listeners->on_closed;
+
+    for (size_t i = 0; i < LISTENER_COUNT; i++)
+        if (listeners->each[i].server)
+            return;
+    listeners->on_closed = NULL;
+    if (on_closed)
+        on_closed(listeners->shard);
+}
+
+static void on_server_closed(void *owner)
+{
+    struct listener *listener = owner;
+
+    listener->server = NULL;
+    maybe_closed(listener->all);
+}
+
+void ctl_listeners_close(struct ctl_listeners *listeners, uint32_t grace_ms,
+                         void (*on_closed)(struct ctl_shard *shard))
+{
+    listeners->on_closed = on_closed;
+    for (size_t i = 0; i < LISTENER_COUNT; i++)
+        if (listeners->each[i].server)
+            cs_server_close(listeners->each[i].server, grace_ms, on_server_closed);
+    maybe_closed(listeners);
+}
+
+void ctl_listeners_free(struct ctl_listeners *listeners)
+{
+    if (!listeners)
+        return;
+    for (size_t i = 0; i < LISTENER_COUNT; i++) {
+        cs_assert(!listeners->each[i].server);
+        cs_registry_free(listeners->each[i].registry);
+    }
+    free(listeners);
+}

@@ -1,0 +1,222 @@
+// The command line against a controller that believes everything and lies on demand: the main job, and every lie that
+// people must not sign.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { decode, encode, signEnvelope } from '../js/wire.mjs';
+import { Controller, Device, makeCertificate } from './controller.mjs';
+
+const program = path.join(process.env.COUNTERSIGN_TEST_BIN, 'countersign');
+const exits = { done: 0, refused: 1, usage: 2, unreachable: 3, orderFailed: 4, timedOut: 5 };
+let folder, controller, home;
+
+function countersign(...args) {
+  return new Promise((resolve) => {
+    const child = execFile(program, args, { cwd: folder, env: { ...process.env, COUNTERSIGN_HOME: home,
+      COUNTERSIGN_SOCKET: controller.socket, NO_COLOR: '1' } }, (error, out, err) => resolve({ code: error ? error.code : 0, out, err }));
+    child.stdin.end();
+  });
+}
+async function succeeds(...args) {
+  const result = await countersign(...args);
+  assert.equal(result.code, exits.done, `${args.join(' ')}: ${result.err}`);
+  return result;
+}
+async function fails(code, says, ...args) {
+  const result = await countersign(...args);
+  assert.equal(result.code, code, `${args.join(' ')}: ${result.err}${result.out}`);
+  assert.match(result.err, says);
+}
+// A lie for the time of one command, which must refuse it.
+async function seesThrough(lie, says, ...args) {
+  controller.lies = lie;
+  try {
+    await fails(exits.refused, says, ...args);
+  } finally {
+    controller.lies = {};
+  }
+}
+const json = async (...args) => JSON.parse((await succeeds(...args, '-o', 'json')).out);
+
+before(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-cli-'));
+  home = path.join(folder, 'home');
+  controller = new Controller(folder);
+  await controller.start();
+  makeCertificate(folder, 'client.example');
+  makeCertificate(folder, 'other.example');
+});
+after(() => {
+  controller.stop();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the main job', () => {
+  test('a client without a pin trusts nothing', async () => {
+    await fails(exits.refused, /no pin/, 'trust', 'show');
+  });
+
+  test('people make keys', async () => {
+    for (const name of ['alice', 'bob', 'carol']) await succeeds('operator', 'keygen', name, '--no-passphrase');
+    fs.writeFileSync(path.join(folder, 'passphrase'), 'correct horse\n', { mode: 0o600 });
+    await succeeds('operator', 'keygen', 'dora', '--passphrase-file', 'passphrase');
+    await fails(exits.refused, /never overwritten/, 'operator', 'keygen', 'alice', '--no-passphrase');
+    assert.equal(fs.statSync(path.join(home, 'operators/dora.key')).mode & 0o777, 0o600);
+  });
+
+  test('the owner makes the deployment', async () => {
+    await fails(exits.usage, /no role/, 'trust', 'init', '--operator', 'alice=boss');
+    await fails(exits.usage, /give --yes/, 'trust', 'init', '--operator', 'alice=admin', '--operator', 'bob=requester',
+      '--operator', 'carol=approver', '--operator', 'dora=implementer', '--no-passphrase');
+    await succeeds('trust', 'init', '--operator', 'alice=admin', '--operator', 'bob=requester', '--operator', 'carol=approver',
+      '--operator', 'dora=implementer', '--no-passphrase', '--yes');
+    const policy = await json('trust', 'show');
+    assert.deepEqual(policy.operators.map((o) => o.name), ['alice', 'bob', 'carol', 'dora']);
+    await fails(exits.refused, /pinned to a deployment already/, 'trust', 'init', '--operator', 'alice=admin', '--yes');
+  });
+
+  test('another client pins the same roots', async () => {
+    const { deployment_id, roots_digest } = await json('trust', 'show');
+    const mine = home;
+    home = path.join(folder, 'second-home');
+    await fails(exits.refused, /./, 'trust', 'pin', deployment_id, '00'.repeat(32));
+    await succeeds('trust', 'pin', deployment_id, roots_digest);
+    assert.equal((await json('trust', 'show')).roots_digest, roots_digest);
+    home = mine;
+  });
+
+  test('a device is admitted only with the keys of the token\'s holder', async () => {
+    const device = new Device('gw-1');
+    const { out } = await succeeds('device', 'add', 'gw-1');
+    await fails(exits.timedOut, /has not used its token/, 'device', 'admit', 'gw-1', '--as', 'alice', '--yes');
+    device.enrol(out);
+    controller.devices.set('gw-1', { device });
+    await seesThrough({ enrolment: (e) => ({ ...e, kem_spki: controller.GetStatus().message_key }) }, /not made by the holder/,
+      'device', 'admit', 'gw-1', '--as', 'alice', '--yes');
+    await fails(exits.refused, /bob is no admin/, 'device', 'admit', 'gw-1', '--as', 'bob', '--yes');
+    await succeeds('device', 'admit', 'gw-1', '--as', 'alice', '--yes');
+    assert.match((await succeeds('device', 'show', 'gw-1')).out, /signed by an admin/);
+  });
+
+  test('certificates are imported with their key, and wrong ones refused here', async () => {
+    await fails(exits.refused, /does not belong/, 'cert', 'import', 'client.example.pem', '--key', 'other.example.key');
+    fs.writeFileSync(path.join(folder, 'huge.pem'), Buffer.alloc(10 << 20, 'A'));
+    await fails(exits.refused, /larger than 96 KiB/, 'cert', 'import', 'huge.pem');
+    await fails(exits.refused, /./, 'cert', 'import', 'client.example.key');
+    const imported = await json('cert', 'import', 'client.example.pem', '--key', 'client.example.key');
+    assert.equal(imported.key_mode, 'held');
+    await fails(exits.refused, /no certificate/, 'cert', 'attach', 'nobody.example', 'gw-1', 'app');
+  });
+
+  test('a push needs an attachment', async () => {
+    await fails(exits.refused, /cert attach/, 'push', 'client.example', '--comment', 'x', '--as', 'bob', '--yes');
+    await succeeds('cert', 'attach', 'client.example', 'gw-1', 'app');
+    await fails(exits.refused, /not attached to gw-1\/web/, 'push', 'client.example', '--to', 'gw-1/web', '--comment', 'x',
+      '--as', 'bob', '--yes');
+    await fails(exits.usage, /--comment/, 'push', 'client.example', '--as', 'bob');
+    await fails(exits.refused, /alice is no requester/, 'push', 'client.example', '--comment', 'x', '--as', 'alice', '--yes');
+  });
+
+  test('a requester signs only what was asked for', async () => {
+    const push = ['push', 'client.example', '--comment', 'renewal', '--as', 'bob', '--yes'];
+    const bent = (change) => ({ cores: (cores) => cores.map((core) => ({ ...core, ...change(core) })) });
+    await seesThrough(bent(() => ({ device_id: crypto.randomBytes(16) })), /another device-id/, ...push);
+    await seesThrough(bent(() => ({ connector: 'web' })), /not asked for/, ...push);
+    await seesThrough(bent(() => ({ chain_digest: crypto.randomBytes(32) })), /another chain/, ...push);
+    await seesThrough(bent(() => ({ leaf_spki_digest: crypto.randomBytes(32) })), /another key/, ...push);
+    await seesThrough(bent(() => ({ generation: 5000 })), /generation 5000/, ...push);
+    await seesThrough(bent(() => ({ action: 2, key_mode: 4, chain_digest: Buffer.alloc(0), leaf_spki_digest: Buffer.alloc(0),
+      expects: Buffer.alloc(32) })),
+      /not asked for/, ...push);
+    await seesThrough(bent(() => ({ expects: Buffer.alloc(32) })), /replaces only/, ...push);
+    await seesThrough({ cores: (cores) => [...cores, ...cores] }, /another number/, ...push);
+    await seesThrough({ certificate: (c) => ({ ...c, chain: controller.agentCa }) }, /another certificate/, ...push);
+    await seesThrough({ device: (d) => ({ ...d, admission: Buffer.alloc(0) }) }, /not admitted/, ...push);
+    await seesThrough({ device: (d) => ({ ...d, admission: signEnvelope('admission', decode('Envelope', d.admission).payload,
+      controller.messageKey.privateKey) }) }, /admission of device gw-1/, ...push);
+    assert.equal(controller.orders.length, 0, 'nothing was submitted');
+  });
+
+  test('a push is requested, approved, implemented and waited for', async () => {
+    controller.requests = [];
+    const { err } = await succeeds('push', 'client.example', '--comment', 'renewal', '--as', 'bob', '--yes');
+    assert.match(err, /push request[\s\S]*client\.example[\s\S]*gw-1/);
+    await fails(exits.usage, /exclude each other/, 'approve', 'REQ-1', '--manual', '--at', '2030-01-01T00:00:00Z', '--as', 'carol');
+    await fails(exits.usage, /Manual Implementation/, 'approve', 'REQ-1', '--as', 'carol', '--yes');
+    await fails(exits.refused, /at stage 1, "approve"/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes');
+    await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'bob', '--yes');
+    await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--yes', '--passphrase-file', 'passphrase');
+    await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
+    await fails(exits.timedOut, /has not ended/, 'wait', 'REQ-1', '--timeout', '1s');
+    await fails(exits.refused, /does not open/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes',
+      '--passphrase-file', 'client.example.pem');
+    const done = await succeeds('implement', 'REQ-1', '--at', '2020-01-01T00:00Z', '--wait', '--as', 'dora', '--yes',
+      '--passphrase-file', 'passphrase');
+    assert.match(done.out, /Completed/);
+    assert.equal((await json('request', 'show', 'REQ-1')).decisions.length, 2);
+    assert.match((await succeeds('topology', 'client.example')).out, /gw-1[\s\S]*app[\s\S]*Completed/);
+  });
+
+  test('the device\'s own account is believed for its signature alone', async () => {
+    const shown = await json('order', 'show', 'WO-1');
+    assert.deepEqual(shown.deciders, ['approve: carol', 'implement: dora']);
+    controller.lies = { order: (o) => ({ ...o, report: signEnvelope('device-report', decode('Envelope', o.report).payload,
+      controller.messageKey.privateKey) }) };
+    const forged = await json('order', 'show', 'WO-1');
+    controller.lies = {};
+    assert.equal(forged.deciders, undefined);
+    assert.match(forged.report_signature, /report of device gw-1/);
+  });
+});
+
+describe('deciders see through', () => {
+  before(async () => {
+    await succeeds('push', 'client.example', '--comment', 'second', '--as', 'bob', '--yes');
+  });
+  const approve = () => ['approve', 'REQ-2', '--manual', '--as', 'carol', '--yes'];
+
+  test('other work orders than those signed', async () => {
+    await seesThrough({ cores: (cores) => cores.map((core) => ({ ...core, generation: core.generation + 1 })) },
+      /not those that bob signed/, ...approve());
+  });
+
+  test('another request under the same number', async () => {
+    await seesThrough({ request: () => controller.GetRequest.call({ ...controller, bend: (_w, v) => v }, { number: 1 }) },
+      /signed as REQ-1/, ...approve());
+  });
+
+  test('a request that nobody signed', async () => {
+    await seesThrough({ request: (r) => ({ ...r, envelope: signEnvelope('push-request', decode('Envelope', r.envelope).payload,
+      controller.messageKey.privateKey) }) }, /./, ...approve());
+  });
+
+  test('another certificate under the same request', async () => {
+    await succeeds('cert', 'import', 'other.example.pem', '--key', 'other.example.key');
+    const other = (await json('cert', 'show', 'other.example')).id;
+    await seesThrough({ request: (r) => ({ ...r, request: { ...r.request, certificate_id: Buffer.from(other, 'hex') } }) },
+      /another chain/, ...approve());
+  });
+
+  test('an earlier policy, and one by other roots', async () => {
+    await succeeds('trust', 'publish', '--yes');
+    await seesThrough({ policy: () => ({ envelope: controller.policies[0], newest_version: 1 }) }, /version 2 is known here/,
+      'trust', 'show');
+    const forged = encode('TrustPolicy', { ...decode('TrustPolicy', decode('Envelope', controller.policies[1]).payload), version: 3 });
+    controller.policies.push(signEnvelope('trust-policy', forged, controller.messageKey.privateKey));
+    await fails(exits.refused, /./, 'trust', 'show');
+    controller.policies.pop();
+  });
+
+  test('and a reject closes the request', async () => {
+    await succeeds('reject', 'REQ-2', '--comment', 'no', '--as', 'carol', '--yes');
+    await fails(exits.orderFailed, /did not complete/, 'wait', 'REQ-2');
+  });
+});
+
+test('a controller that is not there has an exit status of its own', async () => {
+  await fails(exits.unreachable, /does not answer/, 'status', '--socket', path.join(folder, 'nobody'));
+});

@@ -1,0 +1,405 @@
+/* The life of work orders, as stories; and the table behind it, cell by cell. */
+#include "tests/support/check.h"
+
+#include "controller/core/run.h"
+#include "controller/core/workflow.h"
+#include "tests/support/control.h"
+
+#include <string.h>
+
+#define PHASE(name)   countersign_store_v1_Phase_PHASE_##name
+#define OUTCOME(name) countersign_v1_Outcome_OUTCOME_##name
+
+/* clang-format off */
+static const char letters[] = {
+    [PHASE(NEW)] = 'n',       [PHASE(PENDING)] = 'p',     [PHASE(REVIEW)] = 'r',   [PHASE(SCHEDULED)] = 's',
+    [PHASE(WAITING)] = 'w',   [PHASE(HANDED_OVER)] = 'h', [PHASE(ACCEPTED)] = 'a', [PHASE(COMPLETED)] = 'C',
+    [PHASE(FAILED)] = 'F',    [PHASE(SILENT)] = 'S',      [PHASE(REJECTED)] = 'R', [PHASE(CANCELLED)] = 'X',
+    [PHASE(EXPIRED)] = 'E',   [PHASE(SUPERSEDED)] = 'U',
+};
+
+/* Written down a second time, in another form than the table: a column for each event in its order, '.' for a
+ * refusal. */
+static const char *const walk[] = {
+    /*                      OPENED REVIEWED DECIDED REJECTED CANCELLED
+     *                      POLICY_CHANGED SUPERSEDED EXPIRED DUE HANDED_OVER SILENT
+     *                      ACCEPTED NOT_YET COMPLETED FAILED */
+    [PHASE(NEW)] =         "prsR." "......" "....",
+    [PHASE(PENDING)] =     "prsRX" "XUE..." "....",
+    [PHASE(REVIEW)] =      "prsRX" "XUE..." "....",
+    [PHASE(SCHEDULED)] =   "..s.X" "XUEwh." "asCF",
+    [PHASE(WAITING)] =     "..w.X" "XUEwh." "awCF",
+    [PHASE(HANDED_OVER)] = "....." "....hS" "asCF",
+    [PHASE(ACCEPTED)] =    "....." "....aS" "asCF",
+    [PHASE(COMPLETED)] =   "....." "......" "CCCC",
+    [PHASE(FAILED)] =      "....." "......" "FFFF",
+    [PHASE(SILENT)] =      "....." "......" "SSCF",
+    [PHASE(REJECTED)] =    "....." "......" "RRCR",
+    [PHASE(CANCELLED)] =   "....." "......" "XXCX",
+    [PHASE(EXPIRED)] =     "....." "......" "EECE",
+    [PHASE(SUPERSEDED)] =  "....." "......" "UUCU",
+};
+/* clang-format on */
+
+static void every_event_in_every_phase(void **state)
+{
+    (void)state;
+    for (size_t phase = 0; phase < CTL_PHASE_COUNT; phase++) {
+        assert_int_equal(strlen(walk[phase]), CTL_ORDER_EVENT_COUNT);
+        for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++) {
+            struct cs_err err = {0};
+            ctl_phase next;
+            int rc = ctl_workflow_next((ctl_phase)phase, (enum ctl_order_event)event, &next, &err);
+
+            if (walk[phase][event] == '.') {
+                assert_int_equal(rc, CS_ESTATE);
+                check_says(err, "it cannot");
+            } else {
+                assert_int_equal(rc, CS_OK);
+                assert_int_equal(letters[next], walk[phase][event]);
+            }
+        }
+    }
+}
+
+static void ended_orders_come_back_only_by_the_devices_word(void **state)
+{
+    (void)state;
+    for (size_t phase = 0; phase < CTL_PHASE_COUNT; phase++)
+        for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++) {
+            ctl_phase next;
+
+            if (ctl_phase_info((ctl_phase)phase)->ended &&
+                ctl_workflow_next((ctl_phase)phase, (enum ctl_order_event)event, &next, NULL) == CS_OK)
+                assert_true(ctl_phase_info(next)->ended);
+        }
+}
+
+/* ---- stories: one device "gw-0", one certificate "shop" attached to its "web" */
+
+static int begin(void **state)
+{
+    struct control *c = malloc(sizeof *c);
+
+    control_start(c);
+    control_device(c, "gw-0");
+    control_certificate(c, "shop");
+    assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
+    *state = c;
+    return 0;
+}
+
+static int end(void **state)
+{
+    control_stop(*state);
+    free(*state);
+    return 0;
+}
+
+static void check_phase(struct control *c, uint64_t order, ctl_phase phase)
+{
+    assert_string_equal(ctl_phase_info(control_order(c, order).phase)->name, ctl_phase_info(phase)->name);
+}
+
+static ctl_attachment_row attachment(struct control *c)
+{
+    struct cs_digest id = control_certificate_id(c, "shop");
+    struct ctl_key key = ctl_key_attachment(cs_digest_slice(&id), "gw-0", "web");
+    ctl_attachment_row row;
+
+    assert_true(control_get(c, &key, countersign_store_v1_Attachment_fields, &row));
+    return row;
+}
+
+static void a_push_is_approved_implemented_and_completed(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop");
+    uint64_t order = control_request(c, push).first_order;
+
+    assert_int_equal(control_open(c, "gw-0"), CS_OK);
+    check_phase(c, order, PHASE(PENDING));
+    assert_string_equal(control_request(c, push).stage_name, "approve");
+
+    check_ok(control_decide(c, push, "bob", 1), c->err);
+    check_phase(c, order, PHASE(REVIEW));
+    assert_int_equal(control_order(c, order).stages_done, 1);
+    assert_string_equal(control_request(c, push).stage_name, "implement");
+
+    check_ok(control_decide(c, push, "carol", 2), c->err);
+    check_phase(c, order, PHASE(SCHEDULED));
+    assert_true(c->outcome.next_due_s <= c->d.now_s);
+
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+    assert_true(control_delivered(c, order));
+
+    check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
+    check_phase(c, order, PHASE(ACCEPTED));
+    check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
+    check_phase(c, order, PHASE(COMPLETED));
+    assert_int_equal(control_meta(c).requests_open, 0);
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
+}
+
+static void the_shards_evaluation_counts_as_our_own(void **state)
+{
+    struct control *c = *state;
+
+    c->fast = true;
+    a_push_is_approved_implemented_and_completed(state);
+    assert_int_equal(control_decide(c, 1, "bob", 1), CS_ESTATE);
+}
+
+static void a_rejected_push_is_over(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    check_ok(control_decide_so(c, push, "bob", 1, countersign_v1_Verdict_VERDICT_REJECT, 0), c->err);
+    check_phase(c, order, PHASE(REJECTED));
+    assert_string_equal(control_order(c, order).reason, "rejected by bob");
+    assert_int_equal(control_decide(c, push, "carol", 2), CS_ESTATE);
+}
+
+static void a_push_that_nobody_decides_expires(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    c->d.now_s = control_request(c, push).decide_by_s + 1;
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(EXPIRED));
+    assert_int_equal(c->outcome.next_due_s, INT64_MAX);
+}
+
+static void a_push_waits_for_its_time(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+    int64_t tonight_s = c->d.now_s + 6 * 3600;
+
+    assert_int_equal(control_open(c, "gw-0"), CS_OK);
+    check_ok(control_decide_so(c, push, "bob", 1, countersign_v1_Verdict_VERDICT_ACCEPT, tonight_s), c->err);
+    check_ok(control_decide(c, push, "carol", 2), c->err);
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(SCHEDULED));
+    assert_int_equal(c->outcome.next_due_s, tonight_s);
+    c->d.now_s = tonight_s;
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+}
+
+static void an_offline_device_gets_its_push_when_it_comes(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(WAITING));
+    assert_false(control_delivered(c, order));
+    c->d.now_s += 60;
+    check_ok(control_open(c, "gw-0"), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+    assert_true(control_delivered(c, order));
+}
+
+static void an_offline_device_misses_the_window(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    c->d.now_s = control_order(c, order).end_s;
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(EXPIRED));
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_false(control_delivered(c, order));
+}
+
+static void a_push_is_delivered_again_after_a_restart(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    control_approve(c, push);
+    check_ok(control_open(c, "gw-0"), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+    control_restart(c);
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_true(control_delivered(c, order));
+    check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
+    check_ok(control_close(c, "gw-0"), c->err);
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_true(control_delivered(c, order));
+    check_phase(c, order, PHASE(ACCEPTED));
+}
+
+static void a_later_decided_push_supersedes_an_earlier_one(void **state)
+{
+    struct control *c = *state;
+    uint64_t first = control_push(c, "shop"), second = control_push(c, "shop");
+
+    control_approve(c, second);
+    check_phase(c, control_request(c, first).first_order, PHASE(SUPERSEDED));
+    check_phase(c, control_request(c, second).first_order, PHASE(SCHEDULED));
+    assert_int_equal(control_decide(c, first, "bob", 1), CS_ESTATE);
+}
+
+static void a_silent_device_has_failed_until_it_speaks(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    check_ok(control_open(c, "gw-0"), c->err);
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
+    c->d.now_s += CTL_SILENCE_S;
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(SILENT));
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FAILED);
+    c->d.now_s += 3600;
+    check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
+    check_phase(c, order, PHASE(COMPLETED));
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
+}
+
+static void a_failed_push_is_gray_until_the_next(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    check_ok(control_open(c, "gw-0"), c->err);
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
+    check_phase(c, order, PHASE(FAILED));
+    assert_non_null(strstr(control_order(c, order).reason, "reload-failed"));
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FAILED);
+
+    push = control_push(c, "shop");
+    order = control_request(c, push).first_order;
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
+}
+
+static void a_certificate_removed_by_hand_is_noticed(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+    struct cs_digest chain = control_chain_digest(c, "shop");
+
+    check_ok(control_open(c, "gw-0"), c->err);
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
+    check_ok(control_advertise(c, "gw-0", NULL), c->err);
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_CHANGED);
+    check_ok(control_advertise(c, "gw-0", &chain), c->err);
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
+}
+
+static void a_device_whose_clock_is_behind_is_asked_again(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    check_ok(control_open(c, "gw-0"), c->err);
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_report(c, order, OUTCOME(NOT_YET)), c->err);
+    check_phase(c, order, PHASE(SCHEDULED));
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(SCHEDULED));
+    c->d.now_s = control_order(c, order).offer_at_s;
+    check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+}
+
+static void a_cancel_after_hand_over_is_a_wish(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    check_ok(control_open(c, "gw-0"), c->err);
+    control_approve(c, push);
+    check_ok(control_tick(c), c->err);
+    check_ok(control_cancel(c, push), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+    assert_true(control_order(c, order).cancel_asked);
+
+    push = control_push(c, "shop");
+    check_ok(control_cancel(c, push), c->err);
+    check_phase(c, control_request(c, push).first_order, PHASE(CANCELLED));
+}
+
+static void a_newer_policy_cancels_what_it_does_not_allow(void **state)
+{
+    struct control *c = *state;
+    uint64_t lives = control_push(c, "shop"), decided;
+
+    check_ok(control_decide(c, lives, "bob", 1), c->err);
+    deployment_publish(&c->d);
+    control_policy(c);
+    check_ok(control_tick(c), c->err);
+    check_phase(c, control_request(c, lives).first_order, PHASE(REVIEW));
+    assert_int_equal(control_request(c, lives).policy_version, 2);
+
+    decided = lives;
+    check_ok(control_decide(c, decided, "carol", 2), c->err);
+    check_phase(c, control_request(c, decided).first_order, PHASE(SCHEDULED));
+    c->d.body->rules[0].stages[0].required = 2;
+    deployment_publish(&c->d);
+    control_policy(c);
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_false(control_delivered(c, control_request(c, decided).first_order));
+    check_phase(c, control_request(c, decided).first_order, PHASE(CANCELLED));
+    assert_string_equal(control_order(c, control_request(c, decided).first_order).reason, "policy changed");
+}
+
+static void a_device_enrolled_anew_does_not_get_old_pushes(void **state)
+{
+    struct control *c = *state;
+    uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+    control_approve(c, push);
+    check_ok(control_token(c, "gw-0", "another token"), c->err);
+    check_ok(control_enrol(c, "gw-0", "another token", 1), c->err);
+    check_phase(c, order, PHASE(SCHEDULED));
+    check_ok(control_admit(c, "gw-0", 1), c->err);
+    check_phase(c, order, PHASE(CANCELLED));
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_false(control_delivered(c, order));
+}
+
+int main(void)
+{
+#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_event_in_every_phase),
+        cmocka_unit_test(ended_orders_come_back_only_by_the_devices_word),
+        story(a_push_is_approved_implemented_and_completed),
+        story(the_shards_evaluation_counts_as_our_own),
+        story(a_rejected_push_is_over),
+        story(a_push_that_nobody_decides_expires),
+        story(a_push_waits_for_its_time),
+        story(an_offline_device_gets_its_push_when_it_comes),
+        story(an_offline_device_misses_the_window),
+        story(a_push_is_delivered_again_after_a_restart),
+        story(a_later_decided_push_supersedes_an_earlier_one),
+        story(a_silent_device_has_failed_until_it_speaks),
+        story(a_failed_push_is_gray_until_the_next),
+        story(a_certificate_removed_by_hand_is_noticed),
+        story(a_device_whose_clock_is_behind_is_asked_again),
+        story(a_cancel_after_hand_over_is_a_wish),
+        story(a_newer_policy_cancels_what_it_does_not_allow),
+        story(a_device_enrolled_anew_does_not_get_old_pushes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
