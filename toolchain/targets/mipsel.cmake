@@ -3,4 +3,6 @@ set(CS_TARGET mipsel)
 set(CS_TRIPLET mipsel-linux-gnu)
 set(CS_QEMU qemu-mipsel)
 set(CMAKE_SYSTEM_PROCESSOR mipsel)
+# Calls and data by their addresses: Debian's compiler would make position-independent code.
+set(CS_TARGET_FLAGS -mno-shared -mplt)
 include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
