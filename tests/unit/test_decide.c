@@ -93,6 +93,31 @@ static void allows_expired(struct spoiling *s)
     REQUEST(s)->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED;
 }
 
+static void other_deployment(struct spoiling *s)
+{
+    REQUEST(s)->deployment_id.bytes[0] ^= 1;
+}
+/* People signed for exactly this chain, whatever it is. */
+static void sign_for_chain(struct spoiling *s)
+{
+    struct cs_digest digest = cs_sha256(cs_buf_slice(&s->story->chain));
+
+    CS_PB_SET(&CORE(s)->chain_digest, cs_digest_slice(&digest));
+}
+static void chain_with_more(struct spoiling *s)
+{
+    assert_int_equal(cs_buf_append(&s->story->chain, CS_SLICE_LIT("\x30\x03\x02")), CS_OK);
+    sign_for_chain(s);
+}
+static void chain_with_a_stranger(struct spoiling *s)
+{
+    struct pki other = pki_make_ca("Stranger");
+
+    assert_int_equal(cs_buf_append(&s->story->chain, cs_chain_bytes(other.chain)), CS_OK);
+    sign_for_chain(s);
+    pki_free(&other);
+}
+
 /* ---- what is decided */
 
 static void only_bob(struct spoiling *s)
@@ -125,6 +150,35 @@ static void mallory_signs_for_carol(struct spoiling *s)
     only_bob(s);
     story_fill_decision(&s->story->push, "carol", 2, &decision);
     story_add_decision(&s->story->push, &decision, "mallory");
+}
+static void alice_decides(struct spoiling *s)
+{
+    story_decide(&s->story->push, "alice", 1);
+}
+static void carol_goes_first(struct spoiling *s)
+{
+    story_decide(&s->story->push, "carol", 2);
+}
+static void bob_decides_a_third_stage(struct spoiling *s)
+{
+    only_bob(s);
+    story_decide(&s->story->push, "carol", 3);
+}
+static void decided_before_it_was_asked(struct spoiling *s)
+{
+    countersign_v1_Decision decision;
+
+    story_fill_decision(&s->story->push, "bob", 1, &decision);
+    decision.decided_at_s = 1;
+    story_add_decision(&s->story->push, &decision, "bob");
+}
+static void decides_another_request(struct spoiling *s)
+{
+    countersign_v1_Decision decision;
+
+    story_fill_decision(&s->story->push, "bob", 1, &decision);
+    decision.request_digest.bytes[0] ^= 1;
+    story_add_decision(&s->story->push, &decision, "bob");
 }
 static void bob_decides_twice(struct spoiling *s)
 {
@@ -221,6 +275,13 @@ static void other_place_in_batch(struct spoiling *s)
 }
 
 /* ---- what the device knows */
+
+static void of_another_deployment(struct spoiling *s)
+{
+    static const uint8_t other[16] = "another";
+
+    s->world->facts.deployment_id = CS_SLICE_ARRAY(other);
+}
 
 static void no_policy(struct spoiling *s)
 {
@@ -329,6 +390,13 @@ static const struct case_ cases[] = {
      .verdict = AG_NOT_IN_BATCH,
      .delivery = other_place_in_batch},
 
+    {.says = "refuses a batch of another deployment",
+     .verdict = AG_WRONG_DEPLOYMENT,
+     .facts = of_another_deployment},
+    {.says = "refuses a request for another deployment",
+     .verdict = AG_WRONG_DEPLOYMENT,
+     .before = other_deployment},
+
     {.says = "refuses an order for another device-id", .verdict = AG_WRONG_DEVICE, .before = other_device},
     {.says = "refuses an order with another device name", .verdict = AG_WRONG_NAME, .before = other_name},
     {.says = "refuses a connector that is not declared",
@@ -341,6 +409,10 @@ static const struct case_ cases[] = {
     {.says = "refuses an order that nobody signed for", .verdict = AG_NOT_IN_REQUEST, .message = other_core},
 
     {.says = "refuses a chain that was not signed for", .verdict = AG_CHAIN_DIGEST, .message = other_chain},
+    {.says = "refuses a chain that does not parse", .verdict = AG_CHAIN_MALFORMED, .before = chain_with_more},
+    {.says = "refuses a chain with a certificate that issued none of it",
+     .verdict = AG_CHAIN_LINKS,
+     .before = chain_with_a_stranger},
     {.says = "refuses a leaf key that was not signed for", .verdict = AG_LEAF_KEY, .before = other_leaf_key},
 
     {.says = "refuses a request that was altered",
@@ -360,6 +432,22 @@ static const struct case_ cases[] = {
     {.says = "refuses the same person for two stages",
      .verdict = AG_DECIDER_TWICE,
      .decide = bob_decides_twice},
+
+    {.says = "refuses the requester as a decider",
+     .verdict = AG_DECIDER_IS_REQUESTER,
+     .decide = alice_decides},
+    {.says = "refuses the second stage before the first",
+     .verdict = AG_STAGE_NOT_OPEN,
+     .decide = carol_goes_first},
+    {.says = "refuses a stage that the policy has not",
+     .verdict = AG_STAGE_UNKNOWN,
+     .decide = bob_decides_a_third_stage},
+    {.says = "refuses a decision from before the request",
+     .verdict = AG_DECISION_EARLY,
+     .decide = decided_before_it_was_asked},
+    {.says = "refuses a decision on another request",
+     .verdict = AG_DECISION_OTHER_REQUEST,
+     .decide = decides_another_request},
 
     {.says = "refuses a generation seen before", .verdict = AG_GENERATION_SEEN, .facts = seen_before},
     {.says = "refuses a jump over the limit", .verdict = AG_GENERATION_JUMP, .before = generation_too_far},
