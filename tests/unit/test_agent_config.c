@@ -2,6 +2,7 @@
 #include "tests/support/check.h"
 
 #include "agent/config.h"
+#include "shared/base/buf.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -106,6 +107,39 @@ static void names_what_is_wrong(void **unused CS_UNUSED)
     }
 }
 
+/* With what is commented out taken in, too. */
+static void the_example_names_only_what_there_is(void **unused CS_UNUSED)
+{
+    FILE *file = fopen(CS_TEST_VECTORS "/../../agent/agent.conf.example", "r");
+    cs_auto(cs_buf_free) struct cs_buf text = CS_BUF_EMPTY;
+    char line[512];
+    struct ag_config plain, full;
+    struct cs_err err;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        assert_int_equal(
+            cs_buf_append_str(&text, line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' ? line + 1 : line),
+            CS_OK);
+    fclose(file);
+    assert_int_equal(cs_buf_append(&text, CS_SLICE_LIT("\0")), CS_OK);
+    check_ok(load((const char *)text.ptr, &full, &err), err);
+    check_ok(ag_config_load(CS_TEST_VECTORS "/../../agent/agent.conf.example", &plain, &err), err);
+    /* What it says of the defaults is true. */
+    assert_string_equal(plain.state, full.state);
+    assert_string_equal(plain.server_name, full.server_name);
+    assert_int_equal(plain.log_format, full.log_format);
+    assert_int_equal(plain.log_level, full.log_level);
+    assert_int_equal(plain.keepalive_s, full.keepalive_s);
+    assert_int_equal(plain.backoff_base_s, full.backoff_base_s);
+    assert_int_equal(plain.backoff_max_s, full.backoff_max_s);
+    assert_int_equal(plain.generations_kept, full.generations_kept);
+    assert_int_equal(plain.connectors.items[0].key_mode, full.connectors.items[0].key_mode);
+    assert_int_equal(plain.connectors.items[0].reload_timeout_s, full.connectors.items[0].reload_timeout_s);
+    ag_config_free(&plain);
+    ag_config_free(&full);
+}
+
 static void says_when_the_file_is_missing(void **unused CS_UNUSED)
 {
     struct ag_config config;
@@ -120,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_is_documented),
         cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(the_example_names_only_what_there_is),
         cmocka_unit_test(says_when_the_file_is_missing),
     };
 
