@@ -383,11 +383,7 @@ static void act(struct ag_device *device, struct ag_decision *decision)
     case AG_IN_PROGRESS:
         return;
     default:
-        if (order_id.len == sizeof device->order_id)
-            post_passing(device, &decision->report);
-        else /* nothing names the order, so nothing can be reported of it */
-            cs_log(CS_LOG_WARN, "push", "delivery refused", CS_F("verdict", decision->report.verdict),
-                   CS_F("detail", decision->report.detail), CS_FEND);
+        post_passing(device, &decision->report);
     }
 }
 

@@ -22,6 +22,12 @@ struct deciding {
     int64_t now_s;
 };
 
+/* Too little memory says nothing about the push: it stays undecided, and is decided when it comes again. */
+static enum ag_verdict refused(int code, enum ag_verdict verdict)
+{
+    return code == CS_ENOMEM ? AG_UNDECIDED : verdict;
+}
+
 /* ---- the delivery: from a controller that the policy names, whole, and for us */
 
 static enum ag_verdict check_policy(struct deciding *d)
@@ -36,9 +42,9 @@ static enum ag_verdict read_message(struct deciding *d)
     countersign_v1_DeviceReport *report = &d->decision->report;
 
     if (cs_push_message_decode(bytes, &d->message, &d->err) != CS_OK)
-        return d->err.code == CS_ENOMEM ? AG_UNDECIDED : AG_MESSAGE_MALFORMED;
+        return refused(d->err.code, AG_MESSAGE_MALFORMED);
     if (cs_core_decode(CS_PB_BYTES(&d->message->order_core), &d->core, &d->err) != CS_OK)
-        return d->err.code == CS_ENOMEM ? AG_UNDECIDED : AG_ORDER_MALFORMED;
+        return refused(d->err.code, AG_ORDER_MALFORMED);
     CS_PB_SET(&report->order_id, CS_PB_BYTES(&d->core->order_id));
     memcpy(report->connector, d->core->connector, sizeof report->connector);
     report->generation = d->core->generation;
@@ -65,9 +71,9 @@ static enum ag_verdict check_batch(struct deciding *d)
                                   &d->err);
 
     if (code)
-        return code == CS_EAUTH ? AG_BATCH_SIGNATURE : AG_BATCH_MALFORMED;
+        return refused(code, code == CS_EAUTH ? AG_BATCH_SIGNATURE : AG_BATCH_MALFORMED);
     if (cs_batch_decode(verified.payload, &batch, &d->err) != CS_OK)
-        return AG_BATCH_MALFORMED;
+        return refused(d->err.code, AG_BATCH_MALFORMED);
     if (!cs_slice_eq(CS_PB_BYTES(&batch->deployment_id), d->facts->deployment_id))
         return AG_WRONG_DEPLOYMENT;
     struct cs_digest leaf = cs_merkle_leaf(CS_PB_BYTES(&d->delivery->message));
@@ -130,9 +136,9 @@ static enum ag_verdict check_chain(struct deciding *d)
     if (!cs_slice_eq(cs_digest_slice(&d->decision->chain_digest), CS_PB_BYTES(&d->core->chain_digest)))
         return AG_CHAIN_DIGEST;
     if (cs_chain_parse(bytes, &d->decision->chain, &d->err) != CS_OK)
-        return d->err.code == CS_ENOMEM ? AG_UNDECIDED : AG_CHAIN_MALFORMED;
+        return refused(d->err.code, AG_CHAIN_MALFORMED);
     if (cs_chain_check_links(d->decision->chain, &d->err) != CS_OK)
-        return AG_CHAIN_LINKS;
+        return refused(d->err.code, AG_CHAIN_LINKS);
     cs_chain_info(d->decision->chain, 0, &d->leaf);
     if (!cs_slice_eq(cs_digest_slice(&d->leaf.spki_digest), CS_PB_BYTES(&d->core->leaf_spki_digest)))
         return AG_LEAF_KEY;
@@ -301,14 +307,15 @@ static enum ag_verdict take_key(struct deciding *d, struct cs_slice plain,
                                 countersign_v1_SealedKeyPlain *sealed)
 {
     if (cs_message_decode_strict(countersign_v1_SealedKeyPlain_fields, plain, sealed, "the sealed key",
-                                 &d->err) != CS_OK ||
-        sealed->pkcs8.size == 0)
+                                 &d->err) != CS_OK)
+        return refused(d->err.code, AG_KEY_MALFORMED);
+    if (sealed->pkcs8.size == 0)
         return AG_KEY_MALFORMED;
     if (cs_buf_append(&d->decision->pkcs8, CS_PB_BYTES(&sealed->pkcs8)) != CS_OK)
         return AG_UNDECIDED;
     return cs_chain_check_key(d->decision->chain, cs_buf_slice(&d->decision->pkcs8), &d->err) == CS_OK
                ? AG_OK
-               : AG_KEY_MISMATCH;
+               : refused(d->err.code, AG_KEY_MISMATCH);
 }
 
 static enum ag_verdict check_key(struct deciding *d)
@@ -319,7 +326,7 @@ static enum ag_verdict check_key(struct deciding *d)
     int code = open_seal(d, &plain);
 
     if (code)
-        return code == CS_ENOMEM ? AG_UNDECIDED : AG_KEY_SEAL;
+        return refused(code, AG_KEY_SEAL);
     countersign_v1_SealedKeyPlain *sealed = calloc(1, sizeof *sealed);
 
     if (!sealed)

@@ -4,6 +4,7 @@
 #define CS_CRYPTO_DER_H
 
 #include "shared/base/buf.h"
+#include "shared/base/err.h"
 
 struct der {
     uint8_t *start, *at, *end;
@@ -50,6 +51,12 @@ void der_wrap_bits(struct der *der, const uint8_t *mark);
 static inline struct cs_slice der_done(const struct der *der)
 {
     return der->failed ? CS_SLICE_EMPTY : cs_slice(der->at, (size_t)(der->end - der->at));
+}
+
+/* The same, appended. CS_ETOOBIG if anything failed. */
+static inline int der_append_done(const struct der *der, struct cs_buf *out)
+{
+    return der->failed ? CS_ETOOBIG : cs_buf_append(out, der_done(der));
 }
 
 /* Content of the object identifiers that we write. */

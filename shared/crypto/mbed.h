@@ -39,6 +39,12 @@ int cs_pk_read_private(struct cs_slice encoded, struct cs_slice passphrase, mbed
 enum { CS_SCALAR_BYTES = 32 };
 /* Appends PrivateKeyInfo (RFC 5208) of a P-256 key. */
 int cs_pkcs8_write_p256(struct cs_slice scalar, struct cs_slice point, struct cs_buf *out);
+
+/* EncryptedPrivateKeyInfo (pkcs8_crypt.c). The agent's build has neither: CS_EUNSUPPORTED. `plain` is the
+ * caller's to wipe. */
+int cs_pkcs8_decrypt(struct cs_slice der, struct cs_slice passphrase, struct cs_buf *plain,
+                     struct cs_err *err);
+int cs_wrong_passphrase(struct cs_err *err);
 /* Appends EncryptedPrivateKeyInfo as crypto.h says at cs_key_export_pem(). */
 int cs_pkcs8_encrypt(struct cs_slice pkcs8, struct cs_slice passphrase, struct cs_buf *out,
                      struct cs_err *err);

@@ -156,10 +156,15 @@ static void fill_policy(struct deployment *d)
 
 void deployment_make(struct deployment *ret)
 {
+    deployment_make_at(ret, 1800000000);
+}
+
+void deployment_make_at(struct deployment *ret, int64_t now_s)
+{
     struct cs_err err;
 
     cs_assert(cs_crypto_init(&err) == CS_OK);
-    *ret = (struct deployment){.now_s = 1800000000};
+    *ret = (struct deployment){.now_s = now_s};
     deployment_make_id("deployment", ret->id);
     ret->body = calloc(1, sizeof *ret->body);
     cs_assert(ret->body);

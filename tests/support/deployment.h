@@ -41,6 +41,8 @@ struct deployment {
 
 /* With version 1 of its policy published. */
 void deployment_make(struct deployment *ret);
+/* The same at another time: real agents have the system's. */
+void deployment_make_at(struct deployment *ret, int64_t now_s);
 void deployment_free(struct deployment *d);
 
 /* The signing key of whoever has this name: a person, "root-0" to "root-2", "controller" (its message key),

@@ -53,7 +53,14 @@ recipe_nghttp2() {
     cp "$SRC/lib/includes/nghttp2/nghttp2.h" "$SRC/_build/lib/includes/nghttp2/nghttp2ver.h" "$OUT/include/nghttp2/nghttp2"
 }
 
+# On a device no io_uring: its way through the file operations, none of which the agent uses, would come along,
+# and with the kernel's version the C library's scanf.
 recipe_libuv() {
+    if [ -n "$TRIPLET" ]; then
+        sed -i -e 's/^static int uv__use_io_uring(uint32_t flags) {$/&\n  return 0;/' \
+            -e 's/^static void uv__poll_io_uring(uv_loop_t\* loop, struct uv__iou\* iou) {$/&\n  return;/' "$SRC/src/unix/linux.c"
+        [ "$(grep -A1 '^static .* uv__\(use\|poll\)_io_uring(.*{$' "$SRC/src/unix/linux.c" | grep -c '^  return\( 0\)\?;$')" = 2 ]
+    fi
     cmake_static -DLIBUV_BUILD_SHARED=OFF -DLIBUV_BUILD_TESTS=OFF -DLIBUV_BUILD_BENCH=OFF
     cmake --build "$SRC/_build" -j "$JOBS" --target uv_a
     mkdir -p "$OUT/lib" "$OUT/include"
@@ -112,9 +119,12 @@ recipe_inih() {
 
 # musl for a cross target, with what Debian's cross compiler needs to build with it instead of its own C
 # library: the kernel's headers, and bin/cc, which puts musl's headers and libraries first. Its start-up code and
-# the functions that the compiler itself calls do not survive link-time optimisation.
+# the functions that the compiler itself calls do not survive link-time optimisation. printf of a floating-point
+# number fails: nothing here prints one, and it would bring 15 KB of arithmetic along.
 recipe_musl() {
     local root=$OUT/$TARGET
+    sed -i 's/^\t\t\tl = fmt_fp(f, arg.f, w, p, fl, t);$/\t\t\tl = -1;/' "$SRC/src/stdio/vfprintf.c"
+    [ "$(grep -c 'fmt_fp(' "$SRC/src/stdio/vfprintf.c")" = 1 ]
     ./configure --target="$TRIPLET" --prefix=/ --syslibdir=/lib --disable-shared CC="$CC" AR="$AR" RANLIB="$TRIPLET-gcc-ranlib" \
         CFLAGS="${CFLAGS/ -flto/}"
     make -j"$JOBS"

@@ -14,12 +14,9 @@
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
-#define MBEDTLS_FS_IO
 #define MBEDTLS_VERSION_C
 #define MBEDTLS_ENTROPY_C
 #define MBEDTLS_CTR_DRBG_C
-#define MBEDTLS_THREADING_C
-#define MBEDTLS_THREADING_PTHREAD
 
 /* PSA. The key store grows with the heap, because each TLS session holds its traffic keys in it and a
  * controller has thousands of sessions. Nobody outside this process shares buffers with it, so inputs and
@@ -37,7 +34,7 @@
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_HKDF_C
 
-/* Ciphers. CBC is there for encrypted PKCS#8 only. The AES tables are constants: generated ones are
+/* Ciphers. The AES tables are constants: generated ones are
  * filled in at first use without a lock, which is a data race between threads. */
 #define MBEDTLS_CIPHER_C
 #define MBEDTLS_AES_C
@@ -46,8 +43,6 @@
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
 #define MBEDTLS_CHACHAPOLY_C
-#define MBEDTLS_CIPHER_MODE_CBC
-#define MBEDTLS_CIPHER_PADDING_PKCS7
 #if defined(__x86_64__)
 #define MBEDTLS_AESNI_C
 #endif
@@ -71,15 +66,10 @@
 #define MBEDTLS_ASN1_WRITE_C
 #define MBEDTLS_OID_C
 #define MBEDTLS_BASE64_C
-#define MBEDTLS_PEM_PARSE_C
-#define MBEDTLS_PEM_WRITE_C
-#define MBEDTLS_PKCS5_C
 
 /* X.509 */
 #define MBEDTLS_X509_USE_C
-#define MBEDTLS_X509_CREATE_C
 #define MBEDTLS_X509_CRT_PARSE_C
-#define MBEDTLS_X509_CSR_WRITE_C
 #define MBEDTLS_X509_RSASSA_PSS_SUPPORT
 
 /* TLS 1.3 with an ephemeral key exchange and nothing else: no 1.2 to fall back to, no tickets (a resumed
@@ -104,13 +94,28 @@
 #endif
 
 #if defined(CS_MBEDTLS_AGENT)
+/* Small before fast, one thread, and only the client's side of TLS. Without comb tables a signature takes
+ * longer, which a device makes once a connection. */
 #define MBEDTLS_ERROR_STRERROR_DUMMY
 #define MBEDTLS_AES_FEWER_TABLES
 #define MBEDTLS_SHA256_SMALLER
 #define MBEDTLS_SHA512_SMALLER
+#define MBEDTLS_X509_REMOVE_INFO
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
 #else
+/* The controller serves TLS in several threads, issues identity certificates and reads revocation lists; the
+ * tests make RSA keys and requests. CBC is for keys under a passphrase only. */
+#define MBEDTLS_PKCS5_C
+#define MBEDTLS_CIPHER_MODE_CBC
+#define MBEDTLS_CIPHER_PADDING_PKCS7
+#define MBEDTLS_FS_IO
+#define MBEDTLS_THREADING_C
+#define MBEDTLS_THREADING_PTHREAD
 #define MBEDTLS_SSL_SRV_C
-/* The controller issues identity certificates and reads revocation lists; the tests make RSA keys. */
+#define MBEDTLS_PEM_PARSE_C
+#define MBEDTLS_PEM_WRITE_C
+#define MBEDTLS_X509_CREATE_C
+#define MBEDTLS_X509_CSR_WRITE_C
 #define MBEDTLS_X509_CRT_WRITE_C
 #define MBEDTLS_X509_CSR_PARSE_C
 #define MBEDTLS_X509_CRL_PARSE_C
