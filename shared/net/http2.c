@@ -342,6 +342,9 @@ int cs_http2_feed(struct cs_http2 *session, struct cs_slice bytes, struct cs_err
     used = nghttp2_session_mem_recv2(session->session, bytes.ptr, bytes.len);
     if (used < 0)
         http2_fail(session, (int)used);
+    /* Both are fatal to nghttp2, which then leaves the goodbye to us. */
+    if (used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS || used == NGHTTP2_ERR_FLOODED)
+        cs_http2_terminate(session, CS_HTTP2_ENHANCE_YOUR_CALM);
     return session->failure ? translate(session->failure, err) : CS_OK;
 }
 

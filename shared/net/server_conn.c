@@ -217,6 +217,20 @@ static int write_some(struct conn *conn, struct cs_err *err)
     return CS_OK;
 }
 
+/* Whatever frames are ready when a session has failed: a GOAWAY says more than a reset. */
+static void write_last(struct conn *conn)
+{
+    struct cs_buf *out = &conn->server->out;
+    struct cs_err ignored;
+
+    if (cs_stream_is_writing(&conn->stream))
+        return;
+    cs_buf_clear(out);
+    (void)!cs_http2_pull(cs_grpc_server_http2(conn->grpc), out, WRITE_BYTES, &ignored);
+    if (out->len)
+        (void)!cs_stream_write(&conn->stream, out, &ignored);
+}
+
 void conn_turn(struct cs_list *dirty_node)
 {
     struct conn *conn = CS_CONTAINER_OF(dirty_node, struct conn, dirty);
@@ -291,12 +305,11 @@ static void on_bytes(struct cs_stream *stream, struct cs_slice bytes)
 {
     struct conn *conn = CS_CONTAINER_OF(stream, struct conn, stream);
     struct cs_http2 *http2 = cs_grpc_server_http2(conn->grpc);
-    struct cs_err err, ignored;
+    struct cs_err err;
 
     cs_turn_look_at_clock(&conn->server->turn);
     if (cs_http2_feed(http2, bytes, &err) != CS_OK) {
-        /* Whatever frames are ready still go: a GOAWAY says more than a reset. */
-        (void)!write_some(conn, &ignored);
+        write_last(conn);
         abandon(conn, &err);
         return;
     }

@@ -234,16 +234,21 @@ static struct cs_tls_config *make_config(const struct pki *own, const struct pki
     return config;
 }
 
-uint16_t world_serve_tls(struct world *world)
+void world_make_identities(struct world *world)
 {
-    struct cs_err err;
-    uint16_t port;
-
     world->ca = pki_make_ca("Test CA");
     world->server_pki = pki_make_server(&world->ca);
     world->client_pki = pki_make_client(&world->ca, "gw-1");
     world->server_tls = make_config(&world->server_pki, &world->ca, true);
     world->client_tls = make_config(&world->client_pki, &world->ca, false);
+}
+
+uint16_t world_serve_tls(struct world *world)
+{
+    struct cs_err err;
+    uint16_t port;
+
+    world_make_identities(world);
     world_serve(world, (struct cs_server_options){.tls = world->server_tls, .slim = true});
     check_ok(cs_server_listen_tcp(world->server, "127.0.0.1", 0, false, &port, &err), err);
     return port;

@@ -51,6 +51,8 @@ void world_dial(struct world *world, struct cs_client_options options);
 void world_listen_and_connect(struct world *world);
 /* All of the above over a unix socket with no options. */
 void world_begin(struct world *world);
+/* A CA, certificates of a server and a client, and their configurations; the world's end frees them. */
+void world_make_identities(struct world *world);
 /* A server over mutual TLS on 127.0.0.1; gives its port. */
 uint16_t world_serve_tls(struct world *world);
 void world_hang_up(struct world *world);

@@ -320,6 +320,34 @@ static void cuts_off_a_peer_that_does_not_read(void **state)
     world_end(&world);
 }
 
+/* It is refused with a GOAWAY (frame 7), not only cut off. */
+static void tells_a_peer_that_floods(void **state)
+{
+    static const uint8_t head[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                  "\0\0\0\4\0\0\0\0\0"
+                                  "\0\0\1\1\0\0\0\0\1\x83";
+    static const uint8_t continuation[] = {0, 0, 0, 9, 0, 0, 0, 0, 1};
+    static const uint8_t calm[] = {7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 11};
+    uint8_t answer[512];
+    struct world world;
+    ssize_t len;
+    int fd;
+
+    (void)state;
+    world_begin(&world);
+    fd = world_raw_connect(world.path);
+    assert_int_equal(write(fd, head, sizeof head - 1), sizeof head - 1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(write(fd, continuation, sizeof continuation), sizeof continuation);
+    WAIT_UNTIL(&world, world.refusals == 1 || world.down);
+    check_says(world.refused, "CONTINUATION");
+    len = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+    assert_true(len > 0);
+    assert_non_null(memmem(answer, (size_t)len, calm, sizeof calm));
+    close(fd);
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +363,7 @@ int main(void)
         cmocka_unit_test(cuts_off_a_peer_that_leaves_its_windows_closed),
         cmocka_unit_test(bears_a_peer_that_is_idle_or_slow),
         cmocka_unit_test(cuts_off_a_peer_that_does_not_read),
+        cmocka_unit_test(tells_a_peer_that_floods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
