@@ -142,8 +142,8 @@ static void forgets_old_orders_and_no_generation(void **unused CS_UNUSED)
     struct ag_state state;
 
     ag_state_init(&state, CS_SLICE_ARRAY(device_id));
-    for (uint8_t i = 1; i <= 3 * AG_LIMIT_ORDERS_KEPT; i++)
-        complete(&state, accept(&state, "web", i, i));
+    for (int i = 1; i <= 3 * AG_LIMIT_ORDERS_KEPT; i++)
+        complete(&state, accept(&state, "web", (uint8_t)i, (uint64_t)i));
     const struct ag_connector_state *web = ag_state_connector(&state, "web");
 
     assert_int_equal(web->order_count, AG_LIMIT_ORDERS_KEPT);

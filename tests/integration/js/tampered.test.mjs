@@ -176,7 +176,7 @@ test('a controller that has been taken over changes what it delivers', async (t)
     const request = await operator.push(leaf.id, 'gw-1', 'app');
     // Nothing names the order: the device can only say in its log why it drops the message.
     if (/malformed/.test(verdict)) {
-      const [line] = await again.line(new RegExp(`delivery refused.*verdict=${verdict}`));
+      const [line] = await again.line(new RegExp(`push refused.*verdict=${verdict}`));
       verdicts.push(`${name}: ${line.match(/verdict=.*/)[0]}`);
       continue;
     }
