@@ -19,12 +19,6 @@ static int get_meta(struct ctl_view *view, ctl_meta_row *ret, struct cs_err *err
     return rc;
 }
 
-/* A walk that ran to its end is what a page wants. */
-static int walked(int rc)
-{
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
-}
-
 static int count_connected(struct ctl_view *view, const struct ctl_presence *presence, uint32_t *ret,
                            struct cs_err *err)
 {
@@ -38,7 +32,7 @@ static int count_connected(struct ctl_view *view, const struct ctl_presence *pre
         if (device_id.len == 16 && presence->connected(presence->data, device_id.ptr))
             (*ret)++;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 /* Version, message key and agent CA are the shell's to fill in. */
@@ -86,7 +80,7 @@ int ctl_query_ListAudit(struct ctl_view *view, const struct ctl_presence *presen
             return rc;
         reply->records_count++;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 int ctl_query_GetPolicy(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -205,7 +199,7 @@ int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *pres
             return rc;
         reply->devices_count++;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -229,13 +223,13 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
     rc = ctl_bytes_get(view, &key, &bytes, err);
     if (rc == CS_OK)
         CTL_BYTES_SET(reply->admission, bytes);
-    if (walked(rc) != CS_OK)
+    if (ctl_walked(rc) != CS_OK)
         return rc;
     key = ctl_key_bytes(CTL_TABLE_ADVERTISEMENT, CTL_BYTES(device.device_id));
     rc = ctl_bytes_get(view, &key, &bytes, err);
     if (rc == CS_OK)
         CTL_BYTES_SET(reply->advertisement, bytes);
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 /* ---- certificates */
@@ -280,7 +274,7 @@ int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence 
             return rc;
         reply->certificates_count++;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -320,13 +314,13 @@ static int show_place(struct ctl_view *view, const struct ctl_presence *presence
     int rc = ctl_find_device(view, ret->device_name, &name, &device, err);
 
     if (rc != CS_OK)
-        return walked(rc);
+        return ctl_walked(rc);
     ret->connected = presence->connected(presence->data, device.device_id.bytes);
     ret->last_seen_s = device.last_seen_s;
     key = ctl_key_connector(CTL_TABLE_CONNECTOR, CTL_BYTES(device.device_id), ret->connector);
     rc = ctl_get(view, &key, Connector, &connector, err);
     if (rc != CS_OK)
-        return walked(rc);
+        return ctl_walked(rc);
     CTL_TEXT_SET(ret->application, connector.application);
     ret->in_sync = cs_slice_eq(CTL_BYTES(connector.installed_digest), CTL_BYTES(certificate->chain_digest));
     return CS_OK;
@@ -388,5 +382,5 @@ int ctl_query_GetTopology(struct ctl_view *view, const struct ctl_presence *pres
             return rc;
         reply->rows_count++;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }

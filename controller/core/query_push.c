@@ -4,11 +4,6 @@
 
 #include <inttypes.h>
 
-static int walked(int rc)
-{
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
-}
-
 /* Newest first: backwards from the end, or from a number that the caller has seen. */
 static struct ctl_walk walk_back(const struct ctl_key *prefix, uint64_t before_number)
 {
@@ -50,7 +45,7 @@ int ctl_query_GetOrderCores(struct ctl_view *view, const struct ctl_presence *pr
     if (rc == CS_ENOTFOUND && reply->cores_count == 0 && request->from_index == 0)
         return cs_err_set(err, rc, "there is no request REQ-%" PRIu64 ": its reservation may have expired",
                           request->number);
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 int ctl_query_ListRequests(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -76,7 +71,7 @@ int ctl_query_ListRequests(struct ctl_view *view, const struct ctl_presence *pre
             return rc;
         ctl_show_request(&row, &reply->requests[reply->requests_count++]);
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 static int show_decision(struct cs_slice value, countersign_v1_DecisionRecord *ret, struct cs_err *err)
@@ -119,7 +114,7 @@ int ctl_query_GetRequest(struct ctl_view *view, const struct ctl_presence *prese
         if (rc != CS_OK)
             return rc;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 static int add_order(struct ctl_view *view, uint64_t number, countersign_v1_ListOrdersResponse *reply,
@@ -184,7 +179,7 @@ int ctl_query_ListOrders(struct ctl_view *view, const struct ctl_presence *prese
         if (rc != CS_OK)
             return rc;
     }
-    return walked(rc);
+    return ctl_walked(rc);
 }
 
 int ctl_query_GetOrder(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -211,5 +206,5 @@ int ctl_query_GetOrder(struct ctl_view *view, const struct ctl_presence *presenc
     rc = ctl_bytes_get(view, &key, &bytes, err);
     if (rc == CS_OK)
         CTL_BYTES_SET(reply->report, bytes);
-    return walked(rc);
+    return ctl_walked(rc);
 }

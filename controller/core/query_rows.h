@@ -19,6 +19,12 @@ static inline size_t ctl_page_size(uint32_t limit, size_t room)
     return limit && limit < room ? limit : room;
 }
 
+/* A walk that ran to its end is what a page wants. */
+static inline int ctl_walked(int rc)
+{
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
 /* The device's row by name: the admitted enrolment, or the one that waits. CS_ENOTFOUND with a sentence. */
 CS_MUST_USE int ctl_find_device(struct ctl_view *view, const char *name, ctl_name_row *ret_name,
                                 ctl_device_row *ret, struct cs_err *err);
