@@ -4,7 +4,7 @@
 #include <pb_encode.h>
 
 /* The largest is a request with its comment, or a decision with its envelope. */
-enum { RECORD_BYTES = 4096 };
+enum { RECORD_BYTES = 8192 };
 _Static_assert(countersign_store_v1_Request_size <= RECORD_BYTES &&
                    countersign_store_v1_Decision_size <= RECORD_BYTES &&
                    countersign_store_v1_Certificate_size <= RECORD_BYTES &&

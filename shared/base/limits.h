@@ -25,13 +25,16 @@ enum {
 
     /* Policy and workflow (DESIGN.md sections 2 and 4). */
     CS_LIMIT_STAGES = 4,
-    CS_LIMIT_DECISIONS = 16,            /* 4 stages of 4 people */
-    CS_LIMIT_ORDERS_PER_REQUEST = 1024, /* the decision's bitmap is 128 bytes */
-    CS_LIMIT_MERKLE_DEPTH = 10,         /* 2^10 leaves */
+    CS_LIMIT_DECISIONS = 16,             /* 4 stages of 4 people */
+    CS_LIMIT_ORDERS_PER_REQUEST = 16384, /* the decision's bitmap is 2 KB */
+    CS_LIMIT_MERKLE_DEPTH = 14,          /* 2^14 leaves */
     CS_LIMIT_GENERATION_JUMP = 1024,
     CS_LIMIT_OPERATORS = 64,
     CS_LIMIT_KEYS_PER_OPERATOR = 3,
     CS_LIMIT_ROOTS = 8,
+    /* Renewals of a device's identity that one admission vouches for: with half of 30 days each, two and a
+     * half years. */
+    CS_LIMIT_RENEWALS = 64,
     CS_LIMIT_RULES = 16,
     CS_LIMIT_CONNECTORS_PER_DEVICE = 32,
     CS_LIMIT_NAME_BYTES = 63,

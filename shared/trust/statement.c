@@ -19,6 +19,8 @@ static const char *const types[] = {
     [CS_STATEMENT_DEVICE_CSR] = TYPE("device-csr"),
     [CS_STATEMENT_DEVICE_REPORT] = TYPE("device-report"),
     [CS_STATEMENT_PUSH_BATCH] = TYPE("push-batch"),
+    [CS_STATEMENT_DEVICE_RENEWAL] = TYPE("device-renewal"),
+    [CS_STATEMENT_AUDIT_CHECKPOINT] = TYPE("audit-checkpoint"),
 };
 
 const char *cs_statement_type(enum cs_statement_kind kind)
@@ -123,7 +125,7 @@ static void check_request(struct cs_check *check, const countersign_v1_PushReque
     }
     cs_check_size(check, "order_root", CS_PB_BYTES(&request->order_root), CS_SHA256_BYTES);
     cs_check_that(check, request->order_count >= 1 && request->order_count <= CS_LIMIT_ORDERS_PER_REQUEST,
-                  "order_count must be 1 to 1024");
+                  "order_count must be 1 to 16384");
     cs_check_size(check, "comment_digest", CS_PB_BYTES(&request->comment_digest), CS_SHA256_BYTES);
 }
 
@@ -241,7 +243,19 @@ static void check_device_csr(struct cs_check *check, const countersign_v1_Device
     check_made_at(check, message->made_at_s);
     cs_check_size(check, "key_request_digest", CS_PB_BYTES(&message->key_request_digest), CS_SHA256_BYTES);
     cs_check_name(check, "connector", message->connector);
-    cs_check_filled(check, "csr", CS_PB_BYTES(&message->csr));
+    cs_check_name(check, "verdict", message->verdict);
+    cs_check_text(check, "detail", message->detail);
+    cs_check_that(check, (message->csr.size > 0) == (strcmp(message->verdict, "ok") == 0),
+                  "csr is there when the verdict is \"ok\", and only then");
+}
+
+static void check_renewal(struct cs_check *check, const countersign_v1_DeviceRenewal *message)
+{
+    cs_check_size(check, "deployment_id", CS_PB_BYTES(&message->deployment_id), CS_ID_BYTES);
+    cs_check_size(check, "device_id", CS_PB_BYTES(&message->device_id), CS_ID_BYTES);
+    cs_check_positive(check, "sequence", message->sequence);
+    check_made_at(check, message->made_at_s);
+    cs_check_spki(check, "identity_spki", CS_PB_BYTES(&message->identity_spki));
 }
 
 static void check_report(struct cs_check *check, const countersign_v1_DeviceReport *report)
@@ -281,8 +295,16 @@ static void check_batch(struct cs_check *check, const countersign_v1_PushBatch *
     cs_check_size(check, "deployment_id", CS_PB_BYTES(&batch->deployment_id), CS_ID_BYTES);
     cs_check_size(check, "root", CS_PB_BYTES(&batch->root), CS_SHA256_BYTES);
     cs_check_that(check, batch->count >= 1 && batch->count <= CS_LIMIT_ORDERS_PER_REQUEST,
-                  "count must be 1 to 1024");
+                  "count must be 1 to 16384");
     cs_check_time(check, "issued_at_s", batch->issued_at_s);
+}
+
+static void check_checkpoint(struct cs_check *check, const countersign_v1_AuditCheckpoint *checkpoint)
+{
+    cs_check_size(check, "deployment_id", CS_PB_BYTES(&checkpoint->deployment_id), CS_ID_BYTES);
+    cs_check_positive(check, "revision", checkpoint->revision);
+    cs_check_size(check, "hash", CS_PB_BYTES(&checkpoint->hash), CS_SHA256_BYTES);
+    cs_check_time(check, "made_at_s", checkpoint->made_at_s);
 }
 
 static void check_push_message(struct cs_check *check, const countersign_v1_PushMessage *message)
@@ -326,5 +348,7 @@ DECODER(cs_advertisement_decode, countersign_v1_DeviceAdvertisement, "the device
         check_advertisement)
 DECODER(cs_device_csr_decode, countersign_v1_DeviceCsr, "the device's CSR", check_device_csr)
 DECODER(cs_report_decode, countersign_v1_DeviceReport, "the device report", check_report)
+DECODER(cs_renewal_decode, countersign_v1_DeviceRenewal, "the device renewal", check_renewal)
+DECODER(cs_checkpoint_decode, countersign_v1_AuditCheckpoint, "the audit checkpoint", check_checkpoint)
 DECODER(cs_batch_decode, countersign_v1_PushBatch, "the push batch", check_batch)
 DECODER(cs_push_message_decode, countersign_v1_PushMessage, "the push message", check_push_message)

@@ -22,6 +22,8 @@ enum cs_statement_kind {
     CS_STATEMENT_DEVICE_CSR,
     CS_STATEMENT_DEVICE_REPORT,
     CS_STATEMENT_PUSH_BATCH,
+    CS_STATEMENT_DEVICE_RENEWAL,
+    CS_STATEMENT_AUDIT_CHECKPOINT,
 };
 
 /* "application/vnd.countersign.decision.v1"; of any kind but NONE. */
@@ -61,6 +63,10 @@ CS_MUST_USE int cs_device_csr_decode(struct cs_slice payload, countersign_v1_Dev
 CS_MUST_USE int cs_report_decode(struct cs_slice payload, countersign_v1_DeviceReport **ret,
                                  struct cs_err *err);
 CS_MUST_USE int cs_batch_decode(struct cs_slice payload, countersign_v1_PushBatch **ret, struct cs_err *err);
+CS_MUST_USE int cs_renewal_decode(struct cs_slice payload, countersign_v1_DeviceRenewal **ret,
+                                  struct cs_err *err);
+CS_MUST_USE int cs_checkpoint_decode(struct cs_slice payload, countersign_v1_AuditCheckpoint **ret,
+                                     struct cs_err *err);
 CS_MUST_USE int cs_push_message_decode(struct cs_slice bytes, countersign_v1_PushMessage **ret,
                                        struct cs_err *err);
 

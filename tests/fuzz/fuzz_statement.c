@@ -50,6 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case CS_STATEMENT_PUSH_BATCH:
         DECODE(cs_batch_decode, countersign_v1_PushBatch);
         break;
+    case CS_STATEMENT_DEVICE_RENEWAL:
+        DECODE(cs_renewal_decode, countersign_v1_DeviceRenewal);
+        break;
+    case CS_STATEMENT_AUDIT_CHECKPOINT:
+        DECODE(cs_checkpoint_decode, countersign_v1_AuditCheckpoint);
+        break;
     default:
         DECODE(cs_push_message_decode, countersign_v1_PushMessage);
         break;

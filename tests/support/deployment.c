@@ -358,6 +358,7 @@ void deployment_fill_device_csr(const struct deployment *d, const char *device, 
     PUT_DIGEST(&ret->key_request_digest, "key request");
     PUT(ret->connector, "web");
     CS_PB_SET(&ret->csr, CS_SLICE_LIT("not looked at by the decoder"));
+    PUT(ret->verdict, "ok");
 }
 
 void deployment_fill_report(const struct deployment *d, const char *device, countersign_v1_DeviceReport *ret)
@@ -392,6 +393,21 @@ void deployment_fill_batch(const struct deployment *d, countersign_v1_PushBatch 
     *ret = (countersign_v1_PushBatch){.count = 1, .issued_at_s = d->now_s};
     CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(d->id));
     PUT_DIGEST(&ret->root, "messages");
+}
+
+void deployment_fill_renewal(struct deployment *d, const char *device, countersign_v1_DeviceRenewal *ret)
+{
+    *ret = (countersign_v1_DeviceRenewal){.sequence = 4, .made_at_s = d->now_s};
+    CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(d->id));
+    PUT_ID(&ret->device_id, device);
+    CS_PB_SET(&ret->identity_spki, cs_key_spki(deployment_key(d, "gw-0 renewed")));
+}
+
+void deployment_fill_checkpoint(const struct deployment *d, countersign_v1_AuditCheckpoint *ret)
+{
+    *ret = (countersign_v1_AuditCheckpoint){.revision = 7, .made_at_s = d->now_s};
+    CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(d->id));
+    PUT_DIGEST(&ret->hash, "audit record 7");
 }
 
 #define EXAMPLE(type, fill, who)                                                                             \
@@ -432,6 +448,10 @@ struct cs_buf deployment_example(struct deployment *d, enum cs_statement_kind ki
         EXAMPLE(countersign_v1_DeviceReport, deployment_fill_report(d, "gw-0", message), "gw-0");
     case CS_STATEMENT_PUSH_BATCH:
         EXAMPLE(countersign_v1_PushBatch, deployment_fill_batch(d, message), "controller");
+    case CS_STATEMENT_DEVICE_RENEWAL:
+        EXAMPLE(countersign_v1_DeviceRenewal, deployment_fill_renewal(d, "gw-0", message), "gw-0");
+    case CS_STATEMENT_AUDIT_CHECKPOINT:
+        EXAMPLE(countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(d, message), "controller");
     }
     cs_assert_failed("no such kind", __FILE__, __LINE__);
     return CS_BUF_EMPTY;

@@ -56,6 +56,8 @@ static int decode(enum cs_statement_kind kind, struct cs_slice payload, struct c
         DECODE(DEVICE_CSR, cs_device_csr_decode, countersign_v1_DeviceCsr)
         DECODE(DEVICE_REPORT, cs_report_decode, countersign_v1_DeviceReport)
         DECODE(PUSH_BATCH, cs_batch_decode, countersign_v1_PushBatch)
+        DECODE(DEVICE_RENEWAL, cs_renewal_decode, countersign_v1_DeviceRenewal)
+        DECODE(AUDIT_CHECKPOINT, cs_checkpoint_decode, countersign_v1_AuditCheckpoint)
     case CS_STATEMENT_NONE:
         break;
     }
@@ -237,6 +239,10 @@ INCOMPLETE(try_advertisement, countersign_v1_DeviceAdvertisement,
            deployment_fill_advertisement(&d, "gw-0", m), cs_advertisement_decode)
 INCOMPLETE(try_csr, countersign_v1_DeviceCsr, deployment_fill_device_csr(&d, "gw-0", m), cs_device_csr_decode)
 INCOMPLETE(try_report, countersign_v1_DeviceReport, deployment_fill_report(&d, "gw-0", m), cs_report_decode)
+INCOMPLETE(try_renewal, countersign_v1_DeviceRenewal, deployment_fill_renewal(&d, "gw-0", m),
+           cs_renewal_decode)
+INCOMPLETE(try_checkpoint, countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(&d, m),
+           cs_checkpoint_decode)
 INCOMPLETE(try_batch, countersign_v1_PushBatch, deployment_fill_batch(&d, m), cs_batch_decode)
 
 /* CHANGE(name, type, statements): a function that changes `m`. */
@@ -265,8 +271,8 @@ CHANGE(r_huge_window, R, m->window_s = INT64_MAX)
 CHANGE(r_attempts, R, m->max_attempts = 0)
 CHANGE(r_root, R, m->order_root.size = 31)
 CHANGE(r_no_orders, R, m->order_count = 0)
-CHANGE(r_most_orders, R, m->order_count = 1024)
-CHANGE(r_many_orders, R, m->order_count = 1025)
+CHANGE(r_most_orders, R, m->order_count = 16384)
+CHANGE(r_many_orders, R, m->order_count = 16385)
 CHANGE(r_comment, R, m->comment_digest.size = 0)
 CHANGE(r_override, R, m->overrides_count = 1; m->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED)
 CHANGE(r_override_unset, R, m->overrides_count = 1)
@@ -295,8 +301,8 @@ static void refuses_incomplete_push_requests(void **state)
     try_request("no attempt", r_attempts, CS_EPARSE);
     try_request("a root of 31 bytes", r_root, CS_EPARSE);
     try_request("no order", r_no_orders, CS_EPARSE);
-    try_request("1024 orders", r_most_orders, CS_OK);
-    try_request("1025 orders", r_many_orders, CS_EPARSE);
+    try_request("16384 orders", r_most_orders, CS_OK);
+    try_request("16385 orders", r_many_orders, CS_EPARSE);
     try_request("no comment digest", r_comment, CS_EPARSE);
     try_request("an override", r_override, CS_OK);
     try_request("an override that is not set", r_override_unset, CS_EPARSE);
@@ -417,6 +423,8 @@ CHANGE(v_twice, countersign_v1_DeviceAdvertisement, m->connectors_count = 2;
 CHANGE(v_digest, countersign_v1_DeviceAdvertisement, m->connectors[0].installed_digest.size = 1)
 CHANGE(v_nothing_declared, countersign_v1_DeviceAdvertisement, m->connectors_count = 0)
 CHANGE(s_empty, countersign_v1_DeviceCsr, m->csr.size = 0)
+CHANGE(s_refused, countersign_v1_DeviceCsr, m->csr.size = 0; memcpy(m->verdict, "no", 3))
+CHANGE(s_both, countersign_v1_DeviceCsr, memcpy(m->verdict, "no", 3))
 CHANGE(s_digest, countersign_v1_DeviceCsr, m->key_request_digest.size = 16)
 CHANGE(p_outcome, countersign_v1_DeviceReport, m->outcome = (countersign_v1_Outcome)6)
 CHANGE(p_verdict, countersign_v1_DeviceReport, m->verdict[0] = '\0')
@@ -425,7 +433,12 @@ CHANGE(p_order, countersign_v1_DeviceReport, m->order_id.size = 0)
 CHANGE(p_refused_unread, countersign_v1_DeviceReport, m->outcome = countersign_v1_Outcome_OUTCOME_REFUSED;
        m->order_id.size = 0; m->connector[0] = '\0'; m->generation = 0; m->request_digest.size = 0)
 CHANGE(b_count, countersign_v1_PushBatch, m->count = 0)
-CHANGE(b_many, countersign_v1_PushBatch, m->count = 1025)
+CHANGE(b_many, countersign_v1_PushBatch, m->count = 16385)
+CHANGE(n_spki, countersign_v1_DeviceRenewal, m->identity_spki.bytes[0] ^= 1)
+CHANGE(n_sequence, countersign_v1_DeviceRenewal, m->sequence = 0)
+CHANGE(c_revision, countersign_v1_AuditCheckpoint, m->revision = 0)
+CHANGE(c_hash, countersign_v1_AuditCheckpoint, m->hash.size = 16)
+CHANGE(c_time, countersign_v1_AuditCheckpoint, m->made_at_s = 0)
 
 static void refuses_incomplete_statements_of_the_other_kinds(void **state)
 {
@@ -444,13 +457,20 @@ static void refuses_incomplete_statements_of_the_other_kinds(void **state)
     try_advertisement("no connector", v_nothing_declared, CS_OK);
     try_csr("no CSR", s_empty, CS_EPARSE);
     try_csr("a digest of 16 bytes", s_digest, CS_EPARSE);
+    try_csr("a refusal without a CSR", s_refused, CS_OK);
+    try_csr("a refusal with a CSR", s_both, CS_EPARSE);
+    try_renewal("a fresh key that is no P-256 key", n_spki, CS_EPARSE);
+    try_renewal("no sequence", n_sequence, CS_EPARSE);
+    try_checkpoint("no revision", c_revision, CS_EPARSE);
+    try_checkpoint("a hash of 16 bytes", c_hash, CS_EPARSE);
+    try_checkpoint("no time", c_time, CS_EPARSE);
     try_report("an outcome that is not known", p_outcome, CS_EPARSE);
     try_report("no verdict", p_verdict, CS_EPARSE);
     try_report("an escape sequence", p_detail, CS_EPARSE);
     try_report("completed, and no order", p_order, CS_EPARSE);
     try_report("refused before it could be read", p_refused_unread, CS_OK);
     try_batch("no message", b_count, CS_EPARSE);
-    try_batch("1025 messages", b_many, CS_EPARSE);
+    try_batch("16385 messages", b_many, CS_EPARSE);
 }
 
 static void decodes_a_push_message(void **state)
