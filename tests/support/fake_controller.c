@@ -4,6 +4,7 @@
 #include "shared/net/server.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -380,6 +381,8 @@ struct fake_controller *fake_controller_start(struct deployment *d)
     cs_random(c->authentication, sizeof c->authentication);
     cs_random(c->binding, sizeof c->binding);
     pthread_mutex_init(&c->lock, NULL);
+    /* As every program does: writing to an agent that was killed is an error, not the end. */
+    signal(SIGPIPE, SIG_IGN);
     cs_assert(uv_loop_init(&c->loop) == 0);
     cs_assert(uv_async_init(&c->loop, &c->wake, on_wake) == 0);
     c->wake.data = c;
