@@ -244,15 +244,16 @@ int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *qu
     return rc;
 }
 
-int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-             const struct cli_doc *statement, const countersign_v1_Operator *signer, struct cs_buf *envelope,
-             struct cs_err *err)
+int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload, struct cli_doc *statement,
+             const countersign_v1_Operator *signer, struct cs_buf *envelope, struct cs_err *err)
 {
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    struct cs_digest digest = cs_sha256(payload);
     const struct cs_key *keys[1];
     char question[128];
     int rc;
 
+    cli_show_digest(statement, &digest);
     snprintf(question, sizeof question, "Sign this as %s?", signer->name);
     rc = cli_confirm(cli, statement, question, err);
     if (rc == CS_OK)

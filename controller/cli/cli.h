@@ -50,11 +50,10 @@ CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_
  * (ROLE_UNSPECIFIED: any). */
 CS_MUST_USE int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                            struct cs_err *err);
-/* Shows `statement` (what the payload's very bytes say), asks, and signs them. The command has the options
- * --yes and
- * --passphrase-file. Appends the envelope. */
+/* Shows `statement` (what the payload's very bytes say) and the payload's digest in words, asks, and signs
+ * the payload. The command has the options --yes and --passphrase-file. Appends the envelope. */
 CS_MUST_USE int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-                         const struct cli_doc *statement, const countersign_v1_Operator *signer,
+                         struct cli_doc *statement, const countersign_v1_Operator *signer,
                          struct cs_buf *envelope, struct cs_err *err);
 /* Shows and asks, unless --yes. */
 CS_MUST_USE int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question,

@@ -1,5 +1,7 @@
 #include "controller/cli/show.h"
 
+#include "shared/trust/spoken.h"
+
 #include <stdio.h>
 
 static void number_field(struct cli_doc *doc, const char *key, const char *label, const char *prefix,
@@ -123,6 +125,14 @@ void cli_show_policy(struct cli_doc *doc, const countersign_v1_TrustPolicy *poli
     }
 }
 
+void cli_show_digest(struct cli_doc *doc, const struct cs_digest *payload)
+{
+    char words[CS_SPOKEN_TEXT_BYTES];
+
+    cli_field(doc, "digest", "Digest (SHA-256)", cli_hex(cs_digest_slice(payload)));
+    cli_field(doc, "digest_words", "In words", cli_tinted(cs_spoken_text(payload, words), CLI_BOLD));
+}
+
 void cli_show_admission(struct cli_doc *doc, const countersign_v1_Admission *admission)
 {
     struct cs_digest identity = cs_key_id(CS_PB_BYTES(&admission->identity_spki));
@@ -144,8 +154,9 @@ void cli_show_certificate(struct cli_doc *doc, const struct cli_check_certificat
     const struct cs_cert_info *leaf = &certificate->leaf;
 
     cli_field(doc, "certificate", "Certificate", cli_tinted(leaf->common_name, CLI_BOLD));
-    cli_field(doc, "certificate_id", "Certificate id", cli_hex(cs_digest_slice(&leaf->digest)));
+    cli_field(doc, "certificate_id", "Fingerprint (SHA-256)", cli_hex(cs_digest_slice(&leaf->digest)));
     cli_field(doc, "issuer", "Issuer", cli_text(leaf->issuer));
+    cli_field(doc, "not_before", "Valid from", cli_time(leaf->not_before_s));
     cli_field(doc, "not_after", "Valid until", cli_time(leaf->not_after_s));
 }
 

@@ -47,6 +47,9 @@ void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decis
                        const char *comment);
 void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report);
 
+/* The payload's digest, in full and in the words that two people compare. */
+void cli_show_digest(struct cli_doc *doc, const struct cs_digest *payload);
+
 /* The comment that came beside a statement, or a sentence that says that it is not the one that was signed.
  */
 const char *cli_show_signed_comment(const char *comment, struct cs_slice digest);

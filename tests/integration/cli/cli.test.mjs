@@ -145,12 +145,16 @@ describe('the main job', () => {
     controller.requests = [];
     const { err } = await succeeds('push', 'client.example', '--comment', 'renewal', '--as', 'bob', '--yes');
     assert.match(err, /push request[\s\S]*client\.example[\s\S]*gw-1/);
+    const words = (text) => text.match(/^In words +([a-z]+(?: [a-z]+){7})$/m)[1];
+    assert.equal((await json('request', 'show', 'REQ-1')).digest_words, words(err), 'everybody sees the words that were signed');
     await fails(exits.usage, /exclude each other/, 'approve', 'REQ-1', '--manual', '--at', '2030-01-01T00:00:00Z', '--as', 'carol');
     await fails(exits.usage, /Manual Implementation/, 'approve', 'REQ-1', '--as', 'carol', '--yes');
     await fails(exits.refused, /at stage 1, "approve"/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'bob', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--yes', '--passphrase-file', 'passphrase');
-    await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
+    const approved = await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
+    assert.equal(approved.err.match(/^Request in words +(.*)$/m)[1], words(err), 'whoever decides can compare with the requester');
+    assert.equal((await json('request', 'show', 'REQ-1')).decisions[0].digest_words, words(approved.err));
     await fails(exits.timedOut, /has not ended/, 'wait', 'REQ-1', '--timeout', '1s');
     await fails(exits.refused, /does not open/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes',
       '--passphrase-file', 'client.example.pem');
