@@ -40,6 +40,12 @@ CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, c
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
 
+/* The newest that is kept here, without asking anybody: for those who sign on a machine without a network.
+ * The caller owns it. */
+CS_MUST_USE int cli_policy_kept(struct cli *cli, struct cs_policy **ret, struct cs_err *err);
+/* Keeps a verified policy, and lets the pin follow it: from now on nothing older is taken. */
+CS_MUST_USE int cli_keep_policy(struct cli *cli, const struct cs_policy *policy, struct cs_err *err);
+
 /* Fails with the exit status of a wrong command line. */
 int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_PRINTF(3, 4);
 
