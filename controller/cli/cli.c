@@ -49,114 +49,6 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
     return rc;
 }
 
-static int fetch_policy(struct cli *cli, uint32_t version, countersign_v1_GetPolicyResponse *ret,
-                        struct cs_err *err)
-{
-    countersign_v1_GetPolicyRequest request = {.version = version};
-
-    return cli_call(cli, &cli_rpc_GetPolicy, &request, ret, err);
-}
-
-/* Keeps the policy, and lets the pin follow it: from now on nothing older is taken. */
-static int keep_policy(struct cli *cli, const struct cs_policy *policy, struct cs_err *err)
-{
-    struct cs_pin pin = cli->home.pin;
-    int rc = cli_home_save_policy(&cli->home, cs_policy_version(policy), cs_policy_wire(policy), err);
-
-    if (rc != CS_OK)
-        return rc;
-    pin.roots_digest = cs_roots_digest(&cs_policy_body(policy)->roots);
-    pin.least_version = cs_policy_version(policy);
-    return cli_home_save_pin(&cli->home, &pin, err);
-}
-
-/* The policy that the pin names: from home, or, on a machine that was only given the pin, from the
- * controller. */
-static int open_pinned(struct cli *cli, struct cs_policy **ret, struct cs_err *err)
-{
-    const struct cs_pin *pin = &cli->home.pin;
-    cs_auto_free countersign_v1_GetPolicyResponse *reply = NULL;
-    struct cs_buf kept = CS_BUF_EMPTY;
-    int rc = cli_home_load_policy(&cli->home, pin->least_version, &kept, err);
-
-    if (rc == CS_OK)
-        rc = cs_policy_open_pinned(cs_buf_slice(&kept), pin, ret, err);
-    cs_buf_free(&kept);
-    if (rc != CS_ENOTFOUND)
-        return rc;
-    reply = CLI_NEW(countersign_v1_GetPolicyResponse, err);
-    if (!reply)
-        return CS_ENOMEM;
-    rc = fetch_policy(cli, pin->least_version, reply, err);
-    if (rc == CS_OK)
-        rc = cs_policy_open_pinned(CS_PB_BYTES(&reply->envelope), pin, ret, err);
-    return rc == CS_OK ? keep_policy(cli, *ret, err) : rc;
-}
-
-/* From what is known step by step to the newest that the controller has. */
-static int follow_policy(struct cli *cli, struct cs_policy **policy, struct cs_err *err)
-{
-    cs_auto_free countersign_v1_GetPolicyResponse *reply = CLI_NEW(countersign_v1_GetPolicyResponse, err);
-    uint32_t newest;
-    int rc;
-
-    if (!reply)
-        return CS_ENOMEM;
-    rc = fetch_policy(cli, 0, reply, err);
-    if (rc != CS_OK)
-        return rc;
-    newest = reply->newest_version;
-    if (newest < cs_policy_version(*policy))
-        return cs_err_set(
-            err, CS_ESTALE,
-            "the controller gives trust policy version %u, but version %u is known here: it was restored "
-            "from an old copy, or it lies",
-            newest, cs_policy_version(*policy));
-    while (cs_policy_version(*policy) < newest) {
-        struct cs_policy *next = NULL;
-
-        rc = fetch_policy(cli, cs_policy_version(*policy) + 1, reply, err);
-        if (rc == CS_OK)
-            rc = cs_policy_open_next(CS_PB_BYTES(&reply->envelope), *policy, &next, err);
-        if (rc != CS_OK)
-            return rc;
-        cs_policy_free(*policy);
-        *policy = next;
-        rc = keep_policy(cli, next, err);
-        if (rc != CS_OK)
-            return rc;
-    }
-    return CS_OK;
-}
-
-int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err)
-{
-    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
-    int rc;
-
-    if (!cli->policy) {
-        if (!cli->home.pinned)
-            return cs_err_set(
-                err, CS_ESTATE,
-                "%.100s has no pin, so nothing can be trusted: the owner runs `countersign trust init`, "
-                "others `countersign trust pin` with what `trust show` prints there",
-                cli->home.folder);
-        rc = open_pinned(cli, &policy, err);
-        if (rc == CS_OK)
-            rc = follow_policy(cli, &policy, err);
-        if (rc != CS_OK)
-            return rc;
-        if (cs_policy_expired(policy, cli->now_s))
-            fputs("countersign: warning: the trust policy has expired, devices refuse pushes: the owner "
-                  "publishes a "
-                  "new version with `countersign trust publish`\n",
-                  stderr);
-        cli->policy = cs_steal(policy);
-    }
-    *ret = cli->policy;
-    return CS_OK;
-}
-
 int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                struct cs_err *err)
 {
@@ -244,15 +136,16 @@ int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *qu
     return rc;
 }
 
-int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-             const struct cli_doc *statement, const countersign_v1_Operator *signer, struct cs_buf *envelope,
-             struct cs_err *err)
+int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload, struct cli_doc *statement,
+             const countersign_v1_Operator *signer, struct cs_buf *envelope, struct cs_err *err)
 {
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    struct cs_digest digest = cs_sha256(payload);
     const struct cs_key *keys[1];
     char question[128];
     int rc;
 
+    cli_show_digest(statement, &digest);
     snprintf(question, sizeof question, "Sign this as %s?", signer->name);
     rc = cli_confirm(cli, statement, question, err);
     if (rc == CS_OK)

@@ -40,6 +40,12 @@ CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, c
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
 
+/* The newest that is kept here, without asking anybody: for those who sign on a machine without a network.
+ * The caller owns it. */
+CS_MUST_USE int cli_policy_kept(struct cli *cli, struct cs_policy **ret, struct cs_err *err);
+/* Keeps a verified policy, and lets the pin follow it: from now on nothing older is taken. */
+CS_MUST_USE int cli_keep_policy(struct cli *cli, const struct cs_policy *policy, struct cs_err *err);
+
 /* Fails with the exit status of a wrong command line. */
 int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_PRINTF(3, 4);
 
@@ -50,11 +56,10 @@ CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_
  * (ROLE_UNSPECIFIED: any). */
 CS_MUST_USE int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                            struct cs_err *err);
-/* Shows `statement` (what the payload's very bytes say), asks, and signs them. The command has the options
- * --yes and
- * --passphrase-file. Appends the envelope. */
+/* Shows `statement` (what the payload's very bytes say) and the payload's digest in words, asks, and signs
+ * the payload. The command has the options --yes and --passphrase-file. Appends the envelope. */
 CS_MUST_USE int cli_sign(struct cli *cli, enum cs_statement_kind kind, struct cs_slice payload,
-                         const struct cli_doc *statement, const countersign_v1_Operator *signer,
+                         struct cli_doc *statement, const countersign_v1_Operator *signer,
                          struct cs_buf *envelope, struct cs_err *err);
 /* Shows and asks, unless --yes. */
 CS_MUST_USE int cli_confirm(struct cli *cli, const struct cli_doc *statement, const char *question,

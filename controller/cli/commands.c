@@ -15,8 +15,13 @@ const struct cli_option cli_common_options[] = {
 #define CLI_OPTION_OPERATOR                                                                                  \
     CLI_OPTION_MANY("operator", "NAME=ROLE[,ROLE][:FILE]",                                                   \
                     "a person, roles, and the public key's file (default: what `operator keygen` left)")
-#define CLI_OPTION_EXPIRES   CLI_OPTION("expires", "TIME", "how long the policy is valid (default 90d)")
-#define CLI_OPTION_ROOT_KEYS CLI_OPTION("root-keys", "DIR", "where the root key is (default: roots/ at home)")
+#define CLI_OPTION_EXPIRES CLI_OPTION("expires", "TIME", "how long the policy is valid (default 90d)")
+#define CLI_OPTION_ROOT_KEYS                                                                                 \
+    CLI_OPTION("root-keys", "DIR", "where the root keys are (default: roots/ at home)")
+#define CLI_OPTION_THRESHOLD                                                                                 \
+    CLI_OPTION("threshold", "N", "how many roots sign a version (default: more than half)")
+#define CLI_OPTION_DRAFT    CLI_OPTION("draft", "FILE", "the draft (default: `draft` at home)")
+#define CLI_OPTION_POSITION CLI_OPTION("position", "N", "its place, from 1")
 #define CLI_OPTION_NO_PASSPHRASE                                                                             \
     CLI_OPTION("no-passphrase", NULL, "leave the new key unencrypted: for machines and tests")
 #define CLI_OPTION_MANUAL                                                                                    \
@@ -35,28 +40,133 @@ const struct cli_command cli_commands[] = {
     {"status", NULL, "", "Show how the controller is", NULL, NULL, EXAMPLES("status", "status -o json"), 0, 0,
      cli_status_run},
 
-    {"trust", "init", "", "Make a deployment: root key, people, and the first trust policy",
-     "Makes the root key, asks the controller for its public keys, composes the policy with the default rule "
-     "(one "
-     "approver approves, then one implementer implements), shows it, signs it, publishes it and pins it "
-     "here. "
-     "Roles: requester, approver, implementer, admin, auditor.",
-     OPTIONS(CLI_OPTION_OPERATOR, CLI_OPTION("roots", "N", "how many root keys (1)"), CLI_OPTION_ROOT_KEYS,
-             CLI_OPTION_EXPIRES, CLI_OPTION_NO_PASSPHRASE, CLI_OPTION_PASSPHRASE, CLI_OPTION_YES),
+    {"trust", "init", "", "Make a deployment: root keys, people, and the first trust policy",
+     "Makes the root keys, each in a file with a passphrase of its own, asks the controller for its public "
+     "keys, composes "
+     "the policy with the default rule (one approver approves, then one implementer implements), shows it, "
+     "signs it with "
+     "as many roots as it takes, publishes it and pins it here. Later versions are signed by the holders of "
+     "the root keys "
+     "one after the other, each on an own machine: `trust sign`. Roles: requester, approver, implementer, "
+     "admin, auditor.",
+     OPTIONS(CLI_OPTION_OPERATOR,
+             CLI_OPTION("roots", "N", "how many root keys (default 3; 1 for small deployments)"),
+             CLI_OPTION_THRESHOLD, CLI_OPTION_ROOT_KEYS, CLI_OPTION_EXPIRES, CLI_OPTION_NO_PASSPHRASE,
+             CLI_OPTION_PASSPHRASE, CLI_OPTION_YES),
      EXAMPLES(
-         "trust init --operator alice=admin,requester --operator bob=approver --operator carol=implementer"),
+         "trust init --operator alice=admin,requester --operator bob=approver --operator carol=implementer",
+         "trust init --roots 1 --operator alice=admin,requester --operator bob=approver --operator "
+         "carol=implementer"),
      0, 0, cli_trust_init},
-    {"trust", "show", "", "Show the newest trust policy, verified from the pin", NULL, NULL,
-     EXAMPLES("trust show", "trust show -o json"), 0, 0, cli_trust_show},
-    {"trust", "pin", "DEPLOYMENT ROOTS", "Trust a deployment that somebody else made", NULL,
-     OPTIONS(CLI_OPTION("least-version", "N", "of the policy (default 1)")),
-     EXAMPLES("trust pin 7f42…d0 52a1…9e --least-version 3"), 2, 2, cli_trust_pin},
-    {"trust", "publish", "", "Sign and publish the next version of the trust policy",
-     "The same policy with a new expiry and the changes that are given.",
-     OPTIONS(CLI_OPTION_OPERATOR, CLI_OPTION_MANY("remove-operator", "NAME", "who is no operator any more"),
-             CLI_OPTION_ROOT_KEYS, CLI_OPTION_EXPIRES, CLI_OPTION_PASSPHRASE, CLI_OPTION_YES),
-     EXAMPLES("trust publish", "trust publish --operator dave=approver:dave.pub --remove-operator bob"), 0, 0,
-     cli_trust_publish},
+    {"trust", "show", "[FILE]", "Show the newest trust policy, verified from the pin, or a draft",
+     "FILE is a draft or a policy: what it says, its digest in words, and which roots have signed it; the "
+     "controller is "
+     "not asked.",
+     NULL, EXAMPLES("trust show", "trust show -o json", "trust show policy-4.draft"), 0, 1, cli_trust_show},
+    {"trust", "pin", "DEPLOYMENT ROOTS", "Trust a deployment that somebody else made",
+     "The two numbers come from the owner, on a way that you trust. From then on this client follows the "
+     "policy version by "
+     "version and keeps each one.",
+     OPTIONS(CLI_OPTION("least-version", "N", "of the policy (default 1)"),
+             CLI_OPTION("policy", "FILE",
+                        "take the first policy from there, on a machine without the controller")),
+     EXAMPLES("trust pin 7f42…d0 52a1…9e --least-version 3", "trust pin 7f42…d0 52a1…9e --policy policies/1"),
+     2, 2, cli_trust_pin},
+    {"trust", "draft", "", "Begin the next version of the trust policy",
+     "Fetches the newest policy and writes the next version as a draft: the same with a new expiry. The "
+     "commands `trust "
+     "add-operator`, `remove-operator`, `set-stage`, `remove-stage`, `add-rule`, `remove-rule`, `set-roots` "
+     "and "
+     "`set-expiry` change it, `trust diff` shows what is changed, the holders of root keys sign it with "
+     "`trust sign`, and "
+     "`trust publish` makes it count.",
+     OPTIONS(CLI_OPTION_DRAFT, CLI_OPTION_EXPIRES,
+             CLI_OPTION("replace", NULL, "throw away a draft that is there")),
+     EXAMPLES("trust draft", "trust draft --draft policy-4.draft --expires 30d"), 0, 0, cli_trust_draft},
+    {"trust", "add-operator", "NAME=ROLE[,ROLE][:FILE]...", "Add people to the draft, or change their roles",
+     "FILE is a public key. Without it somebody whom the draft has keeps the key and gets these roles; "
+     "somebody new gets "
+     "the key that `operator keygen` left here.",
+     OPTIONS(CLI_OPTION_DRAFT),
+     EXAMPLES("trust add-operator dave=approver:dave.pub", "trust add-operator bob=approver,implementer"), 1,
+     16, cli_trust_add_operator},
+    {"trust", "remove-operator", "NAME...", "Remove people from the draft",
+     "What they signed before counts no more once the policy is published: requests that it does not satisfy "
+     "end as "
+     "Cancelled. Where a stage needs them, change it or add somebody first.",
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-operator bob"), 1, 16, cli_trust_remove_operator},
+    {"trust", "set-stage", "RULE STAGE", "Change a stage of a rule in the draft, or add one",
+     "STAGE is a name or a number. A name that the rule does not have adds a stage, which needs --role. What "
+     "is not given "
+     "stays as it is.",
+     OPTIONS(CLI_OPTION("role", "ROLE", "who decides: approver, implementer, …"),
+             CLI_OPTION("required", "N", "how many different people (a new stage: 1)"),
+             CLI_OPTION_MANY("operator", "NAME", "only these people of the role"),
+             CLI_OPTION("anybody", NULL, "everybody with the role, nobody named"), CLI_OPTION_POSITION,
+             CLI_OPTION_DRAFT),
+     EXAMPLES("trust set-stage default approve --required 2",
+              "trust set-stage default 2 --operator carol --operator dora",
+              "trust set-stage default security --role auditor --position 2"),
+     2, 2, cli_trust_set_stage},
+    {"trust", "remove-stage", "RULE STAGE", "Remove a stage of a rule from the draft", NULL,
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-stage default security"), 2, 2,
+     cli_trust_remove_stage},
+    {"trust", "add-rule", "NAME", "Add a rule to the draft",
+     "A rule is for the pushes that match: each list of conditions that is given must have an entry that "
+     "fits. The first "
+     "rule that matches is taken; where none does, the strictest. So strict rules stand first: without "
+     "--position the new "
+     "rule comes behind those that want as many people or more, and before the first that matches "
+     "everything.",
+     OPTIONS(CLI_OPTION_MANY("stage", "NAME=ROLE[:COUNT][:PERSON,PERSON]",
+                             "who decides, in the order of the stages"),
+             CLI_OPTION_MANY("device", "NAME", "matches this device"),
+             CLI_OPTION_MANY("connector", "NAME", "matches this app connector"),
+             CLI_OPTION_MANY("issuer", "CN", "matches certificates of this issuer"),
+             CLI_OPTION_MANY("name", "NAME",
+                             "matches certificates with this name; *.example: one label before it"),
+             CLI_OPTION("requester-may-decide", NULL, "the requester is not excluded from the stages"),
+             CLI_OPTION("browser-may-finish", NULL, "a key made in a browser may complete the last stage"),
+             CLI_OPTION("nobody-decides", NULL, "no stages: pushes start when they are requested"),
+             CLI_OPTION_POSITION, CLI_OPTION_DRAFT),
+     EXAMPLES(
+         "trust add-rule payments --name *.pay.example --stage approve=approver:2 --stage "
+         "implement=implementer",
+         "trust add-rule lab --device lab-1 --stage approve=approver --requester-may-decide --position 1"),
+     1, 1, cli_trust_add_rule},
+    {"trust", "remove-rule", "NAME", "Remove a rule from the draft", NULL, OPTIONS(CLI_OPTION_DRAFT),
+     EXAMPLES("trust remove-rule lab"), 1, 1, cli_trust_remove_rule},
+    {"trust", "set-roots", "FILE...", "Change the root keys in the draft",
+     "Each FILE is a public key (`trust keygen` makes one); these and no others are the roots then. The "
+     "version that "
+     "changes the roots is signed by as many as it takes of the old and of the new ones; a key that is in "
+     "both counts for "
+     "both.",
+     OPTIONS(CLI_OPTION_THRESHOLD, CLI_OPTION_DRAFT),
+     EXAMPLES("trust set-roots root-1.pub root-2.pub root-4.pub --threshold 2"), 1, 8, cli_trust_set_roots},
+    {"trust", "set-expiry", "TIME", "Change how long the draft's policy is valid, from now on", NULL,
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust set-expiry 90d"), 1, 1, cli_trust_set_expiry},
+    {"trust", "diff", "[FILE]", "Show what a draft changes, and which roots have signed it",
+     "Compares with the newest policy that is kept here; the controller is not asked.", NULL,
+     EXAMPLES("trust diff", "trust diff policy-4.draft"), 0, 1, cli_trust_diff},
+    {"trust", "sign", "[FILE]", "Sign a draft with a root key",
+     "Wants no network: only the draft, the pin and the policies kept here, and the key. Shows what the "
+     "draft says and "
+     "what it changes, decoded from the bytes that are signed, with the digest in words that all holders of "
+     "root keys "
+     "compare; asks; adds the signature to FILE. Each holder runs it once.",
+     OPTIONS(CLI_OPTION("root-key", "FILE", "the private root key"), CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     EXAMPLES("trust sign --root-key roots/root-1.key",
+              "trust sign policy-4.draft --root-key /media/stick/root-2.key"),
+     0, 1, cli_trust_sign},
+    {"trust", "publish", "[FILE]", "Publish a draft that enough roots have signed",
+     "Checks it as every device will, gives it to the controller and pins it here. Open requests that it "
+     "still satisfies "
+     "live on, others end as Cancelled.",
+     NULL, EXAMPLES("trust publish", "trust publish policy-4.draft"), 0, 1, cli_trust_publish},
+    {"trust", "keygen", "NAME", "Make a root key", "For a change of roots: `trust set-roots`.",
+     OPTIONS(CLI_OPTION_ROOT_KEYS, CLI_OPTION_NO_PASSPHRASE, CLI_OPTION_PASSPHRASE),
+     EXAMPLES("trust keygen root-4"), 1, 1, cli_trust_keygen},
 
     {"operator", "keygen", "NAME", "Make a person's key", NULL,
      OPTIONS(CLI_OPTION("keys", "DIR", "where to write NAME.key and NAME.pub (default: operators/ at home)"),

@@ -43,12 +43,20 @@ void cli_compose_next(countersign_v1_TrustPolicy *draft, const struct cs_policy 
     draft->expires_at_s = now_s + valid_s;
 }
 
-void cli_compose_roots(countersign_v1_TrustPolicy *draft, struct cs_slice root_spki)
+void cli_compose_roots(countersign_v1_TrustPolicy *draft, const struct cs_slice *spkis, size_t count,
+                       uint32_t threshold)
 {
+    cs_assert(count <= CS_LIMIT_ROOTS);
     draft->has_roots = true;
-    draft->roots.threshold = 1;
-    draft->roots.keys_count = 1;
-    CS_PB_SET(&draft->roots.keys[0], root_spki);
+    draft->roots.threshold = threshold;
+    draft->roots.keys_count = (pb_size_t)count;
+    for (size_t i = 0; i < count; i++)
+        CS_PB_SET(&draft->roots.keys[i], spkis[i]);
+}
+
+uint32_t cli_compose_threshold(size_t roots)
+{
+    return (uint32_t)roots / 2 + 1;
 }
 
 static countersign_v1_Operator *find_operator(countersign_v1_TrustPolicy *draft, const char *name)
@@ -81,6 +89,38 @@ static int parse_roles(const char *text, size_t len, countersign_v1_Operator *wh
     return CS_OK;
 }
 
+/* The key in the file; without one, what the draft or the home has. */
+static int find_keys(const countersign_v1_TrustPolicy *draft, const char *file, const struct cli_home *home,
+                     countersign_v1_Operator *who, struct cs_err *err)
+{
+    const countersign_v1_Operator *before = file ? NULL : cs_operators_find(draft, who->name);
+    uint8_t spki[CS_SPKI_BYTES];
+    char path[PATH_MAX];
+    int rc = CS_OK;
+
+    if (before) {
+        memcpy(who->keys, before->keys, sizeof who->keys);
+        who->keys_count = before->keys_count;
+        return CS_OK;
+    }
+    if (!file)
+        rc = cli_home_operator_public(home, who->name, path, err);
+    if (rc == CS_OK)
+        rc = cli_public_key_read(file ? file : path, spki, err);
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(
+            err, rc,
+            "there is no public key of %s: `countersign operator keygen %s` makes it, or say where it is "
+            "with %s=ROLE:FILE",
+            who->name, who->name, who->name);
+    if (rc != CS_OK)
+        return rc;
+    who->keys_count = 1;
+    who->keys[0].kind = countersign_v1_KeyKind_KEY_KIND_FILE;
+    CS_PB_SET(&who->keys[0].spki, CS_SLICE_ARRAY(spki));
+    return CS_OK;
+}
+
 int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text, const struct cli_home *home,
                          struct cs_err *err)
 {
@@ -88,36 +128,22 @@ int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text, co
     const char *colon = equals ? strchr(equals, ':') : NULL;
     cs_auto_free countersign_v1_Operator *who = calloc(1, sizeof *who);
     countersign_v1_Operator *place;
-    uint8_t spki[CS_SPKI_BYTES];
-    char path[PATH_MAX];
     size_t roles_len;
     int rc;
 
     if (!who)
         return cs_err_nomem(err);
     if (!equals || (size_t)(equals - text) >= sizeof who->name)
-        return cs_err_set(err, CS_EINVAL, "--operator \"%.60s\" is not of the form NAME=ROLE[,ROLE][:FILE]",
-                          text);
+        return cs_err_set(err, CS_EINVAL, "\"%.60s\" is not of the form NAME=ROLE[,ROLE][:FILE]", text);
     memcpy(who->name, text, (size_t)(equals - text));
     rc = cs_name_check(cs_slice_str(who->name), "the operator's name", err);
     roles_len = colon ? (size_t)(colon - equals - 1) : strlen(equals + 1);
     if (rc == CS_OK)
         rc = parse_roles(equals + 1, roles_len, who, err);
-    if (rc == CS_OK && !colon)
-        rc = cli_home_operator_public(home, who->name, path, err);
     if (rc == CS_OK)
-        rc = cli_public_key_read(colon ? colon + 1 : path, spki, err);
-    if (rc == CS_ENOTFOUND)
-        cs_err_set(
-            err, rc,
-            "there is no public key of %s: `countersign operator keygen %s` makes it, or say where it is "
-            "with --operator %s=ROLE:FILE",
-            who->name, who->name, who->name);
+        rc = find_keys(draft, colon ? colon + 1 : NULL, home, who, err);
     if (rc != CS_OK)
         return rc;
-    who->keys_count = 1;
-    who->keys[0].kind = countersign_v1_KeyKind_KEY_KIND_FILE;
-    CS_PB_SET(&who->keys[0].spki, CS_SLICE_ARRAY(spki));
     place = find_operator(draft, who->name);
     if (!place && draft->operators_count == CS_LIMIT_OPERATORS)
         return cs_err_set(err, CS_EFULL, "a policy has at most %d operators", CS_LIMIT_OPERATORS);

@@ -11,14 +11,42 @@ void cli_compose_first(countersign_v1_TrustPolicy *draft, int64_t now_s, int64_t
 /* The version behind `current`, otherwise the same. */
 void cli_compose_next(countersign_v1_TrustPolicy *draft, const struct cs_policy *current, int64_t now_s,
                       int64_t valid_s);
-/* One root key, threshold 1. */
-void cli_compose_roots(countersign_v1_TrustPolicy *draft, struct cs_slice root_spki);
+/* These keys and no others; at most CS_LIMIT_ROOTS. */
+void cli_compose_roots(countersign_v1_TrustPolicy *draft, const struct cs_slice *spkis, size_t count,
+                       uint32_t threshold);
+/* How many of so many roots sign where nothing else is said: more than half. */
+uint32_t cli_compose_threshold(size_t roots);
 
-/* "NAME=ROLE[,ROLE][:FILE]": adds the operator or replaces the one with the name. FILE is a public key's PEM;
- * without it the one that `operator keygen` left at home. */
+/* "NAME=ROLE[,ROLE][:FILE]": adds the operator, or gives the one with the name other roles. FILE is a public
+ * key's PEM; without it an operator keeps the keys that the draft has, and a new one gets the key that
+ * `operator keygen` left at home. */
 CS_MUST_USE int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text,
                                      const struct cli_home *home, struct cs_err *err);
 CS_MUST_USE int cli_compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *name,
                                             struct cs_err *err);
+
+/* CS_ENOTFOUND with a sentence that names the rules that there are. */
+CS_MUST_USE int cli_compose_find_rule(countersign_v1_TrustPolicy *draft, const char *name,
+                                      countersign_v1_Rule **ret, struct cs_err *err);
+/* Adds the rule at the position, from 1; 0 finds one: rules that want more people stay before it, those that
+ * want fewer, and the first that matches everything, come behind it. */
+CS_MUST_USE int cli_compose_add_rule(countersign_v1_TrustPolicy *draft, const countersign_v1_Rule *rule,
+                                     uint64_t position, struct cs_err *err);
+CS_MUST_USE int cli_compose_remove_rule(countersign_v1_TrustPolicy *draft, const char *name,
+                                        struct cs_err *err);
+
+/* "NAME=ROLE[:COUNT][:PERSON,PERSON]": one person where no count is given. */
+CS_MUST_USE int cli_compose_stage(const char *text, countersign_v1_Stage *ret, struct cs_err *err);
+/* A role's word. */
+CS_MUST_USE int cli_compose_role(const char *text, countersign_v1_Role *ret, struct cs_err *err);
+/* How many people a stage wants. */
+CS_MUST_USE int cli_compose_count(const char *text, uint32_t *ret, struct cs_err *err);
+CS_MUST_USE int cli_compose_stage_person(countersign_v1_Stage *stage, const char *name, struct cs_err *err);
+/* The stage of this name or number; NULL when there is none. */
+countersign_v1_Stage *cli_compose_find_stage(countersign_v1_Rule *rule, const char *name);
+/* At the position, from 1; 0: the last. */
+CS_MUST_USE int cli_compose_add_stage(countersign_v1_Rule *rule, const countersign_v1_Stage *stage,
+                                      uint64_t position, struct cs_err *err);
+CS_MUST_USE int cli_compose_remove_stage(countersign_v1_Rule *rule, const char *name, struct cs_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/trust/spoken.h"
 
 #include <time.h>
 
@@ -170,17 +171,20 @@ static int show_all(struct cli_doc *doc, const struct deciding *deciding, const 
     cs_auto_free countersign_v1_OrderCore **covered =
         calloc(review->cores.count, sizeof(countersign_v1_OrderCore *));
     const countersign_v1_PushRequest *request = cs_push_request(review->push);
-    char number[CLI_TEXT_BYTES];
+    struct cs_digest request_digest = cs_push_request_digest(review->push);
+    char number[CLI_TEXT_BYTES], words[CS_SPOKEN_TEXT_BYTES];
     size_t count = 0;
 
     if (!covered)
         return cs_err_nomem(err);
     for (size_t i = 0; i < review->cores.count; i++)
-        if (covers(deciding, review->cores.cores[i]))
+        if (decision->orders.size == 0 ||
+            (i / 8 < decision->orders.size && decision->orders.bytes[i / 8] >> i % 8 & 1))
             covered[count++] = review->cores.cores[i];
     cli_show_decision(doc, decision, deciding->open_name, deciding->comment);
     cli_field(doc, "request", "On request",
               cli_tinted(cli_show_request_number(request->number, number), CLI_BOLD));
+    cli_field(doc, "request_words", "Request in words", cli_text(cs_spoken_text(&request_digest, words)));
     cli_field(doc, "requester", "Requested by", cli_text(request->requester));
     cli_field(doc, "request_comment", "Request's comment",
               cli_text(cli_show_signed_comment(review->given->request.comment,

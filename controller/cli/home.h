@@ -6,7 +6,8 @@
  *       pin                           deployment, digest of the roots, least policy version
  *       policies/N                    envelopes of trust policies, verified before they were written
  *       operators/NAME.key, NAME.pub  operators' keys
- *       roots/root-N.key              made by `trust init`; the owner moves them to a safe place
+ *       roots/root-N.key, root-N.pub  made by `trust init`; their holders move the keys to safe places
+ *       draft                         the next trust policy, until it is published (draft.h)
  *       tokens/NAME                   of devices that have not been admitted yet
  *
  * Does file I/O. A wrong line in a file is an error with file and line, never passed over. */

@@ -10,6 +10,18 @@ int cli_trust_init(struct cli *cli, struct cs_err *err);
 int cli_trust_show(struct cli *cli, struct cs_err *err);
 int cli_trust_pin(struct cli *cli, struct cs_err *err);
 int cli_trust_publish(struct cli *cli, struct cs_err *err);
+int cli_trust_keygen(struct cli *cli, struct cs_err *err);
+int cli_trust_draft(struct cli *cli, struct cs_err *err);
+int cli_trust_add_operator(struct cli *cli, struct cs_err *err);
+int cli_trust_remove_operator(struct cli *cli, struct cs_err *err);
+int cli_trust_set_stage(struct cli *cli, struct cs_err *err);
+int cli_trust_remove_stage(struct cli *cli, struct cs_err *err);
+int cli_trust_add_rule(struct cli *cli, struct cs_err *err);
+int cli_trust_remove_rule(struct cli *cli, struct cs_err *err);
+int cli_trust_set_roots(struct cli *cli, struct cs_err *err);
+int cli_trust_set_expiry(struct cli *cli, struct cs_err *err);
+int cli_trust_diff(struct cli *cli, struct cs_err *err);
+int cli_trust_sign(struct cli *cli, struct cs_err *err);
 int cli_operator_keygen(struct cli *cli, struct cs_err *err);
 int cli_device_add(struct cli *cli, struct cs_err *err);
 int cli_device_admit(struct cli *cli, struct cs_err *err);
@@ -37,6 +49,10 @@ int cli_audit_list(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
 CS_MUST_USE int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);
+/* How long a trust policy is valid where nothing else is said. */
+#define CLI_POLICY_LIFE_S ((int64_t)90 * 24 * 3600)
+/* --threshold of so many root keys, or more than half of them (trust.c). */
+CS_MUST_USE int cli_trust_threshold(struct cli *cli, size_t roots, uint32_t *ret, struct cs_err *err);
 /* Waits until every work order of the request has ended, and prints them (wait.c). The command has --timeout.
  */
 CS_MUST_USE int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err);

@@ -69,7 +69,8 @@ int cli_operator_keygen(struct cli *cli, struct cs_err *err)
     cli_field(doc, "private_key", "Private key", cli_text(path));
     cli_field(doc, "public_key", "Public key", cli_text(public_path));
     cli_hint(doc,
-             "The owner of the roots needs the public key, for `countersign trust init` or `trust publish`:");
-    cli_hint(doc, "  --operator %s=ROLE[,ROLE]:%.300s", name, public_path);
+             "The owner of the roots needs the public key, for `countersign trust init --operator` or `trust "
+             "add-operator`:");
+    cli_hint(doc, "  %s=ROLE[,ROLE]:%.300s", name, public_path);
     return cli_write(cli, doc, err);
 }

@@ -107,6 +107,12 @@ static void add_cell(struct cli_doc *doc, struct section *section, const char *k
     section->count++;
 }
 
+void cli_doc_fail(struct cli_doc *doc)
+{
+    if (doc)
+        doc->failed = true;
+}
+
 void cli_field(struct cli_doc *doc, const char *key, const char *label, struct cli_value value)
 {
     struct section *section;

@@ -97,6 +97,9 @@ void cli_row(struct cli_doc *doc, const struct cli_value *values, size_t count);
 #define CLI_ROW(doc, ...)                                                                                    \
     cli_row((doc), (const struct cli_value[]){__VA_ARGS__},                                                  \
             sizeof((const struct cli_value[]){__VA_ARGS__}) / sizeof(struct cli_value))
+/* Something that belongs into the document is missing for lack of memory: cli_doc_write() says so and writes
+ * nothing. */
+void cli_doc_fail(struct cli_doc *doc);
 /* A line for people: what to do next. JSON leaves it out. */
 void cli_hint(struct cli_doc *doc, const char *format, ...) CS_PRINTF(2, 3);
 

@@ -3,6 +3,8 @@
 #include "controller/cli/review.h"
 #include "controller/cli/show.h"
 
+#include "shared/trust/spoken.h"
+
 static void state_text(const countersign_v1_Request *request, char out[CLI_TEXT_BYTES])
 {
     if (request->stage && request->required)
@@ -60,18 +62,22 @@ static void show_decisions(struct cli_doc *doc, const struct cli_review *review)
     static const struct cli_column columns[] = {
         {"decider", "DECIDER", false},       {"stage", "STAGE", true},         {"verdict", "VERDICT", false},
         {"not_before", "NOT BEFORE", false}, {"decided_at", "DECIDED", false}, {"comment", "COMMENT", false},
+        {"digest_words", "IN WORDS", false},
     };
 
     cli_table(doc, "decisions", columns, CS_ARRAY_LEN(columns), "Nobody has decided yet.");
     for (size_t i = 0; i < cs_push_decision_count(review->push); i++) {
         const countersign_v1_Decision *decision = cs_push_decision(review->push, i);
         bool accepts = decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT;
+        struct cs_digest digest = cs_push_decision_digest(review->push, i);
+        char words[CS_SPOKEN_TEXT_BYTES];
 
         CLI_ROW(doc, cli_text(decision->decider), cli_number(decision->stage),
                 accepts ? cli_tinted("accept", CLI_GREEN) : cli_tinted("reject", CLI_RED),
                 cli_time(decision->not_before_s), cli_time(decision->decided_at_s),
                 cli_text(cli_show_signed_comment(review->given->decisions[i].comment,
-                                                 CS_PB_BYTES(&decision->comment_digest))));
+                                                 CS_PB_BYTES(&decision->comment_digest))),
+                cli_text(cs_spoken_text(&digest, words)));
     }
 }
 
@@ -80,6 +86,7 @@ int cli_request_show(struct cli *cli, struct cs_err *err)
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;
     struct cli_review review = {0};
+    struct cs_digest digest;
     char state[CLI_TEXT_BYTES];
     uint64_t number;
     size_t count = 0;
@@ -96,6 +103,8 @@ int cli_request_show(struct cli *cli, struct cs_err *err)
         state_text(&review.given->request, state);
         cli_field(doc, "state", "State", cli_tinted(state, cli_show_state_tint(review.given->request.state)));
         cli_show_push_request(doc, cs_push_request(review.push), review.given->request.comment);
+        digest = cs_push_request_digest(review.push);
+        cli_show_digest(doc, &digest);
         cli_show_certificate(doc, &review.certificate);
         cli_field(doc, "start", "Start", cli_time(review.given->request.start_s));
         cli_field(doc, "verified", "Signatures",

@@ -1,5 +1,7 @@
 #include "controller/cli/show.h"
 
+#include "shared/trust/spoken.h"
+
 #include <stdio.h>
 
 static void number_field(struct cli_doc *doc, const char *key, const char *label, const char *prefix,
@@ -11,116 +13,12 @@ static void number_field(struct cli_doc *doc, const char *key, const char *label
     cli_field(doc, key, label, cli_tinted(text, CLI_BOLD));
 }
 
-/* "1 approve: 1 approver, then 2 implement: …" */
-static void describe_stages(const countersign_v1_Rule *rule, struct cs_buf *out)
+void cli_show_digest(struct cli_doc *doc, const struct cs_digest *payload)
 {
-    if (rule->stages_count == 0)
-        (void)!cs_buf_append_str(out, "nobody has to decide");
-    for (pb_size_t i = 0; i < rule->stages_count; i++) {
-        const countersign_v1_Stage *stage = &rule->stages[i];
+    char words[CS_SPOKEN_TEXT_BYTES];
 
-        (void)!cs_buf_printf(out, "%s%s: %u %s%s", i ? ", then " : "", stage->name, stage->required,
-                             cli_show_role_word(stage->role), stage->required == 1 ? "" : "s");
-        for (pb_size_t k = 0; k < stage->operators_count; k++)
-            (void)!cs_buf_printf(out, "%s%s", k ? ", " : " of ", stage->operators[k]);
-    }
-}
-
-static void append_names(struct cs_buf *out, const char *what, const char *names, size_t stride, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)!cs_buf_printf(out, "%s%s%s",
-                             i          ? " or "
-                             : out->len ? ", "
-                                        : "",
-                             i ? "" : what, names + i * stride);
-}
-
-static void describe_conditions(const countersign_v1_Rule *rule, struct cs_buf *out)
-{
-    append_names(out, "device ", rule->devices[0], sizeof rule->devices[0], rule->devices_count);
-    append_names(out, "connector ", rule->connectors[0], sizeof rule->connectors[0], rule->connectors_count);
-    append_names(out, "issuer ", rule->issuers[0], sizeof rule->issuers[0], rule->issuers_count);
-    append_names(out, "name ", rule->names[0], sizeof rule->names[0], rule->names_count);
-    if (out->len == 0)
-        (void)!cs_buf_append_str(out, "everything");
-}
-
-static struct cli_value text_of(const struct cs_buf *buf)
-{
-    return (struct cli_value){CLI_TEXT, CLI_PLAIN, cs_buf_slice(buf), 0};
-}
-
-static void show_rules(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
-{
-    static const struct cli_column columns[] = {
-        {"name", "RULE", false},
-        {"matches", "MATCHES", false},
-        {"stages", "WHO DECIDES", false},
-        {"requester_may_decide", "REQUESTER TOO", false},
-    };
-
-    cli_table(doc, "rules", columns, CS_ARRAY_LEN(columns), NULL);
-    for (pb_size_t i = 0; i < policy->rules_count; i++) {
-        const countersign_v1_Rule *rule = &policy->rules[i];
-        struct cs_buf conditions = CS_BUF_EMPTY, stages = CS_BUF_EMPTY;
-
-        describe_conditions(rule, &conditions);
-        describe_stages(rule, &stages);
-        CLI_ROW(doc, cli_text(rule->name), text_of(&conditions), text_of(&stages),
-                cli_bool(rule->requester_may_decide));
-        cs_buf_free(&conditions);
-        cs_buf_free(&stages);
-    }
-}
-
-static void show_operators(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
-{
-    static const struct cli_column columns[] = {
-        {"name", "OPERATOR", false},
-        {"roles", "ROLES", false},
-        {"key_id", "KEY (SHA-256)", false},
-    };
-
-    cli_table(doc, "operators", columns, CS_ARRAY_LEN(columns), NULL);
-    for (pb_size_t i = 0; i < policy->operators_count; i++) {
-        const countersign_v1_Operator *who = &policy->operators[i];
-        struct cs_buf roles = CS_BUF_EMPTY;
-
-        for (pb_size_t k = 0; k < who->roles_count; k++)
-            (void)!cs_buf_printf(&roles, "%s%s", k ? "\n" : "", cli_show_role_word(who->roles[k]));
-        for (pb_size_t k = 0; k < who->keys_count; k++) {
-            struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&who->keys[k].spki));
-
-            CLI_ROW(doc, cli_text(who->name), cli_list(cs_buf_slice(&roles)),
-                    cli_hex(cs_digest_slice(&key_id)));
-        }
-        cs_buf_free(&roles);
-    }
-}
-
-void cli_show_policy(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
-{
-    static const struct cli_column columns[] = {{"key_id", "ROOT KEY (SHA-256)", false}};
-    struct cs_digest roots = cs_roots_digest(&policy->roots);
-    char signers[CLI_TEXT_BYTES];
-
-    snprintf(signers, sizeof signers, "%u of %u root keys", policy->roots.threshold,
-             policy->roots.keys_count);
-    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&policy->deployment_id)));
-    cli_field(doc, "version", "Policy version", cli_number(policy->version));
-    cli_field(doc, "roots_digest", "Roots (SHA-256)", cli_hex(cs_digest_slice(&roots)));
-    cli_field(doc, "signers", "Signed by", cli_text(signers));
-    cli_field(doc, "issued_at", "Issued", cli_time(policy->issued_at_s));
-    cli_field(doc, "expires_at", "Expires", cli_time(policy->expires_at_s));
-    show_operators(doc, policy);
-    show_rules(doc, policy);
-    cli_table(doc, "root_keys", columns, CS_ARRAY_LEN(columns), NULL);
-    for (pb_size_t i = 0; i < policy->roots.keys_count; i++) {
-        struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&policy->roots.keys[i]));
-
-        CLI_ROW(doc, cli_hex(cs_digest_slice(&key_id)));
-    }
+    cli_field(doc, "digest", "Digest (SHA-256)", cli_hex(cs_digest_slice(payload)));
+    cli_field(doc, "digest_words", "In words", cli_tinted(cs_spoken_text(payload, words), CLI_BOLD));
 }
 
 void cli_show_admission(struct cli_doc *doc, const countersign_v1_Admission *admission)
@@ -144,8 +42,9 @@ void cli_show_certificate(struct cli_doc *doc, const struct cli_check_certificat
     const struct cs_cert_info *leaf = &certificate->leaf;
 
     cli_field(doc, "certificate", "Certificate", cli_tinted(leaf->common_name, CLI_BOLD));
-    cli_field(doc, "certificate_id", "Certificate id", cli_hex(cs_digest_slice(&leaf->digest)));
+    cli_field(doc, "certificate_id", "Fingerprint (SHA-256)", cli_hex(cs_digest_slice(&leaf->digest)));
     cli_field(doc, "issuer", "Issuer", cli_text(leaf->issuer));
+    cli_field(doc, "not_before", "Valid from", cli_time(leaf->not_before_s));
     cli_field(doc, "not_after", "Valid until", cli_time(leaf->not_after_s));
 }
 

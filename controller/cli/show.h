@@ -22,6 +22,8 @@ const char *cli_show_order_state(const countersign_v1_Order *order);
 const char *cli_show_action_word(countersign_v1_Action action);
 const char *cli_show_key_mode_word(countersign_v1_KeyMode mode);
 const char *cli_show_role_word(countersign_v1_Role role);
+/* Of an operator's key: "file", "browser". */
+const char *cli_show_key_kind_word(countersign_v1_KeyKind kind);
 /* ROLE_UNSPECIFIED for a word that is none. */
 countersign_v1_Role cli_show_role_of(const char *word, size_t len);
 const char *cli_show_outcome_word(countersign_v1_Outcome outcome);
@@ -46,6 +48,12 @@ void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores,
 void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
                        const char *comment);
 void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report);
+
+/* What differs from `from` to `to`, a row each; version and expiry always. */
+void cli_show_policy_changes(struct cli_doc *doc, const countersign_v1_TrustPolicy *from,
+                             const countersign_v1_TrustPolicy *to);
+/* The payload's digest, in full and in the words that two people compare. */
+void cli_show_digest(struct cli_doc *doc, const struct cs_digest *payload);
 
 /* The comment that came beside a statement, or a sentence that says that it is not the one that was signed.
  */

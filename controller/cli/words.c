@@ -115,6 +115,13 @@ countersign_v1_Role cli_show_role_of(const char *word, size_t len)
     return countersign_v1_Role_ROLE_UNSPECIFIED;
 }
 
+const char *cli_show_key_kind_word(countersign_v1_KeyKind kind)
+{
+    static const char *const words[] = {"-", "file", "browser", "passkey", "pkcs11"};
+
+    return WORD_OF(words, kind);
+}
+
 const char *cli_show_outcome_word(countersign_v1_Outcome outcome)
 {
     static const char *const words[] = {"-", "accepted", "completed", "failed", "refused", "not yet"};

@@ -89,7 +89,7 @@ int cs_policy_open_pinned(struct cs_slice wire, const struct cs_pin *pin, struct
     return CS_OK;
 }
 
-static int check_follows(const countersign_v1_TrustPolicy *next, const struct cs_policy *current,
+int cs_policy_check_next(const countersign_v1_TrustPolicy *next, const struct cs_policy *current,
                          struct cs_err *err)
 {
     const countersign_v1_TrustPolicy *body = current->body;
@@ -127,7 +127,7 @@ int cs_policy_open_next(struct cs_slice wire, const struct cs_policy *current, s
     rc = check_signed_by(wire, &policy->body->roots, "its own", err);
     if (rc != CS_OK)
         return rc;
-    rc = check_follows(policy->body, current, err);
+    rc = cs_policy_check_next(policy->body, current, err);
     if (rc != CS_OK)
         return rc;
     *ret = cs_steal(policy);

@@ -27,6 +27,9 @@ CS_MUST_USE int cs_policy_open_pinned(struct cs_slice wire, const struct cs_pin 
  * versions between are missing: get these first. */
 CS_MUST_USE int cs_policy_open_next(struct cs_slice wire, const struct cs_policy *current,
                                     struct cs_policy **ret, struct cs_err *err);
+/* What holds of the next version but for its signatures: for a draft. The codes are those above. */
+CS_MUST_USE int cs_policy_check_next(const countersign_v1_TrustPolicy *next, const struct cs_policy *current,
+                                     struct cs_err *err);
 /* Our own stored copy, verified when it was stored: parsed only. Never for bytes from the wire. */
 CS_MUST_USE int cs_policy_open_stored(struct cs_slice wire, struct cs_policy **ret, struct cs_err *err);
 /* For `trust init`, `trust sign`: what holds of an unsigned policy, too (rules present, thresholds reachable,

@@ -1,4 +1,4 @@
-#include "shared/trust/push.h"
+#include "shared/trust/tally.h"
 
 static const struct {
     const char *word, *sentence;
@@ -52,10 +52,9 @@ static int refuse_because(enum cs_push_reason reason, enum cs_push_reason *ret_r
 }
 
 struct decided {
-    countersign_v1_Decision *body;
+    countersign_v1_Decision *body; /* owned */
     struct cs_digest digest;
-    const countersign_v1_Operator *decider; /* of the policy */
-    countersign_v1_KeyKind key_kind;
+    struct cs_tally_decision said; /* borrows the body */
 };
 
 struct cs_push {
@@ -192,93 +191,17 @@ static bool covers(const struct cs_push *push, const countersign_v1_Decision *de
     return decision->orders.size == 0 || bit(CS_PB_BYTES(&decision->orders), index);
 }
 
-/* Where one order stands after some of the decisions. */
-struct tally {
-    uint32_t stage;   /* the open one, from 0; the number of stages when all are satisfied */
-    uint32_t decided; /* people in the open stage */
-    uint32_t counted; /* bit i: decision i counts for this order */
-    bool rejected;
-    int64_t decided_at_s; /* latest of the counted decisions; of the request before the first */
-    int64_t not_before_s; /* latest of the counted decisions */
-};
-
-static bool has_counted(const struct cs_push *push, const struct tally *tally,
-                        const countersign_v1_Operator *decider)
-{
-    for (size_t i = 0; i < push->decision_count; i++)
-        if ((tally->counted & 1u << i) && push->decisions[i].decider == decider)
-            return true;
-    return false;
-}
-
-static bool browser_key_completes(const countersign_v1_Rule *rule, const struct tally *tally,
-                                  const struct decided *decided)
-{
-    return decided->body->verdict == countersign_v1_Verdict_VERDICT_ACCEPT &&
-           decided->key_kind == countersign_v1_KeyKind_KEY_KIND_BROWSER && !rule->browser_may_finish &&
-           tally->stage + 1 == rule->stages_count &&
-           tally->decided + 1 >= rule->stages[tally->stage].required;
-}
-
-/* May this decision count for an order that stands where `tally` says? CS_PUSH_OK or why not. */
-static enum cs_push_reason judge(const struct cs_push *push, const countersign_v1_Rule *rule,
-                                 const struct tally *tally, const struct decided *decided)
-{
-    uint32_t stage = decided->body->stage - 1;
-
-    if (stage >= rule->stages_count)
-        return CS_PUSH_STAGE_UNKNOWN;
-    if (tally->rejected)
-        return CS_PUSH_REJECTED;
-    if (stage < tally->stage)
-        return CS_PUSH_STAGE_CLOSED;
-    if (stage > tally->stage)
-        return CS_PUSH_STAGE_NOT_OPEN;
-    if (!rule->requester_may_decide && strcmp(decided->decider->name, push->request->requester) == 0)
-        return CS_PUSH_DECIDER_IS_REQUESTER;
-    if (!cs_stage_admits(&rule->stages[stage], decided->decider))
-        return CS_PUSH_DECIDER_ROLE;
-    if (has_counted(push, tally, decided->decider))
-        return CS_PUSH_DECIDER_TWICE;
-    if (browser_key_completes(rule, tally, decided))
-        return CS_PUSH_BROWSER_KEY;
-    return CS_PUSH_OK;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static void count(const countersign_v1_Rule *rule, struct tally *tally, const struct decided *decided,
-                  size_t index)
-{
-    tally->counted |= 1u << index;
-    tally->decided_at_s = later(tally->decided_at_s, decided->body->decided_at_s);
-    if (decided->body->verdict != countersign_v1_Verdict_VERDICT_ACCEPT) {
-        tally->rejected = true;
-        return;
-    }
-    tally->not_before_s = later(tally->not_before_s, decided->body->not_before_s);
-    tally->decided++;
-    if (tally->decided >= rule->stages[tally->stage].required) {
-        tally->stage++;
-        tally->decided = 0;
-    }
-}
-
 /* Counts from the beginning, and judges every decision again: whoever asks for an order that
  * cs_push_add_decision() was not told of gets no decision counted that its rule does not allow. */
-static struct tally tally_order(const struct cs_push *push, const struct cs_push_order *order)
+static struct cs_tally tally_order(const struct cs_push *push, const struct cs_push_order *order)
 {
-    struct tally tally = {.decided_at_s = push->request->requested_at_s};
+    struct cs_tally tally = cs_tally_begin(push->request);
 
     for (size_t i = 0; i < push->decision_count; i++) {
         const struct decided *decided = &push->decisions[i];
 
-        if (covers(push, decided->body, order->index) &&
-            judge(push, order->rule, &tally, decided) == CS_PUSH_OK)
-            count(order->rule, &tally, decided, i);
+        if (covers(push, decided->body, order->index))
+            (void)cs_tally_take(&tally, order->rule, push->request->requester, &decided->said);
     }
     return tally;
 }
@@ -344,10 +267,11 @@ static int open_decision(const struct cs_push *push, struct cs_slice wire, struc
     if (ret->body->policy_version > cs_policy_version(push->policy))
         return refuse(CS_PUSH_POLICY_TOO_OLD, ret_reason, err);
     rc = cs_policy_check_signer(push->policy, &verified, ret->body->decider,
-                                countersign_v1_Role_ROLE_UNSPECIFIED, &ret->key_kind, err);
+                                countersign_v1_Role_ROLE_UNSPECIFIED, &ret->said.key_kind, err);
     if (rc != CS_OK)
         return refuse_because(CS_PUSH_DECISION_SIGNATURE, ret_reason, err);
-    ret->decider = cs_policy_operator(push->policy, ret->body->decider);
+    ret->said.body = ret->body;
+    ret->said.decider = cs_policy_operator(push->policy, ret->body->decider);
     return CS_OK;
 }
 
@@ -356,12 +280,12 @@ static enum cs_push_reason judge_for_orders(const struct cs_push *push, const st
 {
     for (size_t i = 0; i < order_count; i++) {
         enum cs_push_reason reason;
-        struct tally tally;
+        struct cs_tally tally;
 
         if (!covers(push, decided->body, orders[i].index))
             continue;
         tally = tally_order(push, &orders[i]);
-        reason = judge(push, orders[i].rule, &tally, decided);
+        reason = cs_tally_judge(&tally, orders[i].rule, push->request->requester, &decided->said);
         if (reason != CS_PUSH_OK)
             return reason;
     }
@@ -419,7 +343,7 @@ struct cs_digest cs_push_decision_digest(const struct cs_push *push, size_t inde
 void cs_push_progress(const struct cs_push *push, const struct cs_push_order *order,
                       struct cs_push_progress *ret)
 {
-    struct tally tally = tally_order(push, order);
+    struct cs_tally tally = tally_order(push, order);
 
     *ret = (struct cs_push_progress){.stages = order->rule->stages_count, .decided_at_s = tally.decided_at_s};
     if (order->index >= push->request->order_count) {
@@ -433,7 +357,7 @@ void cs_push_progress(const struct cs_push *push, const struct cs_push_order *or
         ret->required = order->rule->stages[tally.stage].required;
     } else {
         ret->reason = CS_PUSH_OK;
-        ret->start_s = later(tally.not_before_s, tally.decided_at_s);
+        ret->start_s = tally.not_before_s > tally.decided_at_s ? tally.not_before_s : tally.decided_at_s;
         ret->end_s = ret->start_s + push->request->window_s;
     }
 }

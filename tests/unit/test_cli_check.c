@@ -62,7 +62,7 @@ static struct cs_policy *make_policy(const struct world *world)
     struct cs_err err;
 
     cli_compose_first(draft, NOW_S, 86400);
-    cli_compose_roots(draft, cs_key_spki(world->root));
+    cli_compose_roots(draft, (struct cs_slice[]){cs_key_spki(world->root)}, 1, 1);
     add_operator(draft, "alice", countersign_v1_Role_ROLE_ADMIN, countersign_v1_Role_ROLE_IMPLEMENTER,
                  world->alice);
     add_operator(draft, "bob", countersign_v1_Role_ROLE_REQUESTER, countersign_v1_Role_ROLE_APPROVER,

@@ -40,6 +40,13 @@ async function seesThrough(lie, says, ...args) {
     controller.lies = {};
   }
 }
+// The next version of the policy, changed by these commands and signed by two of the three roots.
+async function publish(...edits) {
+  await succeeds('trust', 'draft');
+  for (const edit of edits) await succeeds('trust', ...edit);
+  for (const root of ['root-1', 'root-3']) await succeeds('trust', 'sign', '--root-key', path.join(home, 'roots', `${root}.key`), '--yes');
+  await succeeds('trust', 'publish');
+}
 const json = async (...args) => JSON.parse((await succeeds(...args, '-o', 'json')).out);
 
 before(async () => {
@@ -74,7 +81,10 @@ describe('the main job', () => {
       '--operator', 'carol=approver', '--operator', 'dora=implementer', '--no-passphrase');
     await succeeds('trust', 'init', '--operator', 'alice=admin', '--operator', 'bob=requester', '--operator', 'carol=approver',
       '--operator', 'dora=implementer', '--no-passphrase', '--yes');
+    assert.deepEqual(fs.readdirSync(path.join(home, 'roots')).sort(), ['root-1.key', 'root-1.pub', 'root-2.key', 'root-2.pub',
+      'root-3.key', 'root-3.pub']);
     const policy = await json('trust', 'show');
+    assert.equal(policy.signers, '2 of 3 root keys');
     assert.deepEqual(policy.operators.map((o) => o.name), ['alice', 'bob', 'carol', 'dora']);
     await fails(exits.refused, /pinned to a deployment already/, 'trust', 'init', '--operator', 'alice=admin', '--yes');
   });
@@ -145,12 +155,16 @@ describe('the main job', () => {
     controller.requests = [];
     const { err } = await succeeds('push', 'client.example', '--comment', 'renewal', '--as', 'bob', '--yes');
     assert.match(err, /push request[\s\S]*client\.example[\s\S]*gw-1/);
+    const words = (text) => text.match(/^In words +([a-z]+(?: [a-z]+){7})$/m)[1];
+    assert.equal((await json('request', 'show', 'REQ-1')).digest_words, words(err), 'everybody sees the words that were signed');
     await fails(exits.usage, /exclude each other/, 'approve', 'REQ-1', '--manual', '--at', '2030-01-01T00:00:00Z', '--as', 'carol');
     await fails(exits.usage, /Manual Implementation/, 'approve', 'REQ-1', '--as', 'carol', '--yes');
     await fails(exits.refused, /at stage 1, "approve"/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'bob', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--yes', '--passphrase-file', 'passphrase');
-    await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
+    const approved = await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
+    assert.equal(approved.err.match(/^Request in words +(.*)$/m)[1], words(err), 'whoever decides can compare with the requester');
+    assert.equal((await json('request', 'show', 'REQ-1')).decisions[0].digest_words, words(approved.err));
     await fails(exits.timedOut, /has not ended/, 'wait', 'REQ-1', '--timeout', '1s');
     await fails(exits.refused, /does not open/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes',
       '--passphrase-file', 'client.example.pem');
@@ -202,7 +216,7 @@ describe('deciders see through', () => {
   });
 
   test('an earlier policy, and one by other roots', async () => {
-    await succeeds('trust', 'publish', '--yes');
+    await publish();
     await seesThrough({ policy: () => ({ envelope: controller.policies[0], newest_version: 1 }) }, /version 2 is known here/,
       'trust', 'show');
     const forged = encode('TrustPolicy', { ...decode('TrustPolicy', decode('Envelope', controller.policies[1]).payload), version: 3 });

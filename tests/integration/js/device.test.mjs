@@ -32,7 +32,7 @@ test('a device that missed policies takes one after the other before it installs
   let running = agent.start();
   await deployment.advertised('gw-1');
   assert.equal(await running.stop(), 0);
-  for (let i = 0; i < 3; i++) await deployment.cli('trust', 'publish', '--yes');
+  for (let i = 0; i < 3; i++) await deployment.publish();
   running = agent.start();
   const { pem } = await deployment.certificate('metering.example');
   await deployment.push(pem, 'metering.example', 'gw-1');

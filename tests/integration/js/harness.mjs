@@ -165,6 +165,14 @@ export class Deployment {
       ...Object.entries(people).flatMap(([name, roles]) => ['--operator', `${name}=${roles}`]));
   }
 
+  // The next version of the policy, changed by these commands ("add-operator", …) and signed by the one root.
+  async publish(...edits) {
+    await this.cli('trust', 'draft');
+    for (const edit of edits) await this.cli('trust', ...edit);
+    await this.cli('trust', 'sign', '--root-key', path.join(this.home, 'roots', 'root-1.key'), '--yes');
+    return this.cli('trust', 'publish');
+  }
+
   // A CA and leaves by openssl: real input, made here.
   async certificate(name, { days = 60, key = 'ec', ca = 'ca' } = {}) {
     const file = (suffix) => this.path(`${name}${suffix}`);
