@@ -148,39 +148,49 @@ static bool has_key_that_finishes(const countersign_v1_Rule *rule, const counter
     return false;
 }
 
-/* Can every stage find its people, all of them different, when `requester` may not be one of them (NULL: no
- * such limit)? By Hall's theorem: if any choice of stages has at least as many candidates as people needed.
+/* A rule's decisions have places: one a stage, for all but its very last decision, which has a place of its
+ * own because not every key may take it. */
+static uint32_t people_needed(const countersign_v1_Rule *rule, pb_size_t place)
+{
+    if (place == rule->stages_count)
+        return 1;
+    return rule->stages[place].required - (place + 1 == rule->stages_count);
+}
+
+static bool may_take(const countersign_v1_Rule *rule, pb_size_t place, const countersign_v1_Operator *who)
+{
+    if (place == rule->stages_count)
+        return can_decide(&rule->stages[place - 1], who) && has_key_that_finishes(rule, who);
+    return can_decide(&rule->stages[place], who);
+}
+
+/* Can every place find its people, all of them different, when `requester` may not be one of them (NULL: no
+ * such limit)? By Hall's theorem: if any choice of places has at least as many candidates as people needed.
  */
 static bool satisfiable(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
                         const countersign_v1_Operator *requester)
 {
-    bool can_finish = rule->stages_count == 0;
+    pb_size_t places = rule->stages_count == 0 ? 0 : rule->stages_count + 1;
 
-    for (unsigned chosen = 1; chosen < 1u << rule->stages_count; chosen++) {
+    for (unsigned chosen = 1; chosen < 1u << places; chosen++) {
         uint32_t candidates = 0, needed = 0;
 
-        for (pb_size_t i = 0; i < rule->stages_count; i++)
+        for (pb_size_t i = 0; i < places; i++)
             if (chosen & 1u << i)
-                needed += rule->stages[i].required;
+                needed += people_needed(rule, i);
         for (pb_size_t k = 0; k < policy->operators_count; k++) {
             const countersign_v1_Operator *who = &policy->operators[k];
             bool is_candidate = false;
 
-            for (pb_size_t i = 0; i < rule->stages_count; i++)
+            for (pb_size_t i = 0; i < places; i++)
                 if (chosen & 1u << i)
-                    is_candidate = is_candidate || can_decide(&rule->stages[i], who);
+                    is_candidate = is_candidate || may_take(rule, i, who);
             candidates += is_candidate && who != requester;
         }
         if (candidates < needed)
             return false;
     }
-    for (pb_size_t k = 0; k < policy->operators_count && !can_finish; k++) {
-        const countersign_v1_Operator *who = &policy->operators[k];
-
-        can_finish = who != requester && can_decide(&rule->stages[rule->stages_count - 1], who) &&
-                     has_key_that_finishes(rule, who);
-    }
-    return can_finish;
+    return true;
 }
 
 /* At least one of those who may request can get a request through. */

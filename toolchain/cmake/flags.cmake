@@ -1,7 +1,7 @@
 # How our own code is compiled. CS_VARIANT comes from the preset and says which way.
 
-set(CS_VARIANT dev CACHE STRING "dev, release, tsan, fuzz or agent")
-set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz agent)
+set(CS_VARIANT dev CACHE STRING "dev, release, tsan, fuzz, coverage or agent")
+set_property(CACHE CS_VARIANT PROPERTY STRINGS dev release tsan fuzz coverage agent)
 option(CS_LTO "link-time optimisation in the release variant" OFF)
 option(CS_AGENT_LTO "link-time optimisation in the agent variant; the components are built for it in any case" ON)
 
@@ -41,6 +41,11 @@ elseif(CS_VARIANT STREQUAL "fuzz")
   set(CS_DEPS_TARGET fuzz)
   add_compile_options(-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
   add_link_options(-fsanitize=address,undefined)
+elseif(CS_VARIANT STREQUAL "coverage")
+  # Without optimisation, so that each line and branch of the source is one of the program.
+  set(CS_DEPS_TARGET host)
+  add_compile_options(-O0 -g --coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
 elseif(CS_VARIANT STREQUAL "agent")
   # For devices: small before fast. Unwind tables would be loaded and never read.
   set(CS_DEPS_TARGET ${CS_TARGET})
@@ -59,7 +64,7 @@ elseif(CS_VARIANT STREQUAL "agent")
     add_compile_options(-flto=auto)
   endif()
 else()
-  message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan, fuzz, or a target's")
+  message(FATAL_ERROR "CS_VARIANT is '${CS_VARIANT}'; use a preset: dev, release, tsan, fuzz, coverage, or a target's")
 endif()
 
 # For our sources only: generated and third-party code has cs_no_warnings instead.
