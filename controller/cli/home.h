@@ -8,6 +8,7 @@
  *       operators/NAME.key, NAME.pub  operators' keys
  *       roots/root-N.key              made by `trust init`; the owner moves them to a safe place
  *       tokens/NAME                   of devices that have not been admitted yet
+ *       checkpoints                   every signed end of the controller's audit that was seen (keep.h)
  *
  * Does file I/O. A wrong line in a file is an error with file and line, never passed over. */
 #ifndef CTL_CLI_HOME_H
@@ -45,6 +46,8 @@ CS_MUST_USE int cli_home_operator_public(const struct cli_home *home, const char
                                          struct cs_err *err);
 CS_MUST_USE int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX],
                                struct cs_err *err);
+
+CS_MUST_USE int cli_home_checkpoints(const struct cli_home *home, char ret[PATH_MAX], struct cs_err *err);
 
 /* The pin file's text. Pure. `where` begins the sentence of a refusal. */
 CS_MUST_USE int cli_home_pin_write(const struct cs_pin *pin, struct cs_buf *out);
