@@ -109,8 +109,12 @@ int cli_checkpoints_parse(struct cs_slice text, const char *where, struct cli_ch
         struct cli_checkpoint checkpoint;
         int rc = parse_line(cs_slice(text.ptr, len), &checkpoint, err);
 
-        if (rc != CS_OK)
+        if (rc == CS_ENOMEM)
+            return rc;
+        if (rc != CS_OK) {
+            err->code = CS_EPARSE;
             return cs_err_prefix(err, "%.120s line %zu is no checkpoint", where, number);
+        }
         if (add(ret, &checkpoint) != CS_OK) {
             cli_checkpoint_free(&checkpoint);
             return cs_err_nomem(err);
