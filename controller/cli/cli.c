@@ -2,6 +2,7 @@
 
 #include "controller/cli/ask.h"
 #include "controller/cli/file.h"
+#include "controller/cli/keep.h"
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
@@ -46,6 +47,8 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
         rc = cli_rpc_call(cli->rpc, method, request, reply, err);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
+    if (rc == CS_OK && !cli_rpc_reads(method))
+        cli->keep_checkpoint = true;
     return rc;
 }
 
@@ -225,7 +228,11 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
     }
     rc = prepare(cli, err);
-    return rc == CS_OK ? cli->args.command->run(cli, err) : rc;
+    if (rc == CS_OK)
+        rc = cli->args.command->run(cli, err);
+    if (cli->rpc && !cli_rpc_unreachable(cli->rpc))
+        cli_keep_after(cli);
+    return rc;
 }
 
 int cli_main(int argc, char *const *argv)
@@ -247,6 +254,8 @@ int cli_main(int argc, char *const *argv)
         if (cli_clean(cs_slice_str(err.msg), &clean) == CS_OK)
             fprintf(stderr, "countersign: %.*s\n", (int)clean.len, (const char *)clean.ptr);
         cs_buf_free(&clean);
+    } else if (cli->altered) {
+        status = CLI_ALTERED;
     }
     cs_policy_free(cli->policy);
     cli_rpc_free(cli->rpc);

@@ -18,6 +18,8 @@ enum cli_exit {
     CLI_UNREACHABLE = 3,
     CLI_ORDER_FAILED = 4,
     CLI_TIMED_OUT = 5,
+    CLI_ALTERED = 6,
+    CLI_NOT_ANCHORED = 7,
 };
 
 struct cli {
@@ -29,6 +31,8 @@ struct cli {
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure; /* the exit status if the command fails */
+    bool keep_checkpoint;  /* something was changed, or the command looks at the audit (keep.h) */
+    bool altered;          /* the controller's audit contradicts what was kept of it */
 };
 
 /* Runs the command that argv names; the program's exit status. */

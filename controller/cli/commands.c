@@ -261,5 +261,26 @@ const struct cli_command cli_commands[] = {
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
+    {"audit", "export", "", "Write the audit as JSON lines that `audit verify` checks without the controller",
+     "A header, the trust policies, a line for each record with everything that its hash covers, and the "
+     "controller's signed checkpoint. A file is there once it is whole.",
+     OPTIONS(CLI_OPTION("out", "FILE", "where to (default: standard output)"),
+             CLI_OPTION("from", "REVISION", "the first record (default 1)"),
+             CLI_OPTION("to", "REVISION", "the last record (default: the newest)")),
+     EXAMPLES("audit export --out audit.jsonl", "audit export --from 1000 --to 2000 --out part.jsonl"), 0, 0,
+     cli_audit_export},
+    {"audit", "verify", "FILE", "Check an exported audit, without the controller",
+     "Computes the chain of hashes, names the first record that was changed, repeated, inserted, moved or "
+     "left "
+     "out, and requires that every checkpoint that was kept is in it. Keys are those that the pinned roots "
+     "named. Exit status: 0 it holds and is signed, 6 it was altered, 7 it holds but the signatures are not "
+     "anchored, 1 it could not be checked.",
+     OPTIONS(CLI_OPTION_MANY("checkpoint", "FILE", "checkpoints that were kept (default: those at home)"),
+             CLI_OPTION("pin", "FILE", "the pin's file (default: the one at home)"),
+             CLI_OPTION("roots", "DIGEST", "instead of a pin: the roots' digest, as `trust show` prints it"),
+             CLI_OPTION("part", NULL, "it may be a part: pass over checkpoints that lie outside")),
+     EXAMPLES("audit verify audit.jsonl",
+              "audit verify audit.jsonl --checkpoint ~/.config/countersign/checkpoints --roots 52a1…9e"),
+     1, 1, cli_audit_verify_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

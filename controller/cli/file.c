@@ -168,6 +168,58 @@ int cli_file_create(const char *path, mode_t mode, struct cs_slice content, stru
     return write_beside(path, mode, content, link, err);
 }
 
+int cli_file_begin(const char *path, mode_t mode, struct cli_file_stream *ret, struct cs_err *err)
+{
+    int fd;
+
+    *ret = (struct cli_file_stream){.stream = stdout};
+    if (!path)
+        return CS_OK;
+    if ((size_t)snprintf(ret->path, sizeof ret->path, "%s", path) >= sizeof ret->path ||
+        (size_t)snprintf(ret->temporary, sizeof ret->temporary, "%s.XXXXXX", path) >= sizeof ret->temporary)
+        return cs_err_set(err, CS_EINVAL, "the path %.60s… is too long", path);
+    fd = mkostemp(ret->temporary, O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "writing", path);
+    ret->stream = fdopen(fd, "w");
+    if (!ret->stream || fchmod(fd, mode) != 0) {
+        int rc = fail(err, "writing", path);
+
+        if (!ret->stream)
+            close(fd);
+        cli_file_abandon(ret);
+        return rc;
+    }
+    return CS_OK;
+}
+
+int cli_file_finish(struct cli_file_stream *file, struct cs_err *err)
+{
+    bool named = file->temporary[0] != '\0';
+    const char *name = named ? file->path : "standard output";
+    int rc = CS_OK;
+
+    if (fflush(file->stream) != 0 || ferror(file->stream) || (named && fsync(fileno(file->stream)) != 0))
+        rc = fail(err, "writing", name);
+    if (rc == CS_OK && named && rename(file->temporary, file->path) != 0)
+        rc = fail(err, "writing", name);
+    if (rc == CS_OK && named)
+        sync_folder_of(file->path);
+    cli_file_abandon(file);
+    return rc;
+}
+
+void cli_file_abandon(struct cli_file_stream *file)
+{
+    if (!file->temporary[0])
+        return;
+    if (file->stream)
+        fclose(file->stream);
+    /* Gone already once it has its name. */
+    unlink(file->temporary);
+    *file = (struct cli_file_stream){.stream = NULL};
+}
+
 int cli_file_make_folder(const char *path, struct cs_err *err)
 {
     char part[PATH_MAX];

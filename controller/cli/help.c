@@ -74,7 +74,11 @@ static void help_all(FILE *stream)
           "  2  the command line is wrong\n"
           "  3  the controller cannot be reached\n"
           "  4  a work order that was waited for did not complete\n"
-          "  5  waiting took longer than --timeout\n",
+          "  5  waiting took longer than --timeout\n"
+          "  6  the controller's audit was altered or rolled back; what was asked for was done if nothing "
+          "else\n"
+          "     is said\n"
+          "  7  an audit export holds, but nothing that is trusted here says who signed it\n",
           stream);
 }
 

@@ -266,3 +266,8 @@ int cli_home_token(const struct cli_home *home, const char *device, char ret[PAT
         rc = cli_file_make_folder(folder, err);
     return rc == CS_OK ? named_path(folder, device, "the device's name", "", ret, err) : rc;
 }
+
+int cli_home_checkpoints(const struct cli_home *home, char ret[PATH_MAX], struct cs_err *err)
+{
+    return cli_file_join(ret, PATH_MAX, err, home->folder, "checkpoints");
+}

@@ -9,6 +9,7 @@
  *       roots/root-N.key, root-N.pub  made by `trust init`; their holders move the keys to safe places
  *       draft                         the next trust policy, until it is published (draft.h)
  *       tokens/NAME                   of devices that have not been admitted yet
+ *       checkpoints                   every signed end of the controller's audit that was seen (keep.h)
  *
  * Does file I/O. A wrong line in a file is an error with file and line, never passed over. */
 #ifndef CTL_CLI_HOME_H
@@ -46,6 +47,8 @@ CS_MUST_USE int cli_home_operator_public(const struct cli_home *home, const char
                                          struct cs_err *err);
 CS_MUST_USE int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX],
                                struct cs_err *err);
+
+CS_MUST_USE int cli_home_checkpoints(const struct cli_home *home, char ret[PATH_MAX], struct cs_err *err);
 
 /* The pin file's text. Pure. `where` begins the sentence of a refusal. */
 CS_MUST_USE int cli_home_pin_write(const struct cs_pin *pin, struct cs_buf *out);

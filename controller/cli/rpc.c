@@ -14,6 +14,13 @@ enum { CALL_TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000 };
 CLI_RPC_METHODS(X)
 #undef X
 
+bool cli_rpc_reads(const struct cli_rpc_method *method)
+{
+    const char *name = strrchr(method->path, '/') + 1;
+
+    return strncmp(name, "Get", 3) == 0 || strncmp(name, "List", 4) == 0;
+}
+
 struct cli_rpc {
     char *socket_path;
     uv_loop_t loop;

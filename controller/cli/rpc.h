@@ -51,7 +51,11 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, ListRequests)                                                                             \
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
-    X(PushService, GetOrder)
+    X(PushService, GetOrder)                                                                                 \
+    X(ControllerService, GetCheckpoint)
+
+/* It changes nothing: Get… and List…. */
+bool cli_rpc_reads(const struct cli_rpc_method *method);
 
 #define X(service, method) extern const struct cli_rpc_method cli_rpc_##method;
 CLI_RPC_METHODS(X)

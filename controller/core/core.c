@@ -1,6 +1,7 @@
 #include "controller/core/run.h"
 
-#include "shared/crypto/crypto.h"
+#include "shared/base/utf8.h"
+#include "shared/trust/audit.h"
 
 #include <stdio.h>
 
@@ -112,32 +113,30 @@ int ctl_run_check_comment(struct ctl_run *run, const char *comment, struct cs_sl
 
 /* ---- the audit chain */
 
-/* hash = SHA-256(hash before ‖ the record without its hash). */
 static int write_audit(struct ctl_run *run, const char *command)
 {
     countersign_v1_AuditRecord *audit = &run->audit;
-    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
-    struct cs_digest hash;
-    struct cs_slice parts[2];
+    struct cs_audit_end end = {.revision = run->meta.revision};
     struct ctl_key key;
     int rc;
 
-    audit->revision = ++run->meta.revision;
+    memcpy(end.hash.bytes, run->meta.audit_hash.bytes, run->meta.audit_hash.size);
     audit->time_s = run->now_s;
     CTL_TEXT_SET(audit->command, command);
     CTL_TEXT_SET(audit->actor, run->actor->name);
     CTL_TEXT_SET(audit->peer, run->actor->peer);
     audit->peer_uid = run->actor->uid;
+    /* Others' words may be cut in the middle of a character, and have to stand in an export. */
+    cs_utf8_repair(audit->actor);
+    cs_utf8_repair(audit->peer);
+    cs_utf8_repair(audit->subject);
+    cs_utf8_repair(audit->detail);
 
-    rc = cs_message_encode(countersign_v1_AuditRecord_fields, audit, &bytes, run->err);
+    rc = cs_audit_append(&end, audit, run->err);
     if (rc != CS_OK)
         return rc;
-    parts[0] = CTL_BYTES(run->meta.audit_hash);
-    parts[1] = cs_buf_slice(&bytes);
-    hash = cs_sha256_parts(parts, CS_ARRAY_LEN(parts));
-    CTL_BYTES_SET(audit->hash, cs_digest_slice(&hash));
-    CTL_BYTES_SET(run->meta.audit_hash, cs_digest_slice(&hash));
-
+    run->meta.revision = end.revision;
+    CTL_BYTES_SET(run->meta.audit_hash, cs_digest_slice(&end.hash));
     key = ctl_key_number(CTL_TABLE_AUDIT, audit->revision);
     return ctl_record_put(run->view, &key, countersign_v1_AuditRecord_fields, audit, run->err);
 }

@@ -83,6 +83,25 @@ int ctl_query_ListAudit(struct ctl_view *view, const struct ctl_presence *presen
     return ctl_walked(rc);
 }
 
+int ctl_query_checkpoint(struct ctl_view *view, int64_t now_s, countersign_v1_AuditCheckpoint *ret,
+                         struct cs_err *err)
+{
+    ctl_meta_row meta;
+    int rc = get_meta(view, &meta, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (meta.policy_version == 0)
+        return cs_err_set(
+            err, CS_ESTATE,
+            "there is no trust policy yet, so nobody could check a checkpoint of the audit: make "
+            "one with 'countersign trust init'");
+    *ret = (countersign_v1_AuditCheckpoint){.revision = meta.revision, .made_at_s = now_s};
+    CTL_BYTES_COPY(ret->deployment_id, meta.deployment_id);
+    CTL_BYTES_COPY(ret->hash, meta.audit_hash);
+    return CS_OK;
+}
+
 int ctl_query_GetPolicy(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                         const countersign_v1_GetPolicyRequest *request,
                         countersign_v1_GetPolicyResponse *reply, struct cs_err *err)

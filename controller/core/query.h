@@ -70,6 +70,9 @@ CS_MUST_USE int ctl_query_identity(struct ctl_view *view, struct cs_slice identi
 /* Envelope of a policy version; appended to `out`. */
 CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out,
                                  struct cs_err *err);
+/* The audit's end, complete and unsigned. CS_ESTATE before the first policy: there is no deployment yet. */
+CS_MUST_USE int ctl_query_checkpoint(struct ctl_view *view, int64_t now_s,
+                                     countersign_v1_AuditCheckpoint *ret, struct cs_err *err);
 /* Order numbers that wait for this device to take them, in the order of their generations: at most `most`. */
 CS_MUST_USE int ctl_query_waiting(struct ctl_view *view, const uint8_t device_id[16], uint64_t *ret_numbers,
                                   size_t most, size_t *ret_count, struct cs_err *err);

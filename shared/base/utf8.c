@@ -27,3 +27,17 @@ bool cs_utf8_is_control(struct cs_slice text)
     return text.len > 0 && (text.ptr[0] < 0x20 || text.ptr[0] == 0x7f ||
                             (text.ptr[0] == 0xc2 && text.len > 1 && text.ptr[1] < 0xa0));
 }
+
+void cs_utf8_repair(char *text)
+{
+    for (size_t left = strlen(text); left;) {
+        size_t step = cs_utf8_char(cs_slice(text, left));
+
+        if (step == 0) {
+            *text = '?';
+            step = 1;
+        }
+        text += step;
+        left -= step;
+    }
+}

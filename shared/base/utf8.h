@@ -9,5 +9,7 @@
 size_t cs_utf8_char(struct cs_slice text);
 /* The well-formed character at the front is a control: U+0000 to U+001F, U+007F to U+009F. */
 bool cs_utf8_is_control(struct cs_slice text);
+/* Puts '?' in the place of every byte that is no part of a well-formed character. */
+void cs_utf8_repair(char *text);
 
 #endif

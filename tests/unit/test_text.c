@@ -232,6 +232,28 @@ static void text_has_no_controls_but_newline_and_tab(void **state)
     }
 }
 
+static void what_is_no_utf8_is_repaired(void **state)
+{
+    static const struct {
+        const char *text, *repaired;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"f\xc3\xbcr", "f\xc3\xbcr"},
+        {"cut \xc3", "cut ?"},
+        {"\xff\xe2\x82", "???"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        char text[16];
+
+        memcpy(text, cases[i].text, strlen(cases[i].text) + 1);
+        cs_utf8_repair(text);
+        assert_string_equal(text, cases[i].repaired);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test(base64_respects_the_limit_of_its_buffer),
         cmocka_unit_test(names_are_safe_everywhere),
         cmocka_unit_test(knows_utf8_from_what_only_looks_like_it),
+        cmocka_unit_test(what_is_no_utf8_is_repaired),
         cmocka_unit_test(text_has_no_controls_but_newline_and_tab),
     };
 
