@@ -1,44 +1,84 @@
 #include "tests/support/delivery.h"
 
 #include "shared/crypto/hpke.h"
+#include "shared/trust/merkle.h"
 
 #include <stdio.h>
+
+enum { DAY_S = 86400 };
 
 static void must(int code)
 {
     cs_assert(code == CS_OK);
 }
 
-struct delivery_story *delivery_prepare(struct deployment *d, const char *device, const uint8_t device_id[16],
-                                        uint64_t number)
+countersign_v1_OrderCore *delivery_core(struct delivery_story *story)
 {
-    struct delivery_story *story = calloc(1, sizeof *story);
+    return &story->push.cores[story->order];
+}
+
+static void forget_certificate(struct delivery_story *story)
+{
+    pki_free(&story->root);
+    pki_free(&story->ca);
+    pki_free(&story->certificate);
+    cs_buf_free(&story->chain);
+    cs_buf_wipe(&story->pkcs8);
+}
+
+void delivery_certify(struct delivery_story *story, int64_t not_before_s, int64_t not_after_s)
+{
+    struct cs_issue what = {.not_before_s = not_before_s, .not_after_s = not_after_s};
     cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
-    char text[64];
+    struct cs_cert_info *leaf = calloc(1, sizeof *leaf);
     struct cs_err err;
 
-    cs_assert(story);
-    story->d = d;
-    story_prepare(&story->push, d, 1);
-    story->ca = pki_make_ca("Example CA");
-    story->certificate = pki_make_client(&story->ca, "web.example");
+    forget_certificate(story);
+    what.is_ca = true;
+    what.common_name = "Example Root";
+    story->root = pki_issue(NULL, what);
+    what.common_name = "Example CA";
+    story->ca = pki_issue(&story->root, what);
+    what.is_ca = false;
+    what.client_auth = true;
+    what.common_name = "web.example";
+    story->certificate = pki_issue(&story->ca, what);
     must(cs_buf_append(&story->chain, cs_chain_bytes(story->certificate.chain)));
     must(cs_key_export_pem(story->certificate.key, CS_SLICE_EMPTY, &pem, &err));
     must(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &story->pkcs8, &err));
-
-    countersign_v1_OrderCore *core = &story->push.cores[0];
-    struct cs_cert_info *leaf = calloc(1, sizeof *leaf);
-    struct cs_digest digest = cs_sha256(cs_buf_slice(&story->chain));
-
     cs_assert(leaf);
     cs_chain_info(story->certificate.chain, 0, leaf);
+    struct cs_digest digest = cs_sha256(cs_buf_slice(&story->chain));
+
+    CS_PB_SET(&delivery_core(story)->chain_digest, cs_digest_slice(&digest));
+    CS_PB_SET(&delivery_core(story)->leaf_spki_digest, cs_digest_slice(&leaf->spki_digest));
+    free(leaf);
+}
+
+struct delivery_story *delivery_prepare(struct deployment *d, const char *device, const uint8_t device_id[16],
+                                        uint64_t number)
+{
+    return delivery_prepare_among(d, device, device_id, number, 1, 0);
+}
+
+struct delivery_story *delivery_prepare_among(struct deployment *d, const char *device,
+                                              const uint8_t device_id[16], uint64_t number,
+                                              size_t order_count, size_t at)
+{
+    struct delivery_story *story = calloc(1, sizeof *story);
+    char text[64];
+
+    cs_assert(story && at < order_count);
+    story->d = d;
+    story->order = at;
+    story_prepare(&story->push, d, order_count);
+    countersign_v1_OrderCore *core = delivery_core(story);
+
+    delivery_certify(story, d->now_s - DAY_S, d->now_s + 365 * DAY_S);
     snprintf(core->device_name, sizeof core->device_name, "%s", device);
     CS_PB_SET(&core->device_id, cs_slice(device_id, 16));
     core->number = core->generation = number;
     core->key_mode = countersign_v1_KeyMode_KEY_MODE_HELD;
-    CS_PB_SET(&core->chain_digest, cs_digest_slice(&digest));
-    CS_PB_SET(&core->leaf_spki_digest, cs_digest_slice(&leaf->spki_digest));
-    free(leaf);
     snprintf(text, sizeof text, "order %u", (unsigned)number);
     deployment_make_id(text, core->order_id.bytes);
     snprintf(text, sizeof text, "request %u", (unsigned)number);
@@ -54,7 +94,7 @@ void delivery_submit(struct delivery_story *story)
 
 void delivery_seal(struct delivery_story *story, struct cs_slice kem_spki, struct cs_slice plain)
 {
-    const countersign_v1_OrderCore *core = &story->push.cores[0];
+    const countersign_v1_OrderCore *core = delivery_core(story);
     cs_auto(cs_buf_free) struct cs_buf info = CS_BUF_EMPTY;
     cs_auto(cs_buf_free) struct cs_buf sealed = CS_BUF_EMPTY;
     struct cs_err err;
@@ -63,8 +103,8 @@ void delivery_seal(struct delivery_story *story, struct cs_slice kem_spki, struc
     must(cs_buf_append(&info, CS_SLICE_ARRAY(story->d->id)));
     must(cs_buf_append(&info, CS_PB_BYTES(&core->device_id)));
     must(cs_buf_append(&info, CS_PB_BYTES(&core->order_id)));
-    must(cs_hpke_seal(kem_spki, cs_buf_slice(&info), cs_buf_slice(&story->push.core_wires[0]), plain,
-                      story->message.sealed_key.enc.bytes, &sealed, &err));
+    must(cs_hpke_seal(kem_spki, cs_buf_slice(&info), cs_buf_slice(&story->push.core_wires[story->order]),
+                      plain, story->message.sealed_key.enc.bytes, &sealed, &err));
     story->message.has_sealed_key = true;
     story->message.sealed_key.enc.size = CS_HPKE_ENC_BYTES;
     CS_PB_SET(&story->message.sealed_key.ciphertext, cs_buf_slice(&sealed));
@@ -72,7 +112,7 @@ void delivery_seal(struct delivery_story *story, struct cs_slice kem_spki, struc
 
 void delivery_assemble(struct delivery_story *story, struct cs_slice kem_spki)
 {
-    struct cs_buf wire = story_push_message(&story->push, 0, cs_buf_slice(&story->chain));
+    struct cs_buf wire = story_push_message(&story->push, story->order, cs_buf_slice(&story->chain));
     countersign_v1_SealedKeyPlain *plain = calloc(1, sizeof *plain);
     struct cs_err err;
 
@@ -87,15 +127,44 @@ void delivery_assemble(struct delivery_story *story, struct cs_slice kem_spki)
     free(plain);
 }
 
-void delivery_wrap(struct delivery_story *story)
+void delivery_sign_batch(struct delivery_story *story, const countersign_v1_PushBatch *batch)
+{
+    struct cs_buf wire = deployment_sign(story->d, CS_STATEMENT_PUSH_BATCH, countersign_v1_PushBatch_fields,
+                                         batch, "controller");
+
+    CS_PB_SET(&story->delivery.batch, cs_buf_slice(&wire));
+    cs_buf_free(&wire);
+}
+
+void delivery_wrap_among(struct delivery_story *story, size_t count, size_t at)
 {
     struct cs_buf message = deployment_encode(countersign_v1_PushMessage_fields, &story->message);
-    struct cs_buf batch = story_batch(&story->push, cs_buf_slice(&message));
+    struct cs_digest leaves[STORY_ORDERS], proof[CS_LIMIT_MERKLE_DEPTH], root;
+    countersign_v1_PushBatch batch;
 
+    cs_assert(count <= STORY_ORDERS && at < count);
+    for (size_t i = 0; i < count; i++) {
+        char other[32];
+
+        snprintf(other, sizeof other, "message %u", (unsigned)i);
+        leaves[i] = cs_merkle_leaf(i == at ? cs_buf_slice(&message) : cs_slice_str(other));
+    }
     CS_PB_SET(&story->delivery.message, cs_buf_slice(&message));
-    CS_PB_SET(&story->delivery.batch, cs_buf_slice(&batch));
     cs_buf_free(&message);
-    cs_buf_free(&batch);
+    story->delivery.index = (uint32_t)at;
+    story->delivery.proof_count = (pb_size_t)cs_merkle_proof(leaves, count, at, proof);
+    for (size_t i = 0; i < story->delivery.proof_count; i++)
+        CS_PB_SET(&story->delivery.proof[i], cs_digest_slice(&proof[i]));
+    deployment_fill_batch(story->d, &batch);
+    root = cs_merkle_root(leaves, count, leaves);
+    CS_PB_SET(&batch.root, cs_digest_slice(&root));
+    batch.count = (uint32_t)count;
+    delivery_sign_batch(story, &batch);
+}
+
+void delivery_wrap(struct delivery_story *story)
+{
+    delivery_wrap_among(story, 1, 0);
 }
 
 struct delivery_story *delivery_make(struct deployment *d, const char *device, const uint8_t device_id[16],
@@ -114,9 +183,6 @@ struct delivery_story *delivery_make(struct deployment *d, const char *device, c
 void delivery_free(struct delivery_story *story)
 {
     story_free(&story->push);
-    pki_free(&story->ca);
-    pki_free(&story->certificate);
-    cs_buf_free(&story->chain);
-    cs_buf_wipe(&story->pkcs8);
+    forget_certificate(story);
     free(story);
 }

@@ -563,14 +563,35 @@ static void every_verdict(void **unused CS_UNUSED)
     }
 }
 
+static void expired_yesterday(struct spoiling *s)
+{
+    int64_t now_s = s->world->d.now_s;
+
+    delivery_certify(s->story, now_s - 2LL * 86400, now_s - 86400);
+}
+static void expired_and_allowed(struct spoiling *s)
+{
+    expired_yesterday(s);
+    allows_expired(s);
+}
+static void valid_tomorrow(struct spoiling *s)
+{
+    int64_t now_s = s->world->d.now_s;
+
+    delivery_certify(s->story, now_s + 86400, now_s + 2LL * 86400);
+}
+static void time_unknown(struct spoiling *s)
+{
+    s->world->facts.time_known = false;
+}
+
 static void an_expired_certificate_needs_the_request_to_say_so(void **unused CS_UNUSED)
 {
-    static const struct case_ silent, says_so = {.before = allows_expired};
+    static const struct case_ silent = {.before = expired_yesterday},
+                              says_so = {.before = expired_and_allowed};
     struct world world;
 
     make_world(&world);
-    deployment_free(&world.d);
-    deployment_make_at(&world.d, 1900000000);
     cs_auto(ag_decision_freep) struct ag_decision *refused = play(&silent, &world);
     cs_auto(ag_decision_freep) struct ag_decision *accepted = play(&says_so, &world);
 
@@ -581,14 +602,16 @@ static void an_expired_certificate_needs_the_request_to_say_so(void **unused CS_
 
 static void a_certificate_of_the_future_waits_for_a_known_clock(void **unused CS_UNUSED)
 {
+    static const struct case_ clock_known = {.before = valid_tomorrow},
+                              unknown = {.before = valid_tomorrow, .facts = time_unknown};
     struct world world;
 
     make_world(&world);
-    deployment_free(&world.d);
-    deployment_make_at(&world.d, 1500000000);
-    cs_auto(ag_decision_freep) struct ag_decision *known = play(&(struct case_){.says = ""}, &world);
+    cs_auto(ag_decision_freep) struct ag_decision *refused = play(&clock_known, &world);
+    cs_auto(ag_decision_freep) struct ag_decision *accepted = play(&unknown, &world);
 
-    assert_string_equal(known->report.verdict, "certificate-not-yet-valid");
+    assert_string_equal(refused->report.verdict, "certificate-not-yet-valid");
+    assert_string_equal(accepted->report.verdict, "ok");
     free_world(&world);
 }
 
@@ -620,8 +643,10 @@ static void decide_short_of_memory(void *data)
     struct short_of_memory *s = data;
     cs_auto(ag_decision_freep) struct ag_decision *decision = ag_decide(&s->world.facts, &s->story->delivery);
 
-    /* mbedTLS tries one form of private key after the other, and forgets that the right one had no memory. */
-    bool is_forgotten = decision && decision->verdict == AG_KEY_MISMATCH && alloc_fail_happened();
+    /* mbedTLS tries one form of private key after the other, and forgets that the right one had no memory;
+     * and does not tell a signature that it could not check from one that is wrong (x509.h). */
+    bool is_forgotten = decision && alloc_fail_happened() &&
+                        (decision->verdict == AG_KEY_MISMATCH || decision->verdict == AG_CHAIN_LINKS);
 
     if (decision && decision->verdict != AG_OK && decision->verdict != AG_UNDECIDED && !is_forgotten)
         fail_msg("'%s' (%s) where memory ran out", ag_verdict_word(decision->verdict),

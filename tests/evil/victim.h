@@ -1,0 +1,43 @@
+/* victim.h - a device as the controller meets it: what it pinned when it enrolled, its policy, its durable
+ * state and its clock. It decides, journals and restarts with the agent's own core; only files and sockets
+ * are missing. Failing ends the test. */
+#ifndef CS_TESTS_EVIL_VICTIM_H
+#define CS_TESTS_EVIL_VICTIM_H
+
+#include "agent/core/decide.h"
+#include "agent/core/device_time.h"
+#include "agent/core/journal.h"
+#include "tests/support/deployment.h"
+
+struct victim {
+    char name[CS_LIMIT_NAME_BYTES + 1];
+    uint8_t deployment_id[16], device_id[16];
+    struct cs_key *kem;
+    struct ag_connector declared[2]; /* "web" and "mail" */
+    struct ag_connectors connectors;
+    struct cs_pin pin;
+    struct cs_policy *policy; /* its own copy; NULL: none yet */
+    struct ag_state state;
+    int64_t clock_s;
+    int64_t session_s; /* what the controller says that it is; 0: nothing */
+};
+
+/* Enrolled under this name, and with no policy yet. The device-id follows from `enrolment`, the
+ * key-encryption key from the name. */
+void victim_make(struct victim *ret, struct deployment *d, const char *name, const char *enrolment);
+void victim_free(struct victim *victim);
+
+/* The first policy by the pin, others after the one that is here. */
+CS_MUST_USE int victim_take_policy(struct victim *victim, struct cs_slice wire, struct cs_err *err);
+/* Decides, and journals what it accepts. The caller frees the decision. */
+struct ag_decision *victim_offer(struct victim *victim, const countersign_v1_PushDelivery *delivery);
+/* The order under way is completed, or put back. */
+void victim_end(struct victim *victim, bool completed);
+/* The controller says that it has the reports of all orders. */
+void victim_acknowledge(struct victim *victim);
+/* Nothing stays but what is on disk: the state's bytes and the policy's. */
+void victim_restart(struct victim *victim);
+/* Forgets every order and generation, as if it were new. */
+void victim_forget(struct victim *victim);
+
+#endif
