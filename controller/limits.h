@@ -19,6 +19,11 @@ enum {
     /* Deliveries under one signature, and their bytes that are held until it is made. */
     CTL_LIMIT_BATCH_MESSAGES = 256,
     CTL_LIMIT_BATCH_BYTES = 4 * 1024 * 1024,
+    /* What one turn may keep the loop from everything else: sealing a held key takes a millisecond. The
+     * signature of a batch takes a third of one. */
+    CTL_LIMIT_BATCH_MS = 20,
+    /* Deliveries of one device in a batch before the next device has its turn. */
+    CTL_LIMIT_BATCH_SESSION = 4,
 
     /* Addresses whose enrolments are counted. A token has 128 random bits: this protects processor and disk,
      * not the token. */

@@ -88,14 +88,6 @@ static void send_policy_ask(struct ag_session *session)
     send_message(session);
 }
 
-static void send_seen(struct ag_session *session, struct cs_slice order_id)
-{
-    memset(session->outgoing, 0, sizeof *session->outgoing);
-    session->outgoing->which_body = countersign_v1_AgentMessage_push_seen_tag;
-    CS_PB_SET(&session->outgoing->body.push_seen.order_id, order_id);
-    send_message(session);
-}
-
 static void answer_challenge(struct ag_session *session, const countersign_v1_Challenge *challenge)
 {
     countersign_v1_ChallengeAnswer *answer = &session->outgoing->body.challenge_answer;
@@ -215,24 +207,12 @@ static void take_policy(struct ag_session *session, struct cs_slice wire)
     sync_policies(session);
 }
 
-/* The bytes are whole: said before anything is decided. */
-static void acknowledge_push(struct ag_session *session, const countersign_v1_PushDelivery *delivery)
-{
-    cs_auto_free countersign_v1_PushMessage *message = NULL;
-    cs_auto_free countersign_v1_OrderCore *core = NULL;
-
-    if (cs_push_message_decode(CS_PB_BYTES(&delivery->message), &message, NULL) == CS_OK &&
-        cs_core_decode(CS_PB_BYTES(&message->order_core), &core, NULL) == CS_OK)
-        send_seen(session, CS_PB_BYTES(&core->order_id));
-}
-
 static void take_push(struct ag_session *session, const countersign_v1_PushDelivery *delivery)
 {
     cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
     struct cs_err err = {0};
     int code = cs_message_encode(countersign_v1_PushDelivery_fields, delivery, &bytes, &err);
 
-    acknowledge_push(session, delivery);
     if (!code)
         code = ag_device_deliver(session->device, cs_buf_slice(&bytes), &err);
     if (code)

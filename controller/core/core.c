@@ -152,19 +152,17 @@ static int load_meta(struct ctl_run *run)
 static int finish(struct ctl_run *run, const char *command)
 {
     struct ctl_key key = ctl_key(CTL_TABLE_META);
-    int rc;
 
     if (run->changed) {
-        rc = write_audit(run, command);
+        int rc = write_audit(run, command);
+
         if (rc == CS_OK)
             rc = ctl_put(run->view, &key, Meta, &run->meta, run->err);
         if (rc != CS_OK)
             return rc;
     }
-    rc = ctl_core_next_due(run->view, &run->outcome->next_due_s, run->err);
-    if (rc == CS_OK)
-        run->outcome->changed = run->changed;
-    return rc;
+    run->outcome->changed = run->changed;
+    return CS_OK;
 }
 
 static void run_begin(struct ctl_run *run, struct ctl_view *view, const struct ctl_context *context,

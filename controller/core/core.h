@@ -148,8 +148,7 @@ struct ctl_outcome {
     void *reply;                /* the reply struct of the command's kind, filled on success; the caller's */
     struct ctl_effect *effects; /* appended; grows by realloc, the caller frees */
     size_t effect_count, effect_capacity;
-    bool changed;       /* something was written: a revision was taken */
-    int64_t next_due_s; /* when TICK should run next; INT64_MAX: nothing waits */
+    bool changed; /* something was written: a revision was taken */
 };
 
 /* Runs one command against the view. On a refusal the caller rewinds the view. */
@@ -157,7 +156,8 @@ CS_MUST_USE int ctl_core_run(struct ctl_view *view, const struct ctl_context *co
                              enum ctl_command_kind kind, const void *body, const struct ctl_actor *actor,
                              struct ctl_outcome *outcome, struct cs_err *err);
 
-/* When the clock must run next, from the view alone (start of the process). */
+/* When TICK must run next; INT64_MAX: nothing waits. Once for a group of commands: what its commands took out
+ * of the due queue is passed over each time. */
 CS_MUST_USE int ctl_core_next_due(struct ctl_view *view, int64_t *ret_due_s, struct cs_err *err);
 /* Presence is not kept across a restart: call once at the start, in a group of its own. */
 CS_MUST_USE int ctl_core_start(struct ctl_view *view, const struct ctl_context *context,

@@ -36,7 +36,7 @@
     /* pushes */                                                                                             \
     X(RESERVATION, 'V', "request: Reservation")                                                              \
     X(CORE, 'o', "request, index: bytes of the order core")                                                  \
-    X(LEAVES, 'l', "request: the leaf hashes, one behind the other")                                         \
+    X(TREE, 'l', "request: all levels of the Merkle tree over its cores (shared/trust/merkle.h)")            \
     X(REQUEST, 'R', "request: Request")                                                                      \
     X(REQUEST_ENVELOPE, 'r', "request: bytes")                                                               \
     X(DECISION, 'd', "request, place: Decision")                                                             \

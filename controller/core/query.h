@@ -5,6 +5,7 @@
 #define CTL_CORE_QUERY_H
 
 #include "controller/core/core.h"
+#include "controller/core/record.h"
 
 /* Who is connected is known to the fleet, not to the store. */
 struct ctl_presence {
@@ -39,24 +40,34 @@ struct ctl_presence {
 CTL_QUERIES(X)
 #undef X
 
-/* What a shard needs to build a delivery: the order's core, index and proof, the envelopes, the chain, the
- * held key as stored (still encrypted), and the device's KEM key. Owned by the caller: ctl_delivery_free().
- */
+/* What a shard needs to build deliveries. What all orders of a request have in common is read once for many
+ * of them; slices are good as long as the view's snapshot is. */
+struct ctl_delivery_request {
+    uint64_t number;                             /* 0: nothing was read yet */
+    struct cs_slice request, chain, held_key;    /* envelope; DER; as stored (still encrypted) or empty */
+    struct cs_buf decisions[CS_LIMIT_DECISIONS]; /* envelopes, owned */
+    size_t decision_count;
+    struct cs_slice tree; /* over the order cores */
+    uint32_t order_count;
+    uint8_t certificate_id[32];
+};
+void ctl_delivery_request_free(struct ctl_delivery_request *request);
+
+/* And one order of it: its core, index and proof, and the device with its KEM key. */
 struct ctl_delivery {
-    uint8_t device_id[16];
-    struct cs_buf core, request, chain, held_key;
+    struct cs_slice core;
     uint32_t order_index;
     struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
     size_t proof_len;
-    struct cs_buf decisions[CS_LIMIT_DECISIONS];
-    size_t decision_count;
+    uint8_t device_id[16];
     uint8_t order_id[16];
-    uint8_t certificate_id[32];
     uint8_t kem_spki[CS_SPKI_BYTES];
 };
-CS_MUST_USE int ctl_query_delivery(struct ctl_view *view, uint64_t order_number, struct ctl_delivery *ret,
-                                   struct cs_err *err);
-void ctl_delivery_free(struct ctl_delivery *delivery);
+
+CS_MUST_USE int ctl_query_delivery_request(struct ctl_view *view, uint64_t request_number,
+                                           struct ctl_delivery_request *ret, struct cs_err *err);
+CS_MUST_USE int ctl_query_delivery(struct ctl_view *view, const struct ctl_delivery_request *request,
+                                   const ctl_order_row *order, struct ctl_delivery *ret, struct cs_err *err);
 
 /* The device with this identity key, for a session's handshake; CS_ENOTFOUND if there is none (any more). */
 struct ctl_identity {

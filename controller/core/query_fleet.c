@@ -75,40 +75,33 @@ int ctl_query_waiting(struct ctl_view *view, const uint8_t device_id[16], uint64
 
 /* ---- deliveries */
 
-static int append_bytes(struct ctl_view *view, const struct ctl_key *key, struct cs_buf *out,
-                        struct cs_err *err)
+/* Gone: no such row, which is an error unless the caller says that there may be none. */
+static int read_bytes(struct ctl_view *view, const struct ctl_key *key, bool may_be_gone,
+                      struct cs_slice *ret, struct cs_err *err)
 {
-    struct cs_slice bytes;
-    int rc = ctl_bytes_get(view, key, &bytes, err);
+    int rc = ctl_bytes_get(view, key, ret, err);
 
-    if (rc == CS_OK && cs_buf_append(out, bytes) != CS_OK)
-        return cs_err_nomem(err);
-    return rc;
+    return rc == CS_ENOTFOUND && may_be_gone ? CS_OK : rc;
 }
 
-/* The leaf hashes of the request stand one behind the other: exactly what a proof is made from. */
-static int prove(struct ctl_view *view, const ctl_request_row *request, uint32_t index,
-                 struct ctl_delivery *ret, struct cs_err *err)
+static int take_tree(struct ctl_view *view, const ctl_request_row *row, struct ctl_delivery_request *ret,
+                     struct cs_err *err)
 {
-    struct ctl_key key = ctl_key_number(CTL_TABLE_LEAVES, request->number);
-    struct cs_slice leaves;
-    int rc = ctl_bytes_get(view, &key, &leaves, err);
+    struct ctl_key key = ctl_key_number(CTL_TABLE_TREE, row->number);
+    int rc = read_bytes(view, &key, false, &ret->tree, err);
 
     if (rc != CS_OK)
         return rc;
-    if (leaves.len != (size_t)request->order_count * sizeof(struct cs_digest) ||
-        index >= request->order_count)
-        return cs_err_set(err, CS_ECORRUPT, "the leaves of REQ-%" PRIu64 " are incomplete", request->number);
-    ret->order_index = index;
-    ret->proof_len = cs_merkle_proof((const struct cs_digest *)(const void *)leaves.ptr, request->order_count,
-                                     index, ret->proof);
+    ret->order_count = row->order_count;
+    if (row->order_count == 0 || row->order_count > CS_LIMIT_ORDERS_PER_REQUEST ||
+        ret->tree.len != cs_merkle_tree_size(row->order_count) * sizeof(struct cs_digest))
+        return cs_err_set(err, CS_ECORRUPT, "the leaves of REQ-%" PRIu64 " are incomplete", row->number);
     return CS_OK;
 }
 
-static int take_decisions(struct ctl_view *view, uint64_t number, struct ctl_delivery *ret,
-                          struct cs_err *err)
+static int take_decisions(struct ctl_view *view, struct ctl_delivery_request *ret, struct cs_err *err)
 {
-    struct ctl_key prefix = ctl_key_number(CTL_TABLE_DECISION, number);
+    struct ctl_key prefix = ctl_key_number(CTL_TABLE_DECISION, ret->number);
     struct ctl_walk walk = ctl_walk(&prefix);
     int rc;
 
@@ -120,7 +113,7 @@ static int take_decisions(struct ctl_view *view, uint64_t number, struct ctl_del
             return rc;
         if (ret->decision_count == CS_ARRAY_LEN(ret->decisions))
             return cs_err_set(err, CS_ECORRUPT, "REQ-%" PRIu64 " has more decisions than are allowed",
-                              number);
+                              ret->number);
         if (cs_buf_append(&ret->decisions[ret->decision_count++], CTL_BYTES(row.envelope)) != CS_OK)
             return cs_err_nomem(err);
     }
@@ -128,20 +121,52 @@ static int take_decisions(struct ctl_view *view, uint64_t number, struct ctl_del
 }
 
 /* Chain and held key; orders that carry none (remove, roll back) have an empty chain digest. */
-static int take_certificate(struct ctl_view *view, const ctl_request_row *request, struct ctl_delivery *ret,
-                            struct cs_err *err)
+static int take_certificate(struct ctl_view *view, const ctl_request_row *row,
+                            struct ctl_delivery_request *ret, struct cs_err *err)
 {
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CHAIN, CTL_BYTES(request->chain_digest));
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CHAIN, CTL_BYTES(row->chain_digest));
     int rc;
 
-    if (request->chain_digest.size == 0)
+    if (row->certificate_id.size != sizeof ret->certificate_id)
+        return cs_err_set(err, CS_ECORRUPT, "the record of REQ-%" PRIu64 " is incomplete", row->number);
+    memcpy(ret->certificate_id, row->certificate_id.bytes, sizeof ret->certificate_id);
+    if (row->chain_digest.size == 0)
         return CS_OK;
-    rc = append_bytes(view, &key, &ret->chain, err);
+    rc = read_bytes(view, &key, false, &ret->chain, err);
     if (rc != CS_OK)
         return rc;
-    key = ctl_key_bytes(CTL_TABLE_HELD_KEY, CTL_BYTES(request->certificate_id));
-    rc = append_bytes(view, &key, &ret->held_key, err);
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
+    key = ctl_key_bytes(CTL_TABLE_HELD_KEY, CTL_BYTES(row->certificate_id));
+    return read_bytes(view, &key, true, &ret->held_key, err);
+}
+
+int ctl_query_delivery_request(struct ctl_view *view, uint64_t request_number,
+                               struct ctl_delivery_request *ret, struct cs_err *err)
+{
+    struct ctl_key envelope = ctl_key_number(CTL_TABLE_REQUEST_ENVELOPE, request_number);
+    struct ctl_delivery_request request = {.number = request_number};
+    ctl_request_row row;
+    int rc = ctl_find_request(view, request_number, &row, err);
+
+    if (rc == CS_OK)
+        rc = read_bytes(view, &envelope, false, &request.request, err);
+    if (rc == CS_OK)
+        rc = take_tree(view, &row, &request, err);
+    if (rc == CS_OK)
+        rc = take_decisions(view, &request, err);
+    if (rc == CS_OK)
+        rc = take_certificate(view, &row, &request, err);
+    if (rc == CS_OK)
+        *ret = request;
+    else
+        ctl_delivery_request_free(&request);
+    return rc;
+}
+
+void ctl_delivery_request_free(struct ctl_delivery_request *request)
+{
+    for (size_t i = 0; i < CS_ARRAY_LEN(request->decisions); i++)
+        cs_buf_free(&request->decisions[i]);
+    *request = (struct ctl_delivery_request){0};
 }
 
 static int take_device(struct ctl_view *view, const ctl_order_row *order, struct ctl_delivery *ret,
@@ -154,56 +179,29 @@ static int take_device(struct ctl_view *view, const ctl_order_row *order, struct
     if (rc != CS_OK)
         return rc;
     if (device.kem_spki.size != sizeof ret->kem_spki || order->device_id.size != sizeof ret->device_id ||
-        order->order_id.size != sizeof ret->order_id ||
-        order->certificate_id.size != sizeof ret->certificate_id)
+        order->order_id.size != sizeof ret->order_id)
         return cs_err_set(err, CS_ECORRUPT, "the records of WO-%" PRIu64 " are incomplete", order->number);
     memcpy(ret->kem_spki, device.kem_spki.bytes, sizeof ret->kem_spki);
     memcpy(ret->device_id, order->device_id.bytes, sizeof ret->device_id);
     memcpy(ret->order_id, order->order_id.bytes, sizeof ret->order_id);
-    memcpy(ret->certificate_id, order->certificate_id.bytes, sizeof ret->certificate_id);
     return CS_OK;
 }
 
-int ctl_query_delivery(struct ctl_view *view, uint64_t order_number, struct ctl_delivery *ret,
-                       struct cs_err *err)
+int ctl_query_delivery(struct ctl_view *view, const struct ctl_delivery_request *request,
+                       const ctl_order_row *order, struct ctl_delivery *ret, struct cs_err *err)
 {
-    struct ctl_delivery delivery = {0};
-    ctl_order_row order;
-    ctl_request_row request;
-    struct ctl_key key;
-    int rc = ctl_find_order(view, order_number, &order, err);
+    struct ctl_key key = ctl_key_numbers(CTL_TABLE_CORE, request->number, order->index);
+    int rc = take_device(view, order, ret, err);
 
+    cs_assert(order->request_number == request->number);
+    if (rc == CS_OK && order->index >= request->order_count)
+        rc = cs_err_set(err, CS_ECORRUPT, "WO-%" PRIu64 " is beyond its request's orders", order->number);
     if (rc == CS_OK)
-        rc = ctl_find_request(view, order.request_number, &request, err);
-    if (rc == CS_OK)
-        rc = take_device(view, &order, &delivery, err);
-    if (rc == CS_OK)
-        rc = prove(view, &request, order.index, &delivery, err);
-    if (rc == CS_OK) {
-        key = ctl_key_numbers(CTL_TABLE_CORE, request.number, order.index);
-        rc = append_bytes(view, &key, &delivery.core, err);
-    }
-    if (rc == CS_OK) {
-        key = ctl_key_number(CTL_TABLE_REQUEST_ENVELOPE, request.number);
-        rc = append_bytes(view, &key, &delivery.request, err);
-    }
-    if (rc == CS_OK)
-        rc = take_decisions(view, request.number, &delivery, err);
-    if (rc == CS_OK)
-        rc = take_certificate(view, &request, &delivery, err);
-    if (rc == CS_OK)
-        *ret = delivery;
-    else
-        ctl_delivery_free(&delivery);
-    return rc;
-}
-
-void ctl_delivery_free(struct ctl_delivery *delivery)
-{
-    cs_buf_free(&delivery->core);
-    cs_buf_free(&delivery->request);
-    cs_buf_free(&delivery->chain);
-    cs_buf_free(&delivery->held_key);
-    for (size_t i = 0; i < CS_ARRAY_LEN(delivery->decisions); i++)
-        cs_buf_free(&delivery->decisions[i]);
+        rc = read_bytes(view, &key, false, &ret->core, err);
+    if (rc != CS_OK)
+        return rc;
+    ret->order_index = order->index;
+    ret->proof_len = cs_merkle_tree_proof((const struct cs_digest *)(const void *)request->tree.ptr,
+                                          request->order_count, order->index, ret->proof);
+    return CS_OK;
 }

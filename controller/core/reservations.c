@@ -47,7 +47,7 @@ static int give_back(struct ctl_run *run, struct cs_slice core_bytes)
 int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
 {
     struct ctl_key prefix = ctl_key_number(CTL_TABLE_CORE, number);
-    struct ctl_key leaves = ctl_key_number(CTL_TABLE_LEAVES, number);
+    struct ctl_key tree = ctl_key_number(CTL_TABLE_TREE, number);
     struct ctl_walk walk = ctl_walk(&prefix);
     ctl_reservation_row reserved;
     int rc = ctl_reservation_load(run, number, &reserved);
@@ -62,7 +62,7 @@ int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
             return rc;
     }
     if (rc == CS_ENOTFOUND)
-        rc = ctl_drop(run->view, &leaves, run->err);
+        rc = ctl_drop(run->view, &tree, run->err);
     return rc == CS_OK ? ctl_reservation_end(run, &reserved) : rc;
 }
 
@@ -72,8 +72,33 @@ int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
 struct preparation {
     ctl_reservation_row reserved;
     ctl_certificate_row certificate;
-    struct cs_digest leaves[CS_LIMIT_ORDERS_PER_REQUEST];
+    struct cs_digest *leaves; /* reserved.order_count of them, then the rest of the tree */
+    size_t leaf_room;
 };
+
+static void preparation_free(struct preparation **prep)
+{
+    if (!*prep)
+        return;
+    free((*prep)->leaves);
+    free(*prep);
+}
+
+static int make_room(struct preparation *prep, size_t count, struct cs_err *err)
+{
+    struct cs_digest *grown;
+
+    if (count <= prep->leaf_room)
+        return CS_OK;
+    if (count < 2 * prep->leaf_room)
+        count = 2 * prep->leaf_room;
+    grown = realloc(prep->leaves, count * sizeof *grown);
+    if (!grown)
+        return cs_err_nomem(err);
+    prep->leaves = grown;
+    prep->leaf_room = count;
+    return CS_OK;
+}
 
 static void random_bytes(struct ctl_run *run, void *out, size_t len)
 {
@@ -116,7 +141,9 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     if (index == CS_LIMIT_ORDERS_PER_REQUEST)
         return cs_err_set(run->err, CS_ETOOBIG, "one push request has at most %d app connectors",
                           CS_LIMIT_ORDERS_PER_REQUEST);
-    rc = ctl_device_load_named(run, device_name, &device);
+    rc = make_room(prep, index + 1, run->err);
+    if (rc == CS_OK)
+        rc = ctl_device_load_named(run, device_name, &device);
     if (rc == CS_OK)
         rc = take_generation(run, &device, connector, &core.generation);
     if (rc != CS_OK)
@@ -196,18 +223,23 @@ static int add_targets(struct ctl_run *run, struct preparation *prep,
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
+/* With the leaves goes the whole tree: every delivery needs a proof out of it. */
 static int store_reservation(struct ctl_run *run, struct preparation *prep)
 {
     ctl_reservation_row *reserved = &prep->reserved;
+    const size_t count = reserved->order_count, size = cs_merkle_tree_size(count);
     struct ctl_key key = ctl_key_number(CTL_TABLE_RESERVATION, reserved->number);
-    struct ctl_key leaves = ctl_key_number(CTL_TABLE_LEAVES, reserved->number);
+    struct ctl_key tree = ctl_key_number(CTL_TABLE_TREE, reserved->number);
     struct ctl_key due = ctl_key_due(reserved->expires_at_s, CTL_DUE_RESERVATION, reserved->number);
     struct cs_digest root;
-    int rc = ctl_bytes_put(run->view, &leaves,
-                           cs_slice(prep->leaves, reserved->order_count * sizeof prep->leaves[0]), run->err);
+    int rc = make_room(prep, size, run->err);
 
-    root = cs_merkle_root(prep->leaves, reserved->order_count, prep->leaves);
+    if (rc != CS_OK)
+        return rc;
+    cs_merkle_tree_build(prep->leaves, count);
+    root = cs_merkle_tree_root(prep->leaves, count);
     CTL_BYTES_SET(reserved->order_root, cs_digest_slice(&root));
+    rc = ctl_bytes_put(run->view, &tree, cs_slice(prep->leaves, size * sizeof prep->leaves[0]), run->err);
     if (rc == CS_OK)
         rc = ctl_put(run->view, &key, Reservation, reserved, run->err);
     return rc == CS_OK ? ctl_index_put(run->view, &due, run->err) : rc;
@@ -259,7 +291,7 @@ static int prepare(struct ctl_run *run, const countersign_v1_PreparePushRequest 
 int ctl_prepare_push_run(struct ctl_run *run, const void *body, void *reply)
 {
     countersign_v1_PreparePushResponse *answer = reply;
-    cs_auto_free struct preparation *prep = calloc(1, sizeof *prep);
+    cs_auto(preparation_free) struct preparation *prep = calloc(1, sizeof *prep);
     int rc;
 
     if (!prep)

@@ -116,16 +116,23 @@ bool ctl_session_send(struct ctl_session *session, const countersign_v1_Controll
 {
     cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
     struct cs_err err;
+
+    if (session->state == CTL_SESSION_ENDED)
+        return false;
+    if (cs_message_encode(countersign_v1_ControllerMessage_fields, message, &bytes, &err) != CS_OK) {
+        ctl_session_fail(session, &err);
+        return false;
+    }
+    return ctl_session_send_bytes(session, cs_buf_slice(&bytes));
+}
+
+bool ctl_session_send_bytes(struct ctl_session *session, struct cs_slice message)
+{
     int code;
 
     if (session->state == CTL_SESSION_ENDED)
         return false;
-    code = cs_message_encode(countersign_v1_ControllerMessage_fields, message, &bytes, &err);
-    if (code != CS_OK) {
-        ctl_session_fail(session, &err);
-        return false;
-    }
-    code = cs_call_send(session->call, cs_buf_slice(&bytes));
+    code = cs_call_send(session->call, message);
     if (code == CS_EFULL || code == CS_ENOMEM)
         fail_with(session, CS_EFULL, "the device does not read what it is sent");
     session->reads_slowly = code == CS_EBUSY;
@@ -359,7 +366,7 @@ static int handle(struct ctl_session *session, const countersign_v1_AgentMessage
             message->body.policy_ask.from_version ? message->body.policy_ask.from_version : 1;
         ctl_session_pump(session);
         return CS_OK;
-    default: /* push_seen, and what newer agents may say: nothing hangs on it */
+    default: /* what newer agents may say: nothing hangs on it */
         return CS_OK;
     }
 }

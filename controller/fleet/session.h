@@ -42,6 +42,8 @@ struct ctl_fleet {
 /* Encodes and sends; ends the session when its stream cannot take it. `message` is in the reply scratch or
  * anywhere else. False: do not go on with this session now. */
 bool ctl_session_send(struct ctl_session *session, const countersign_v1_ControllerMessage *message);
+/* The same with an encoded ControllerMessage. */
+bool ctl_session_send_bytes(struct ctl_session *session, struct cs_slice message);
 /* Sends what the device lacks, as far as its stream takes it; deliveries are left to the loop's next turn. */
 void ctl_session_pump(struct ctl_session *session);
 void ctl_session_add_order(struct ctl_session *session, uint64_t order_number);

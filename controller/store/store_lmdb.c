@@ -9,6 +9,8 @@
  * too. Everything else that a commit fails with ends the process. */
 #include "controller/store/store.h"
 
+#include "controller/store/checksum.h"
+
 #include "shared/crypto/crypto.h"
 
 #include <errno.h>
@@ -91,25 +93,27 @@ static struct cs_slice slice(MDB_val value)
     return cs_slice(value.mv_data, value.mv_size);
 }
 
-static struct cs_digest checksum(struct cs_slice key, struct cs_slice value)
+/* Big-endian, as every number in the store. */
+static void checksum(struct cs_slice key, struct cs_slice value, uint8_t ret[CHECKSUM_BYTES])
 {
-    const struct cs_slice parts[] = {key, value};
+    uint64_t sum = ctl_checksum(value, ctl_checksum(key, 0));
 
-    return cs_sha256_parts(parts, CS_ARRAY_LEN(parts));
+    for (size_t i = 0; i < CHECKSUM_BYTES; i++)
+        ret[i] = (uint8_t)(sum >> (56 - 8 * i));
 }
 
 /* Takes the checksum off. */
 static int check(struct cs_slice key, MDB_val stored, struct cs_slice *ret_value, struct cs_err *err)
 {
     struct cs_slice whole = slice(stored);
+    uint8_t sum[CHECKSUM_BYTES];
     struct cs_slice value;
-    struct cs_digest sum;
 
     if (whole.len < CHECKSUM_BYTES)
         return cs_err_set(err, CS_ECORRUPT, "the store is damaged: a record is too short");
     value = cs_slice(whole.ptr + CHECKSUM_BYTES, whole.len - CHECKSUM_BYTES);
-    sum = checksum(key, value);
-    if (memcmp(whole.ptr, sum.bytes, CHECKSUM_BYTES) != 0)
+    checksum(key, value, sum);
+    if (memcmp(whole.ptr, sum, CHECKSUM_BYTES) != 0)
         return cs_err_set(err, CS_ECORRUPT,
                           "the store is damaged: a record of table '%c' does not have its checksum; "
                           "restore it from a backup",
@@ -120,13 +124,12 @@ static int check(struct cs_slice key, MDB_val stored, struct cs_slice *ret_value
 
 static int put(MDB_txn *txn, MDB_dbi dbi, struct cs_slice key, struct cs_slice value)
 {
-    struct cs_digest sum = checksum(key, value);
     MDB_val key_val = val(key), room = {CHECKSUM_BYTES + value.len, NULL};
     int rc = mdb_put(txn, dbi, &key_val, &room, MDB_RESERVE);
 
     if (rc != MDB_SUCCESS)
         return rc;
-    memcpy(room.mv_data, sum.bytes, CHECKSUM_BYTES);
+    checksum(key, value, room.mv_data);
     if (value.len)
         memcpy((uint8_t *)room.mv_data + CHECKSUM_BYTES, value.ptr, value.len);
     return MDB_SUCCESS;
@@ -192,18 +195,18 @@ static int check_schema(uint32_t schema, struct cs_err *err)
                       (unsigned)schema, (unsigned)CTL_STORE_SCHEMA);
 }
 
+/* The number first: another schema may have another checksum. */
 static int read_schema(MDB_val stored, struct cs_err *err)
 {
+    const uint8_t *number = (const uint8_t *)stored.mv_data + CHECKSUM_BYTES;
     struct cs_slice value;
-    int rc = check(SCHEMA_KEY, stored, &value, err);
+    int rc;
 
-    if (rc != CS_OK)
-        return rc;
-    if (value.len != 4)
+    if (stored.mv_size != CHECKSUM_BYTES + 4)
         return cs_err_set(err, CS_ECORRUPT, "the store is damaged: its schema is not a number");
-    return check_schema((uint32_t)value.ptr[0] << 24 | (uint32_t)value.ptr[1] << 16 |
-                            (uint32_t)value.ptr[2] << 8 | value.ptr[3],
-                        err);
+    rc = check_schema(
+        (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3], err);
+    return rc == CS_OK ? check(SCHEMA_KEY, stored, &value, err) : rc;
 }
 
 /* Opens the database; a new one gets our schema, another one must have it. */

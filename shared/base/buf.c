@@ -87,6 +87,39 @@ int cs_buf_append_u64(struct cs_buf *buf, uint64_t value)
     return cs_buf_append(buf, CS_SLICE_ARRAY(bytes));
 }
 
+int cs_buf_append_varint(struct cs_buf *buf, uint64_t value)
+{
+    uint8_t bytes[10];
+    size_t len = 0;
+
+    for (; value >= 0x80; value >>= 7)
+        bytes[len++] = (uint8_t)(value | 0x80);
+    bytes[len++] = (uint8_t)value;
+    return cs_buf_append(buf, cs_slice(bytes, len));
+}
+
+int cs_buf_append_field(struct cs_buf *buf, uint32_t number, struct cs_slice bytes)
+{
+    enum { LENGTH_DELIMITED = 2, TAG_AND_LENGTH_BYTES = 20 };
+    int rc = cs_buf_reserve(buf, TAG_AND_LENGTH_BYTES + bytes.len);
+
+    if (rc == CS_OK)
+        rc = cs_buf_append_varint(buf, (uint64_t)number << 3 | LENGTH_DELIMITED);
+    if (rc == CS_OK)
+        rc = cs_buf_append_varint(buf, bytes.len);
+    return rc == CS_OK ? cs_buf_append(buf, bytes) : rc;
+}
+
+int cs_buf_append_number(struct cs_buf *buf, uint32_t number, uint64_t value)
+{
+    enum { VARINT = 0, TWO_VARINTS_BYTES = 20 };
+    int rc = value ? cs_buf_reserve(buf, TWO_VARINTS_BYTES) : CS_OK;
+
+    if (rc == CS_OK && value)
+        rc = cs_buf_append_varint(buf, (uint64_t)number << 3 | VARINT);
+    return rc == CS_OK && value ? cs_buf_append_varint(buf, value) : rc;
+}
+
 int cs_buf_printf(struct cs_buf *buf, const char *format, ...)
 {
     va_list args, again;

@@ -28,6 +28,11 @@ CS_MUST_USE int cs_buf_append_u8(struct cs_buf *buf, uint8_t value);
 /* Big-endian, as keys in the store and Merkle leaves have it. */
 CS_MUST_USE int cs_buf_append_u32(struct cs_buf *buf, uint32_t value);
 CS_MUST_USE int cs_buf_append_u64(struct cs_buf *buf, uint64_t value);
+/* Protobuf: a varint; a bytes field with its tag and length; a number field, which proto3 leaves out when it
+ * is 0. For hot paths: elsewhere the generated structs do. */
+CS_MUST_USE int cs_buf_append_varint(struct cs_buf *buf, uint64_t value);
+CS_MUST_USE int cs_buf_append_field(struct cs_buf *buf, uint32_t number, struct cs_slice bytes);
+CS_MUST_USE int cs_buf_append_number(struct cs_buf *buf, uint32_t number, uint64_t value);
 /* Wants room for one byte more, the terminator, which does not become part of the content. */
 CS_MUST_USE int cs_buf_printf(struct cs_buf *buf, const char *format, ...) CS_PRINTF(2, 3);
 

@@ -18,63 +18,67 @@ static struct cs_digest node(struct cs_slice left, struct cs_slice right)
 }
 
 /* Level by level: neighbours join, and the last of an odd number rises as it is. That is RFC 9162's split at
- * the largest power of two, seen from below. */
+ * the largest power of two, seen from below. In place it works because a level is written behind where it is
+ * read. */
+static void join(const struct cs_digest *level, size_t count, struct cs_digest *ret_next)
+{
+    for (size_t i = 0; i + 1 < count; i += 2)
+        ret_next[i / 2] = node(cs_digest_slice(&level[i]), cs_digest_slice(&level[i + 1]));
+    if (count % 2 == 1)
+        ret_next[count / 2] = level[count - 1];
+}
+
 struct cs_digest cs_merkle_root(const struct cs_digest *leaf_hashes, size_t count, struct cs_digest *scratch)
 {
     cs_assert(count >= 1 && count <= CS_LIMIT_ORDERS_PER_REQUEST);
     if (scratch != leaf_hashes)
         memcpy(scratch, leaf_hashes, count * sizeof *scratch);
-    while (count > 1) {
-        for (size_t i = 0; i + 1 < count; i += 2)
-            scratch[i / 2] = node(cs_digest_slice(&scratch[i]), cs_digest_slice(&scratch[i + 1]));
-        if (count % 2 == 1)
-            scratch[count / 2] = scratch[count - 1];
-        count = (count + 1) / 2;
-    }
+    for (; count > 1; count = (count + 1) / 2)
+        join(scratch, count, scratch);
     return scratch[0];
 }
 
-static size_t largest_power_of_two_below(size_t count)
+size_t cs_merkle_tree_size(size_t count)
 {
-    size_t power = 1;
+    size_t size = count;
 
-    while (power * 2 < count)
-        power *= 2;
-    return power;
+    cs_assert(count >= 1 && count <= CS_LIMIT_ORDERS_PER_REQUEST);
+    while (count > 1) {
+        count = (count + 1) / 2;
+        size += count;
+    }
+    return size;
 }
 
-/* MTH of RFC 9162 section 2.1.1, as it is written there; at most CS_LIMIT_MERKLE_DEPTH calls deep. */
-static struct cs_digest subtree(const struct cs_digest *leaf_hashes, size_t count)
+void cs_merkle_tree_build(struct cs_digest *tree, size_t count)
 {
-    struct cs_digest left, right;
-    size_t split;
-
-    if (count == 1)
-        return leaf_hashes[0];
-    split = largest_power_of_two_below(count);
-    left = subtree(leaf_hashes, split);
-    right = subtree(leaf_hashes + split, count - split);
-    return node(cs_digest_slice(&left), cs_digest_slice(&right));
+    cs_assert(count >= 1 && count <= CS_LIMIT_ORDERS_PER_REQUEST);
+    for (; count > 1; count = (count + 1) / 2) {
+        join(tree, count, tree + count);
+        tree += count;
+    }
 }
 
-/* PATH of RFC 9162 section 2.1.3.1. */
-size_t cs_merkle_proof(const struct cs_digest *leaf_hashes, size_t count, size_t index,
-                       struct cs_digest ret_proof[CS_LIMIT_MERKLE_DEPTH])
+struct cs_digest cs_merkle_tree_root(const struct cs_digest *tree, size_t count)
 {
-    size_t split, len;
+    return tree[cs_merkle_tree_size(count) - 1];
+}
+
+size_t cs_merkle_tree_proof(const struct cs_digest *tree, size_t count, size_t index,
+                            struct cs_digest ret_proof[CS_LIMIT_MERKLE_DEPTH])
+{
+    size_t len = 0;
 
     cs_assert(count >= 1 && count <= CS_LIMIT_ORDERS_PER_REQUEST && index < count);
-    if (count == 1)
-        return 0;
-    split = largest_power_of_two_below(count);
-    if (index < split) {
-        len = cs_merkle_proof(leaf_hashes, split, index, ret_proof);
-        ret_proof[len] = subtree(leaf_hashes + split, count - split);
-    } else {
-        len = cs_merkle_proof(leaf_hashes + split, count - split, index - split, ret_proof);
-        ret_proof[len] = subtree(leaf_hashes, split);
+    for (; count > 1; count = (count + 1) / 2) {
+        size_t sibling = index ^ 1;
+
+        if (sibling < count) /* else it rises as it is */
+            ret_proof[len++] = tree[sibling];
+        tree += count;
+        index /= 2;
     }
-    return len + 1;
+    return len;
 }
 
 bool cs_merkle_verify(const struct cs_digest *root, size_t count, size_t index,

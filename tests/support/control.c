@@ -535,3 +535,13 @@ int control_tick(struct control *c)
 
     return control_run(c, CTL_TICK, &body, NULL);
 }
+
+int64_t control_next_due(struct control *c)
+{
+    struct ctl_view *view = open_view(c);
+    int64_t due_s;
+
+    must(c, ctl_core_next_due(view, &due_s, &c->err), "looking at the due queue");
+    ctl_view_free(view);
+    return due_s;
+}

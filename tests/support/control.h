@@ -82,6 +82,8 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
 
 /* ---- time */
 int control_tick(struct control *c);
+/* When the clock has to run next. */
+int64_t control_next_due(struct control *c);
 
 /* ---- looking */
 ctl_order_row control_order(struct control *c, uint64_t number);

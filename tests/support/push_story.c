@@ -95,13 +95,14 @@ void story_decide(struct push_story *story, const char *who, uint32_t stage)
 struct cs_buf story_push_message(const struct push_story *story, size_t order, struct cs_slice chain)
 {
     countersign_v1_PushMessage *message = calloc(1, sizeof *message);
-    struct cs_digest leaves[STORY_ORDERS], proof[CS_LIMIT_MERKLE_DEPTH];
+    struct cs_digest tree[2 * STORY_ORDERS + CS_LIMIT_MERKLE_DEPTH], proof[CS_LIMIT_MERKLE_DEPTH];
     struct cs_buf out;
 
     cs_assert(message && order < story->order_count);
-    leaf_hashes(story, leaves);
+    leaf_hashes(story, tree);
+    cs_merkle_tree_build(tree, story->order_count);
     message->order_index = (uint32_t)order;
-    message->order_proof_count = (pb_size_t)cs_merkle_proof(leaves, story->order_count, order, proof);
+    message->order_proof_count = (pb_size_t)cs_merkle_tree_proof(tree, story->order_count, order, proof);
     for (size_t i = 0; i < message->order_proof_count; i++)
         CS_PB_SET(&message->order_proof[i], cs_digest_slice(&proof[i]));
     CS_PB_SET(&message->order_core, cs_buf_slice(&story->core_wires[order]));

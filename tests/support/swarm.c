@@ -317,20 +317,14 @@ static void take_push(struct swarm_agent *agent, const countersign_v1_PushDelive
 {
     countersign_v1_PushMessage *message = NULL;
     countersign_v1_OrderCore *core = NULL;
-    countersign_v1_AgentMessage *seen = calloc(1, sizeof *seen);
     struct cs_err err;
 
-    cs_assert(seen);
     if (cs_push_message_decode(CS_PB_BYTES(&delivery->message), &message, &err) == CS_OK &&
         cs_core_decode(CS_PB_BYTES(&message->order_core), &core, &err) == CS_OK) {
-        seen->which_body = countersign_v1_AgentMessage_push_seen_tag;
-        CS_PB_SET(&seen->body.push_seen.order_id, CS_PB_BYTES(&core->order_id));
-        send_message(agent, seen);
         report(agent, core, countersign_v1_Outcome_OUTCOME_ACCEPTED);
         report(agent, core, countersign_v1_Outcome_OUTCOME_COMPLETED);
         agent->final_sequence = agent->sequence;
     }
-    free(seen);
     free(message);
     free(core);
 }

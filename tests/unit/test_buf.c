@@ -149,9 +149,38 @@ static void an_append_that_fails_leaves_the_buffer_as_it_was(void **state)
     assert_true(alloc_fail_run(grow, NULL) >= 3);
 }
 
+static void writes_protobuf_fields(void **state)
+{
+    static const uint8_t wanted[] = {0x0a, 3, 'a', 'b', 'c', 0x12, 0, 0x18, 0xac, 0x02, 0x82, 0x01, 1, 'x'};
+    cs_auto(cs_buf_free) struct cs_buf buf = CS_BUF_EMPTY;
+
+    (void)state;
+    assert_int_equal(cs_buf_append_field(&buf, 1, CS_SLICE_LIT("abc")), CS_OK);
+    assert_int_equal(cs_buf_append_field(&buf, 2, CS_SLICE_EMPTY), CS_OK);
+    assert_int_equal(cs_buf_append_number(&buf, 3, 300), CS_OK);
+    assert_int_equal(cs_buf_append_number(&buf, 4, 0), CS_OK); /* proto3 leaves it out */
+    assert_int_equal(cs_buf_append_field(&buf, 16, CS_SLICE_LIT("x")), CS_OK);
+    check_slice(cs_buf_slice(&buf), CS_SLICE_ARRAY(wanted));
+    cs_buf_clear(&buf);
+    assert_int_equal(cs_buf_append_varint(&buf, UINT64_MAX), CS_OK);
+    assert_int_equal(buf.len, 10);
+    assert_int_equal(buf.ptr[9], 1);
+}
+
+static void a_field_beyond_the_limit_leaves_the_buffer_as_it_was(void **state)
+{
+    cs_auto(cs_buf_free) struct cs_buf buf = {.limit_bytes = 8};
+
+    (void)state;
+    assert_int_equal(cs_buf_append_field(&buf, 1, CS_SLICE_LIT("abcdefgh")), CS_ETOOBIG);
+    assert_int_equal(buf.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_protobuf_fields),
+        cmocka_unit_test(a_field_beyond_the_limit_leaves_the_buffer_as_it_was),
         cmocka_unit_test(every_append_lands_behind_the_last),
         cmocka_unit_test(keeps_its_content_over_every_growth),
         cmocka_unit_test(a_limit_holds_to_the_byte),

@@ -107,7 +107,7 @@ static void a_reservation_lapses_and_gives_its_generation_back(void **state)
 
     check_ok(control_prepare(c, "shop", NULL, &number), c->err);
     assert_int_equal(connector(c).last_generation, 1);
-    assert_int_equal(c->outcome.next_due_s, c->d.now_s + CTL_RESERVATION_S);
+    assert_int_equal(control_next_due(c), c->d.now_s + CTL_RESERVATION_S);
     c->d.now_s += CTL_RESERVATION_S;
     check_ok(control_tick(c), c->err);
     assert_int_equal(connector(c).last_generation, 0);

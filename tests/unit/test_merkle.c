@@ -84,6 +84,27 @@ static void read_vectors(struct vectors *v)
     assert_int_equal(v->proof_count, 36);
 }
 
+/* A tree of its own memory; the caller frees it. */
+static struct cs_digest *build(const struct cs_digest *leaves, size_t count)
+{
+    struct cs_digest *tree = calloc(cs_merkle_tree_size(count), sizeof *tree);
+
+    assert_non_null(tree);
+    memcpy(tree, leaves, count * sizeof *tree);
+    cs_merkle_tree_build(tree, count);
+    return tree;
+}
+
+static size_t prove(const struct cs_digest *leaves, size_t count, size_t index,
+                    struct cs_digest ret_proof[CS_LIMIT_MERKLE_DEPTH])
+{
+    struct cs_digest *tree = build(leaves, count);
+    size_t len = cs_merkle_tree_proof(tree, count, index, ret_proof);
+
+    free(tree);
+    return len;
+}
+
 static bool verify(const struct cs_digest *root, size_t count, size_t index, const struct cs_digest *leaf,
                    const struct cs_digest *siblings, size_t len)
 {
@@ -119,7 +140,7 @@ static void has_the_proofs_of_the_vectors(void **state)
         const struct vector_proof *wanted = &v.proofs[i];
         struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
 
-        assert_int_equal(cs_merkle_proof(v.leaves, wanted->count, wanted->index, proof), wanted->len);
+        assert_int_equal(prove(v.leaves, wanted->count, wanted->index, proof), wanted->len);
         for (size_t k = 0; k < wanted->len; k++)
             check_slice(cs_digest_slice(&proof[k]), cs_digest_slice(&wanted->siblings[k]));
         assert_true(verify(&v.roots[wanted->count], wanted->count, wanted->index, &v.leaves[wanted->index],
@@ -146,7 +167,7 @@ static void proves_every_leaf_of_trees_of_many_sizes(void **state)
 
         for (size_t index = 0; index < count; index++) {
             struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
-            size_t len = cs_merkle_proof(leaves, count, index, proof);
+            size_t len = prove(leaves, count, index, proof);
 
             assert_true(verify(&root, count, index, &leaves[index], proof, len));
             for (size_t other = 0; other < count; other++)
@@ -156,21 +177,89 @@ static void proves_every_leaf_of_trees_of_many_sizes(void **state)
     }
 }
 
+/* RFC 9162 sections 2.1.1 (MTH) and 2.1.3.1 (PATH) as they are written there: the witness. */
+static size_t split_of(size_t count)
+{
+    size_t power = 1;
+
+    while (power * 2 < count)
+        power *= 2;
+    return power;
+}
+
+static struct cs_digest rfc_root(const struct cs_digest *leaves, size_t count)
+{
+    static const uint8_t prefix = 0x01;
+    struct cs_digest left, right;
+
+    if (count == 1)
+        return leaves[0];
+    left = rfc_root(leaves, split_of(count));
+    right = rfc_root(leaves + split_of(count), count - split_of(count));
+    const struct cs_slice parts[] = {cs_slice(&prefix, 1), cs_digest_slice(&left), cs_digest_slice(&right)};
+
+    return cs_sha256_parts(parts, CS_ARRAY_LEN(parts));
+}
+
+static size_t rfc_path(const struct cs_digest *leaves, size_t count, size_t index, struct cs_digest *ret)
+{
+    size_t split = split_of(count), len;
+
+    if (count == 1)
+        return 0;
+    if (index < split) {
+        len = rfc_path(leaves, split, index, ret);
+        ret[len] = rfc_root(leaves + split, count - split);
+    } else {
+        len = rfc_path(leaves + split, count - split, index - split, ret);
+        ret[len] = rfc_root(leaves, split);
+    }
+    return len + 1;
+}
+
+static void kept_trees_prove_what_the_rfc_writes(void **state)
+{
+    static const size_t counts[] = {1, 2, 3, 7, 8, 9, 100, 1023, 1025};
+    cs_auto_free struct cs_digest *leaves = calloc(1025, sizeof *leaves);
+
+    (void)state;
+    assert_non_null(leaves);
+    fill_leaves(leaves, 1025);
+    for (size_t c = 0; c < CS_ARRAY_LEN(counts); c++) {
+        struct cs_digest *tree = build(leaves, counts[c]);
+        struct cs_digest root = cs_merkle_tree_root(tree, counts[c]), wanted = rfc_root(leaves, counts[c]);
+
+        check_slice(cs_digest_slice(&root), cs_digest_slice(&wanted));
+        for (size_t index = 0; index < counts[c]; index += counts[c] / 50 + 1) {
+            struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH], path[CS_LIMIT_MERKLE_DEPTH];
+            size_t len = cs_merkle_tree_proof(tree, counts[c], index, proof);
+
+            assert_int_equal(len, rfc_path(leaves, counts[c], index, path));
+            assert_memory_equal(proof, path, len * sizeof proof[0]);
+        }
+        free(tree);
+    }
+}
+
 static void proves_the_largest_tree(void **state)
 {
-    static struct cs_digest leaves[CS_LIMIT_ORDERS_PER_REQUEST], scratch[CS_LIMIT_ORDERS_PER_REQUEST];
-    static const size_t indices[] = {0, 1, 511, 512, 1022, 1023};
+    static const size_t indices[] = {0, 1, 511, 8191, 8192, 16382, 16383};
+    const size_t count = CS_LIMIT_ORDERS_PER_REQUEST;
+    cs_auto_free struct cs_digest *leaves = calloc(count, sizeof *leaves);
+    cs_auto_free struct cs_digest *tree = NULL;
     struct cs_digest root;
 
     (void)state;
-    fill_leaves(leaves, CS_ARRAY_LEN(leaves));
-    root = cs_merkle_root(leaves, CS_ARRAY_LEN(leaves), scratch);
+    assert_non_null(leaves);
+    fill_leaves(leaves, count);
+    tree = build(leaves, count);
+    root = cs_merkle_root(leaves, count, leaves);
     for (size_t i = 0; i < CS_ARRAY_LEN(indices); i++) {
         struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
-        size_t len = cs_merkle_proof(leaves, CS_ARRAY_LEN(leaves), indices[i], proof);
+        size_t len = cs_merkle_tree_proof(tree, count, indices[i], proof);
 
         assert_int_equal(len, CS_LIMIT_MERKLE_DEPTH);
-        assert_true(verify(&root, CS_ARRAY_LEN(leaves), indices[i], &leaves[indices[i]], proof, len));
+        assert_true(verify(&root, count, indices[i], &tree[indices[i]], proof, len));
     }
 }
 
@@ -193,7 +282,7 @@ static void refuses_every_flipped_byte(void **state)
     (void)state;
     fill_leaves(leaves, 5);
     root = cs_merkle_root(leaves, 5, scratch);
-    len = cs_merkle_proof(leaves, 5, 2, proof);
+    len = prove(leaves, 5, 2, proof);
     for (size_t i = 0; i < len * CS_SHA256_BYTES; i++) {
         uint8_t *byte = &proof[i / CS_SHA256_BYTES].bytes[i % CS_SHA256_BYTES];
 
@@ -213,7 +302,7 @@ static void refuses_what_does_not_have_the_form_of_a_proof(void **state)
     (void)state;
     fill_leaves(leaves, 5);
     root = cs_merkle_root(leaves, 5, scratch);
-    len = cs_merkle_proof(leaves, 5, 2, proof);
+    len = prove(leaves, 5, 2, proof);
     proof[len] = root;
     assert_false(verify(&root, 5, 2, &leaves[2], proof, len - 1));
     assert_false(verify(&root, 5, 2, &leaves[2], proof, len + 1));
@@ -243,6 +332,7 @@ int main(void)
         cmocka_unit_test(has_the_published_roots),
         cmocka_unit_test(has_the_proofs_of_the_vectors),
         cmocka_unit_test(proves_every_leaf_of_trees_of_many_sizes),
+        cmocka_unit_test(kept_trees_prove_what_the_rfc_writes),
         cmocka_unit_test(proves_the_largest_tree),
         cmocka_unit_test(may_use_its_input_as_scratch),
         cmocka_unit_test(refuses_every_flipped_byte),

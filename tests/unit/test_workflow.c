@@ -128,7 +128,7 @@ static void a_push_is_approved_implemented_and_completed(void **state)
 
     check_ok(control_decide(c, push, "carol", 2), c->err);
     check_phase(c, order, PHASE(SCHEDULED));
-    assert_true(c->outcome.next_due_s <= c->d.now_s);
+    assert_true(control_next_due(c) <= c->d.now_s);
 
     check_ok(control_tick(c), c->err);
     check_phase(c, order, PHASE(HANDED_OVER));
@@ -170,7 +170,7 @@ static void a_push_that_nobody_decides_expires(void **state)
     c->d.now_s = control_request(c, push).decide_by_s + 1;
     check_ok(control_tick(c), c->err);
     check_phase(c, order, PHASE(EXPIRED));
-    assert_int_equal(c->outcome.next_due_s, INT64_MAX);
+    assert_int_equal(control_next_due(c), INT64_MAX);
 }
 
 static void a_push_waits_for_its_time(void **state)
@@ -184,7 +184,7 @@ static void a_push_waits_for_its_time(void **state)
     check_ok(control_decide(c, push, "carol", 2), c->err);
     check_ok(control_tick(c), c->err);
     check_phase(c, order, PHASE(SCHEDULED));
-    assert_int_equal(c->outcome.next_due_s, tonight_s);
+    assert_int_equal(control_next_due(c), tonight_s);
     c->d.now_s = tonight_s;
     check_ok(control_tick(c), c->err);
     check_phase(c, order, PHASE(HANDED_OVER));

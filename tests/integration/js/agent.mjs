@@ -217,7 +217,6 @@ function takePush(delivery) {
     return;
   }
   const { core, request, rule, decided, chain, key } = accepted;
-  send({ push_seen: { order_id: core.order_id } });
   generations.set(core.connector, core.generation);
   fs.writeFileSync(path.join(options.state, 'chain.pem'), chain.map((one) => one.toString()).join(''));
   fs.writeFileSync(path.join(options.state, 'key.pem'), key.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
