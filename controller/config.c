@@ -10,13 +10,21 @@
 
 /* How a key's text becomes a field. A parser answers false for a value that is not allowed; what is allowed
  * is said by the table. */
-enum value_kind { VALUE_PATH, VALUE_SOCKET_PATH, VALUE_ADDRESS, VALUE_NUMBER, VALUE_FORMAT, VALUE_LEVEL };
+enum value_kind {
+    VALUE_PATH,
+    VALUE_SOCKET_PATH,
+    VALUE_ADDRESS,
+    VALUE_NUMBER,
+    VALUE_DURATION,
+    VALUE_FORMAT,
+    VALUE_LEVEL
+};
 
 struct key {
     const char *name;
     enum value_kind kind;
     size_t offset;
-    uint32_t least, most; /* VALUE_NUMBER */
+    uint32_t least, most; /* VALUE_NUMBER; VALUE_DURATION: least */
     const char *fallback; /* NULL: worked out in settle() */
     const char *allowed;
     const char *meaning;
@@ -39,8 +47,9 @@ static const struct key keys[] = {
      "threads for connections (default: one a processor)"},
     {"max_connections", VALUE_NUMBER, FIELD(max_connections), 1, 1000000, "100000",
      "a number from 1 to 1000000", "agents connected at once; beyond it new ones are closed"},
-    {"identity_days", VALUE_NUMBER, FIELD(identity_days), 1, 3650, "30", "a number from 1 to 3650",
-     "days for which a device's identity certificate is issued"},
+    {"identity_lifetime", VALUE_DURATION, FIELD(identity_life_s), 10, 0, "30d",
+     "a duration of at least 10s, as 30d or 12h",
+     "validity of a device's identity certificate; the device renews it when half of it is over"},
     {"enrolments_per_second", VALUE_NUMBER, FIELD(enrolments_per_s), 1, 10000, "5",
      "a number from 1 to 10000", "enrolments from one address; more where a fleet stands behind one"},
     {"keepalive_seconds", VALUE_NUMBER, FIELD(keepalive_s), 1, 3600, "30", "a number from 1 to 3600",
@@ -131,6 +140,11 @@ static bool parse_number(const char *text, const struct key *key, uint32_t *out)
     return true;
 }
 
+static bool parse_duration(const char *text, const struct key *key, int64_t *out)
+{
+    return cs_duration_parse(cs_slice_str(text), out, NULL) == CS_OK && *out >= key->least;
+}
+
 static bool parse_format(const char *text, enum cs_log_format *out)
 {
     bool json = strcmp(text, "json") == 0;
@@ -154,6 +168,8 @@ static bool parse_value(const struct key *key, const char *text, struct ctl_conf
         return ctl_address_parse(text, field);
     case VALUE_NUMBER:
         return parse_number(text, key, field);
+    case VALUE_DURATION:
+        return parse_duration(text, key, field);
     case VALUE_FORMAT:
         return parse_format(text, field);
     case VALUE_LEVEL:

@@ -22,8 +22,8 @@ struct ctl_config {
     char admin_socket[CTL_LIMIT_SOCKET_PATH_BYTES];
     struct ctl_address agents, enrolment;
     uint32_t shards;
-    uint32_t max_connections; /* of agents, all shards together */
-    uint32_t identity_days;
+    uint32_t max_connections;  /* of agents, all shards together */
+    int64_t identity_life_s;   /* of the certificates that devices get */
     uint32_t enrolments_per_s; /* from one address */
     uint32_t keepalive_s;
     uint32_t drain_s;

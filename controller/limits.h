@@ -14,6 +14,9 @@ enum {
 
     /* Statements of one device that wait for the core; its stream is paused meanwhile. */
     CTL_LIMIT_STATEMENTS_UNDER_WAY = 4,
+    /* How long a device may take to answer a challenge: a round trip of the slowest link, and no more,
+     * because the device's newer stream waits meanwhile. */
+    CTL_LIMIT_CHALLENGE_MS = 3000,
     /* Orders that one session holds to deliver; more are asked of the store when these are gone. */
     CTL_LIMIT_SESSION_ORDERS = 64,
     /* Deliveries under one signature, and their bytes that are held until it is made. */

@@ -252,13 +252,14 @@ const struct cs_key *ctl_vault_server_key(const struct ctl_vault *vault)
 }
 
 int ctl_vault_issue_identity(const struct ctl_vault *vault, const char *device_name, struct cs_slice spki,
-                             int64_t now_s, uint32_t days, struct cs_buf *out, struct cs_err *err)
+                             int64_t now_s, int64_t life_s, struct cs_buf *out, struct cs_err *err)
 {
     struct cs_issue what = {
         .common_name = device_name,
         .subject_spki = spki,
-        .not_before_s = now_s - BACKDATE_S,
-        .not_after_s = now_s + (int64_t)days * DAY_S,
+        /* Little beside its life: the device renews when half of the whole is over. */
+        .not_before_s = now_s - (life_s / 4 < BACKDATE_S ? life_s / 4 : BACKDATE_S),
+        .not_after_s = now_s + life_s,
         .client_auth = true,
     };
 

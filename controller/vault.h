@@ -28,9 +28,9 @@ const struct cs_chain *ctl_vault_agent_ca(const struct ctl_vault *vault);
 const struct cs_chain *ctl_vault_server_chain(const struct ctl_vault *vault);
 const struct cs_key *ctl_vault_server_key(const struct ctl_vault *vault);
 
-/* Appends the DER of a device's identity certificate for these keys. */
+/* Appends the DER of a device's identity certificate for these keys, good until now_s + life_s. */
 CS_MUST_USE int ctl_vault_issue_identity(const struct ctl_vault *vault, const char *device_name,
-                                         struct cs_slice spki, int64_t now_s, uint32_t days,
+                                         struct cs_slice spki, int64_t now_s, int64_t life_s,
                                          struct cs_buf *out, struct cs_err *err);
 
 /* Held keys at rest: u8 version (1), 12 bytes of nonce, AES-256-GCM ciphertext and tag, with the version and

@@ -30,5 +30,6 @@ static int prepare_admit(struct ctl_op *op, struct cs_err *err)
     READ(GetEnrolment, ctl_read_GetEnrolment, CTL_MAY(ADMIN))                                                \
     WRITE(AdmitDevice, CTL_ADMIT_DEVICE, prepare_admit, CTL_MAY(ADMIN))                                      \
     READ(ListDevices, ctl_read_ListDevices, CTL_MAY_ANYONE)                                                  \
-    READ(GetDevice, ctl_read_GetDevice, CTL_MAY_ANYONE)
+    READ(GetDevice, ctl_read_GetDevice, CTL_MAY_ANYONE)                                                      \
+    WRITE(BanDevice, CTL_BAN_DEVICE, NULL, CTL_MAY(ADMIN))
 CTL_SERVICE(ctl_device_methods, METHODS)

@@ -1,5 +1,6 @@
 #include "controller/api/unary.h"
 
+#include "controller/fleet/renewal.h"
 #include "controller/fleet/roster.h"
 #include "controller/reading.h"
 
@@ -64,6 +65,8 @@ static int answer_read(struct cs_call *call, const struct ctl_unary *row, struct
 static void forget_prepared(struct ctl_op *op)
 {
     free(cs_steal(op->statement));
+    ctl_renewal_free(op->renewal);
+    free(cs_steal(op->renewal));
     cs_policy_free(cs_steal(op->policy));
     ctl_evaluation_free(&op->evaluation);
     cs_buf_free(&op->bytes);

@@ -41,7 +41,8 @@ struct ctl_op {
         struct ctl_decide decide;
         struct ctl_enrol enrol;
     } body;
-    void *statement; /* freed */
+    struct ctl_prepared_renewal *renewal; /* freed */
+    void *statement;                      /* freed */
     struct cs_policy *policy;
     struct ctl_evaluation evaluation;
     struct cs_buf bytes, secret; /* freed, wiped */

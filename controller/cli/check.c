@@ -2,98 +2,76 @@
 
 #include "shared/trust/merkle.h"
 
-static bool same_deployment(const struct cs_policy *policy, struct cs_slice deployment_id)
+static int open_device(const struct cs_policy *policy, const countersign_v1_GetDeviceResponse *reply,
+                       const char *name, struct cs_device **ret, struct cs_err *err)
 {
-    return cs_slice_eq(CS_PB_BYTES(&cs_policy_body(policy)->deployment_id), deployment_id);
-}
-
-int cli_check_admission(const struct cs_policy *policy, struct cs_slice wire, const char *device_name,
-                        countersign_v1_Admission **ret, struct cs_err *err)
-{
-    cs_auto_free countersign_v1_Admission *admission = NULL;
-    cs_auto_free struct cs_keyring *keyring = calloc(1, sizeof *keyring);
-    struct cs_verified verified;
-    countersign_v1_KeyKind kind;
+    struct cs_slice admission = CS_PB_BYTES(&reply->admission);
     int rc;
 
-    if (!keyring)
-        return cs_err_nomem(err);
-    if (wire.len == 0)
+    if (admission.len == 0)
         return cs_err_set(err, CS_EDENIED,
                           "device %s is not admitted: an admin does it with `countersign device admit %s`",
-                          device_name, device_name);
-    cs_policy_operator_keys(policy, keyring);
-    rc = cs_envelope_verify(wire, CS_STATEMENT_ADMISSION, keyring, &verified, err);
-    if (rc == CS_OK)
-        rc = cs_admission_decode(verified.payload, &admission, err);
-    if (rc == CS_OK)
-        rc = cs_policy_check_signer(policy, &verified, admission->admin, countersign_v1_Role_ROLE_ADMIN,
-                                    &kind, err);
+                          name, name);
+    rc = cs_device_open(policy, admission, ret, err);
     if (rc != CS_OK) {
-        cs_err_prefix(err, "the admission of device %s", device_name);
+        cs_err_prefix(err, "the admission of device %s", name);
         return rc;
     }
-    if (!same_deployment(policy, CS_PB_BYTES(&admission->deployment_id)))
-        return cs_err_set(err, CS_EAUTH, "the admission of device %s belongs to another deployment",
-                          device_name);
-    if (admission->policy_version > cs_policy_version(policy))
-        return cs_err_set(
-            err, CS_ESTALE,
-            "the admission of device %s was signed under policy version %u, the controller gave only "
-            "version %u",
-            device_name, admission->policy_version, cs_policy_version(policy));
-    if (strcmp(admission->device_name, device_name) != 0)
+    if (strcmp(cs_device_admission(*ret)->device_name, name) != 0)
         return cs_err_set(err, CS_EAUTH, "what the controller gave as admission of device %s is that of %s",
-                          device_name, admission->device_name);
-    *ret = cs_steal(admission);
+                          name, cs_device_admission(*ret)->device_name);
     return CS_OK;
 }
 
-int cli_check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
+int cli_check_device(const struct cs_policy *policy, const countersign_v1_GetDeviceResponse *reply,
+                     const char *name, struct cs_device **ret, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    int rc = open_device(policy, reply, name, &device, err);
+
+    for (pb_size_t i = 0; rc == CS_OK && i < reply->renewals_count; i++) {
+        rc = cs_device_follow(device, CS_PB_BYTES(&reply->renewals[i]), err);
+        if (rc != CS_OK)
+            cs_err_prefix(err, "renewal %u of device %s", (unsigned)i + 1, name);
+    }
+    if (rc == CS_OK)
+        *ret = cs_steal(device);
+    return rc;
+}
+
+int cli_check_advertisement(const struct cs_device *device, struct cs_slice wire,
                             countersign_v1_DeviceAdvertisement **ret, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
+    const char *name = cs_device_admission(device)->device_name;
     struct cs_verified verified;
     int rc;
 
     if (wire.len == 0)
         return cs_err_set(err, CS_ENOTFOUND,
                           "device %s has not said yet which app connectors it has: is its agent running?",
-                          admission->device_name);
-    rc = cs_envelope_verify_one(wire, CS_STATEMENT_DEVICE_ADVERTISEMENT,
-                                CS_PB_BYTES(&admission->identity_spki), &verified, err);
+                          name);
+    rc = cs_device_verify(device, wire, CS_STATEMENT_DEVICE_ADVERTISEMENT, &verified, err);
     if (rc == CS_OK)
-        rc = cs_advertisement_decode(verified.payload, &said, err);
-    if (rc != CS_OK) {
-        cs_err_prefix(err, "the statement of device %s about its connectors", admission->device_name);
-        return rc;
-    }
-    if (!cs_slice_eq(CS_PB_BYTES(&said->device_id), CS_PB_BYTES(&admission->device_id)) ||
-        !cs_slice_eq(CS_PB_BYTES(&said->deployment_id), CS_PB_BYTES(&admission->deployment_id)))
-        return cs_err_set(err, CS_EAUTH,
-                          "the statement about the connectors of device %s is of another device",
-                          admission->device_name);
-    *ret = cs_steal(said);
-    return CS_OK;
+        rc = cs_advertisement_decode(verified.payload, ret, err);
+    if (rc != CS_OK)
+        cs_err_prefix(err, "the statement of device %s about its connectors", name);
+    return rc;
 }
 
-int cli_check_report(const countersign_v1_Admission *admission, const countersign_v1_OrderCore *core,
+int cli_check_report(const struct cs_device *device, const countersign_v1_OrderCore *core,
                      struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err)
 {
     cs_auto_free countersign_v1_DeviceReport *report = NULL;
     struct cs_verified verified;
-    int rc = cs_envelope_verify_one(wire, CS_STATEMENT_DEVICE_REPORT, CS_PB_BYTES(&admission->identity_spki),
-                                    &verified, err);
+    int rc = cs_device_verify(device, wire, CS_STATEMENT_DEVICE_REPORT, &verified, err);
 
     if (rc == CS_OK)
         rc = cs_report_decode(verified.payload, &report, err);
     if (rc != CS_OK) {
-        cs_err_prefix(err, "the report of device %s", admission->device_name);
+        cs_err_prefix(err, "the report of device %s", cs_device_admission(device)->device_name);
         return rc;
     }
-    if (!cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&admission->device_id)) ||
-        !cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&core->device_id)) ||
-        !cs_slice_eq(CS_PB_BYTES(&report->deployment_id), CS_PB_BYTES(&admission->deployment_id)) ||
+    if (!cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&core->device_id)) ||
         !cs_slice_eq(CS_PB_BYTES(&report->order_id), CS_PB_BYTES(&core->order_id)))
         return cs_err_set(err, CS_EAUTH, "the report that the controller gave for WO-%llu is not about it",
                           (unsigned long long)core->number);
@@ -207,13 +185,13 @@ static int check_generation(const countersign_v1_OrderCore *core,
 int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
                    struct cs_err *err)
 {
-    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
     cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
-    int rc = cli_check_admission(order->policy, order->admission, core->device_name, &admission, err);
+    int rc = cli_check_device(order->policy, order->device, core->device_name, &device, err);
 
     if (rc != CS_OK)
         return rc;
-    if (!cs_slice_eq(CS_PB_BYTES(&admission->device_id), CS_PB_BYTES(&core->device_id)))
+    if (!cs_slice_eq(CS_PB_BYTES(&cs_device_admission(device)->device_id), CS_PB_BYTES(&core->device_id)))
         return cs_err_set(
             err, CS_EAUTH,
             "WO-%llu names another device-id than the one that was admitted as %s: nothing was signed",
@@ -221,7 +199,7 @@ int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_
     rc = check_content(core, order->certificate, err);
     if (rc != CS_OK || !order->fresh)
         return rc;
-    rc = cli_check_advertisement(admission, order->advertisement, &said, err);
+    rc = cli_check_advertisement(device, CS_PB_BYTES(&order->device->advertisement), &said, err);
     return rc == CS_OK ? check_generation(core, said, err) : rc;
 }
 

@@ -4,22 +4,23 @@
 #ifndef CTL_CLI_CHECK_H
 #define CTL_CLI_CHECK_H
 
+#include "shared/trust/device.h"
 #include "shared/trust/push.h"
 
 #include "countersign/v1/agent.pb.h"
 #include "countersign/v1/operator.pb.h"
 
-/* The admission is for this device, and an admin of the policy signed it. free() *ret. */
-CS_MUST_USE int cli_check_admission(const struct cs_policy *policy, struct cs_slice wire,
-                                    const char *device_name, countersign_v1_Admission **ret,
-                                    struct cs_err *err);
+/* The admission is for this device, an admin of the policy signed it, and its renewals follow from it. The
+ * caller owns *ret, which has an admission. */
+CS_MUST_USE int cli_check_device(const struct cs_policy *policy,
+                                 const countersign_v1_GetDeviceResponse *reply, const char *name,
+                                 struct cs_device **ret, struct cs_err *err);
 /* The device itself said which connectors it has. free() *ret. */
-CS_MUST_USE int cli_check_advertisement(const countersign_v1_Admission *admission, struct cs_slice wire,
+CS_MUST_USE int cli_check_advertisement(const struct cs_device *device, struct cs_slice wire,
                                         countersign_v1_DeviceAdvertisement **ret, struct cs_err *err);
 /* The device itself reported on exactly this order. free() *ret. */
-CS_MUST_USE int cli_check_report(const countersign_v1_Admission *admission,
-                                 const countersign_v1_OrderCore *core, struct cs_slice wire,
-                                 countersign_v1_DeviceReport **ret, struct cs_err *err);
+CS_MUST_USE int cli_check_report(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                                 struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err);
 
 /* The token's binding half made the MAC over exactly these keys: they are the device's that holds the token.
  */
@@ -41,7 +42,7 @@ void cli_check_certificate_free(struct cli_check_certificate *certificate);
 struct cli_check_order {
     const struct cs_policy *policy;
     const struct cli_check_certificate *certificate;
-    struct cs_slice admission, advertisement; /* envelopes of the core's device */
+    const countersign_v1_GetDeviceResponse *device; /* the core's, with its envelopes */
     /* For a new request: the generation is the next that the device takes. A decider judges later, when the
      * device may have moved on. */
     bool fresh;

@@ -59,23 +59,24 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
 /* Who vouches for the device: said from the signed admission, not from the controller's word. */
 static void show_trust_in(struct cli *cli, struct cli_doc *doc, const countersign_v1_GetDeviceResponse *reply)
 {
-    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
     cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
+    const countersign_v1_Admission *admission;
     const struct cs_policy *policy;
     struct cs_err why;
     int rc = cli_policy(cli, &policy, &why);
 
     if (rc == CS_OK)
-        rc =
-            cli_check_admission(policy, CS_PB_BYTES(&reply->admission), reply->device.name, &admission, &why);
+        rc = cli_check_device(policy, reply, reply->device.name, &device, &why);
     if (rc != CS_OK) {
         cli_field(doc, "admission", "Admission", cli_tinted(why.msg, CLI_YELLOW));
         return;
     }
+    admission = cs_device_admission(device);
     cli_field(doc, "admission", "Admission", cli_tinted("signed by an admin of the trust policy", CLI_GREEN));
     cli_field(doc, "admitted_by", "Admitted by", cli_text(admission->admin));
     cli_field(doc, "admitted_at", "Admitted at", cli_time(admission->admitted_at_s));
-    rc = cli_check_advertisement(admission, CS_PB_BYTES(&reply->advertisement), &said, &why);
+    rc = cli_check_advertisement(device, CS_PB_BYTES(&reply->advertisement), &said, &why);
     cli_field(doc, "advertisement", "Connectors stated by",
               rc == CS_OK ? cli_tinted("the device itself", CLI_GREEN) : cli_tinted(why.msg, CLI_YELLOW));
 }

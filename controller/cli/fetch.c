@@ -227,8 +227,7 @@ int cli_fetch_check_cores(struct cli *cli, const struct cli_fetched_cores *cores
             if (rc != CS_OK)
                 return rc;
         }
-        order.admission = CS_PB_BYTES(&device->admission);
-        order.advertisement = CS_PB_BYTES(&device->advertisement);
+        order.device = device;
         rc = cli_check_core(cores->cores[i], &order, err);
     }
     return rc;

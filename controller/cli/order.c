@@ -58,12 +58,12 @@ int cli_order_list(struct cli *cli, struct cs_err *err)
     return cli_write(cli, doc, err);
 }
 
-/* The device's own account, believed for its signature by the admitted key alone. */
+/* The device's own account, believed for its signature alone. */
 static void show_account(struct cli *cli, struct cli_doc *doc, const countersign_v1_GetOrderResponse *reply,
                          const countersign_v1_OrderCore *core)
 {
-    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
-    cs_auto_free countersign_v1_Admission *admission = NULL;
+    cs_auto_free countersign_v1_GetDeviceResponse *fetched = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
     cs_auto_free countersign_v1_DeviceReport *report = NULL;
     const struct cs_policy *policy;
     struct cs_err why;
@@ -75,18 +75,17 @@ static void show_account(struct cli *cli, struct cli_doc *doc, const countersign
     }
     rc = cli_policy(cli, &policy, &why);
     if (rc == CS_OK)
-        rc = cli_fetch_device(cli, core->device_name, &device, &why);
+        rc = cli_fetch_device(cli, core->device_name, &fetched, &why);
     if (rc == CS_OK)
-        rc =
-            cli_check_admission(policy, CS_PB_BYTES(&device->admission), core->device_name, &admission, &why);
+        rc = cli_check_device(policy, fetched, core->device_name, &device, &why);
     if (rc == CS_OK)
-        rc = cli_check_report(admission, core, CS_PB_BYTES(&reply->report), &report, &why);
+        rc = cli_check_report(device, core, CS_PB_BYTES(&reply->report), &report, &why);
     if (rc != CS_OK) {
         cli_field(doc, "report_signature", "Device's report", cli_tinted(why.msg, CLI_RED));
         return;
     }
     cli_field(doc, "report_signature", "Device's report",
-              cli_tinted("signed by the device's admitted identity key", CLI_GREEN));
+              cli_tinted("signed by the identity key that the device had", CLI_GREEN));
     cli_show_report(doc, report);
 }
 

@@ -31,6 +31,7 @@
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
+    X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -38,6 +39,9 @@
     X(ADVERTISEMENT, struct ctl_device_statement, void)                                                      \
     X(REPORT, struct ctl_device_statement, void)                                                             \
     X(DEVICE_CSR, struct ctl_device_statement, void)                                                         \
+    X(RENEWAL, struct ctl_renewal, void)                       /* in a session */                            \
+    X(RENEW, struct ctl_renewal, countersign_v1_RenewResponse) /* after the identity has expired */          \
+    X(QUARANTINE_DEVICE, struct ctl_quarantine, void)                                                        \
     /* the clock: orders that are due, that expired, reservations that lapsed; at most a bounded number a    \
      * run */                                                                                                \
     X(TICK, struct ctl_tick, void)
@@ -106,6 +110,7 @@ struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
     uint8_t identity_spki[CS_SPKI_BYTES];
     struct cs_slice certificate; /* DER, issued by the shard for these keys; kept for repeats */
+    int64_t until_s;             /* when it expires */
 };
 struct ctl_session_opened {
     const char *device_name;
@@ -113,6 +118,7 @@ struct ctl_session_opened {
     uint64_t session_id; /* unique in this run of the process */
     const countersign_v1_Hello *hello;
     const char *address;
+    struct cs_digest identity_key; /* SHA-256 of the SPKI of the key that opened it */
 };
 struct ctl_session_closed {
     uint8_t device_id[16];
@@ -125,18 +131,35 @@ struct ctl_device_statement {
     const void *statement;    /* DeviceAdvertisement, DeviceReport or DeviceCsr */
     struct cs_digest digest;
 };
+struct ctl_renewal {
+    uint8_t device_id[16];
+    uint64_t session_id; /* CTL_RENEWAL */
+    struct cs_slice envelope;
+    const countersign_v1_DeviceRenewal *renewal; /* checked, unless it is a repetition */
+    struct cs_slice before; /* SPKI of the key that it was checked to follow; empty: a repetition */
+    struct cs_slice
+        certificate; /* DER, issued by the shard for the fresh key; one that is kept already wins */
+    int64_t until_s;
+};
+struct ctl_quarantine {
+    uint8_t device_id[16];
+    uint64_t older_session, newer_session; /* both alive, in different processes */
+};
 struct ctl_tick {
     uint32_t most; /* orders to move in this run */
 };
 
 /* What the shell does once the group is durable. X(kind) with the fields that it uses. */
 enum ctl_effect_kind {
-    CTL_EFFECT_DELIVER,  /* device_id, order_number: hand this order to the device's stream (state is
-                            PUSH_IN_PROGRESS) */
-    CTL_EFFECT_ACK,      /* device_id, sequence: the statement is durable */
-    CTL_EFFECT_POLICY,   /* a new policy: load it, send it to every device */
-    CTL_EFFECT_ADMITTED, /* device_id */
-    CTL_EFFECT_REQUEST,  /* request_number: something about it changed, wake those who wait */
+    CTL_EFFECT_DELIVER,     /* device_id, order_number: hand this order to the device's stream (state is
+                               PUSH_IN_PROGRESS) */
+    CTL_EFFECT_ACK,         /* device_id, sequence: the statement is durable */
+    CTL_EFFECT_POLICY,      /* a new policy: load it, send it to every device */
+    CTL_EFFECT_ADMITTED,    /* device_id */
+    CTL_EFFECT_REQUEST,     /* request_number: something about it changed, wake those who wait */
+    CTL_EFFECT_IDENTITY,    /* device_id, sequence: the certificate that this renewal asked for is there */
+    CTL_EFFECT_BANNED,      /* device_id: its stream ends */
+    CTL_EFFECT_QUARANTINED, /* device_id: likewise */
 };
 struct ctl_effect {
     enum ctl_effect_kind kind;

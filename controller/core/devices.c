@@ -1,4 +1,4 @@
-/* Tokens, enrolment, admission, the rows of devices and connectors. */
+/* Tokens, enrolment, the rows of devices and connectors. Admission is in admission.c. */
 #include "controller/core/orders.h"
 
 #include "shared/base/text.h"
@@ -20,14 +20,14 @@ int ctl_device_store(struct ctl_run *run, const ctl_device_row *device)
     return ctl_put(run->view, &key, Device, device, run->err);
 }
 
-static int name_load(struct ctl_run *run, const char *name, ctl_name_row *ret)
+int ctl_name_load(struct ctl_run *run, const char *name, ctl_name_row *ret)
 {
     struct ctl_key key = ctl_key_name(CTL_TABLE_NAME, name);
 
     return ctl_get(run->view, &key, DeviceName, ret, run->err);
 }
 
-static int name_store(struct ctl_run *run, const char *name, const ctl_name_row *row)
+int ctl_name_store(struct ctl_run *run, const char *name, const ctl_name_row *row)
 {
     struct ctl_key key = ctl_key_name(CTL_TABLE_NAME, name);
 
@@ -41,7 +41,7 @@ int ctl_device_load_named(struct ctl_run *run, const char *name, ctl_device_row 
 
     if (rc != CS_OK)
         return rc;
-    rc = name_load(run, name, &row);
+    rc = ctl_name_load(run, name, &row);
     if (rc == CS_ENOTFOUND)
         return cs_err_set(run->err, rc, "there is no device %s", name);
     if (rc != CS_OK)
@@ -90,7 +90,7 @@ int ctl_create_token_run(struct ctl_run *run, const void *body, void *reply)
     if (rc != CS_ENOTFOUND)
         return rc == CS_OK ? cs_err_set(run->err, CS_EEXISTS, "this token exists already: make another") : rc;
 
-    rc = name_load(run, request->device_name, &name);
+    rc = ctl_name_load(run, request->device_name, &name);
     if (rc == CS_ENOTFOUND)
         memset(&name, 0, sizeof name);
     else if (rc != CS_OK)
@@ -107,7 +107,7 @@ int ctl_create_token_run(struct ctl_run *run, const void *body, void *reply)
     CTL_BYTES_SET(name.token, CTL_BYTES(request->authentication_digest));
     rc = ctl_put(run->view, &key, Token, &token, run->err);
     if (rc == CS_OK)
-        rc = name_store(run, request->device_name, &name);
+        rc = ctl_name_store(run, request->device_name, &name);
     if (rc != CS_OK)
         return rc;
     ctl_run_changed(run, "", "device %s", request->device_name);
@@ -116,19 +116,23 @@ int ctl_create_token_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- enrolment */
 
-/* Takes an enrolment out: its rows, its connectors, and the orders that were signed for this device-id. */
-static int retire(struct ctl_run *run, struct cs_slice device_id)
+int ctl_device_retire(struct ctl_run *run, struct cs_slice device_id)
 {
-    static const enum ctl_table tables[] = {CTL_TABLE_DEVICE,    CTL_TABLE_ENROLMENT,     CTL_TABLE_SESSION,
-                                            CTL_TABLE_ADMISSION, CTL_TABLE_ADVERTISEMENT, CTL_TABLE_IDENTITY};
+    static const enum ctl_table tables[] = {CTL_TABLE_DEVICE, CTL_TABLE_ENROLMENT, CTL_TABLE_SESSION,
+                                            CTL_TABLE_ADMISSION, CTL_TABLE_ADVERTISEMENT};
     ctl_device_row device;
     struct ctl_walk walk;
     struct ctl_key key;
-    struct cs_digest identity;
     int rc = ctl_device_load(run, device_id, &device);
 
     if (rc == CS_OK)
-        rc = ctl_orders_end_for(run, device_id, "the device was enrolled anew");
+        rc = ctl_orders_end_for(run, device_id, true, "the device was enrolled anew");
+    if (rc == CS_OK)
+        rc = ctl_renewals_drop(run, device_id, UINT64_MAX);
+    if (rc == CS_OK)
+        rc = ctl_identity_drop(run, CTL_BYTES(device.identity_spki));
+    if (rc == CS_OK)
+        rc = ctl_device_drop_previous(run, &device);
     if (rc != CS_OK)
         return rc;
     key = ctl_key_bytes(CTL_TABLE_CONNECTOR, device_id);
@@ -138,10 +142,8 @@ static int retire(struct ctl_run *run, struct cs_slice device_id)
             return rc;
     if (rc != CS_ENOTFOUND)
         return rc;
-    identity = cs_sha256(CTL_BYTES(device.identity_spki));
     for (size_t i = 0; i < CS_ARRAY_LEN(tables); i++) {
-        key = ctl_key_bytes(tables[i],
-                            tables[i] == CTL_TABLE_IDENTITY ? cs_digest_slice(&identity) : device_id);
+        key = ctl_key_bytes(tables[i], device_id);
         rc = ctl_drop(run->view, &key, run->err);
         if (rc != CS_OK)
             return rc;
@@ -228,6 +230,7 @@ static int store_enrolment(struct ctl_run *run, const struct ctl_enrol *enrol, s
     CTL_BYTES_SET(device.identity_spki, CS_SLICE_ARRAY(enrol->identity_spki));
     CTL_BYTES_COPY(device.kem_spki, request->kem_spki);
     device.enrolled_at_s = run->now_s;
+    device.identity_until_s = enrol->until_s;
     return ctl_device_store(run, &device);
 }
 
@@ -250,12 +253,12 @@ int ctl_enrol_run(struct ctl_run *run, const void *body, void *reply)
         return enrol_again(run, enrol, &token, answer);
     rc = check_enrolment(run, enrol, &token);
     if (rc == CS_OK)
-        rc = name_load(run, request->device_name, &name);
+        rc = ctl_name_load(run, request->device_name, &name);
     if (rc != CS_OK)
         return rc;
 
     if (name.pending_id.size) {
-        rc = retire(run, CTL_BYTES(name.pending_id));
+        rc = ctl_device_retire(run, CTL_BYTES(name.pending_id));
         if (rc != CS_OK)
             return rc;
     } else if (name.device_id.size == 0) {
@@ -265,7 +268,7 @@ int ctl_enrol_run(struct ctl_run *run, const void *body, void *reply)
     CTL_BYTES_COPY(token.device_id, request->device_id);
     rc = ctl_put(run->view, &key, Token, &token, run->err);
     if (rc == CS_OK)
-        rc = name_store(run, request->device_name, &name);
+        rc = ctl_name_store(run, request->device_name, &name);
     if (rc == CS_OK)
         rc = store_enrolment(run, enrol, cs_digest_slice(&digest));
     if (rc != CS_OK)
@@ -274,57 +277,4 @@ int ctl_enrol_run(struct ctl_run *run, const void *body, void *reply)
     answer->time_s = run->now_s;
     ctl_run_changed(run, "", "device %s", request->device_name);
     return CS_OK;
-}
-
-/* ---- admission */
-
-static int check_admission(struct ctl_run *run, const countersign_v1_Admission *admission,
-                           const ctl_device_row *device)
-{
-    if (strcmp(device->name, admission->device_name) != 0 ||
-        !cs_slice_eq(CTL_BYTES(device->identity_spki), CTL_BYTES(admission->identity_spki)) ||
-        !cs_slice_eq(CTL_BYTES(device->kem_spki), CTL_BYTES(admission->kem_spki)))
-        return cs_err_set(run->err, CS_EINVAL,
-                          "the admission does not name the keys with which device %s enrolled", device->name);
-    return CS_OK;
-}
-
-int ctl_admit_device_run(struct ctl_run *run, const void *body, void *reply)
-{
-    const struct ctl_admit_device *admit = body;
-    const countersign_v1_Admission *admission = admit->admission;
-    struct ctl_effect effect = {.kind = CTL_EFFECT_ADMITTED};
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_ADMISSION, CTL_BYTES(admission->device_id));
-    ctl_device_row device;
-    ctl_name_row name;
-    int rc = ctl_run_check_policy(run, admit->policy_version);
-
-    (void)reply;
-    if (rc == CS_OK)
-        rc = ctl_device_load(run, CTL_BYTES(admission->device_id), &device);
-    if (rc == CS_OK)
-        rc = check_admission(run, admission, &device);
-    if (rc != CS_OK || device.admitted) /* once more the same: nothing changes */
-        return rc;
-    rc = name_load(run, device.name, &name);
-    if (rc == CS_OK && name.device_id.size)
-        rc = retire(run, CTL_BYTES(name.device_id));
-    if (rc != CS_OK)
-        return rc;
-
-    CTL_BYTES_COPY(name.device_id, name.pending_id);
-    name.pending_id.size = 0;
-    device.admitted = true;
-    device.admitted_at_s = run->now_s;
-    rc = name_store(run, device.name, &name);
-    if (rc == CS_OK)
-        rc = ctl_device_store(run, &device);
-    if (rc == CS_OK)
-        rc = ctl_bytes_put(run->view, &key, admit->envelope, run->err);
-    if (rc != CS_OK)
-        return rc;
-    memcpy(effect.device_id, device.device_id.bytes, sizeof effect.device_id);
-    ctl_run_changed(run, "", "device %s", device.name);
-    ctl_run_detail(run, "admitted by %s", admission->admin);
-    return ctl_run_effect(run, &effect);
 }

@@ -26,6 +26,7 @@
     X(ADVERTISEMENT, 'v', "device-id: bytes of the newest envelope")                                         \
     X(SESSION, 'S', "device-id: Session, while its stream is open")                                          \
     X(CONNECTOR, 'K', "device-id, connector: Connector")                                                     \
+    X(RENEWAL, 'e', "device-id, sequence: bytes of the envelope")                                            \
     /* certificates */                                                                                       \
     X(CERTIFICATE, 'C', "id: Certificate")                                                                   \
     X(CERTIFICATE_NAME, 'n', "common name, id: -")                                                           \

@@ -224,7 +224,7 @@ int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order
     return ctl_run_effect(run, &effect);
 }
 
-int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, const char *reason)
+int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, bool gone, const char *reason)
 {
     struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_LIVE, device_id);
     struct ctl_walk walk = ctl_walk(&prefix);
@@ -233,14 +233,18 @@ int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, const cha
     while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
         ctl_order_row order;
         ctl_request_row request;
+        bool handed_over;
 
         rc = ctl_order_load(run, ctl_number_of(walk.value), &order);
+        if (rc != CS_OK)
+            return rc;
+        handed_over = ctl_phase_info(order.phase)->handed_over;
+        if (handed_over && !gone)
+            continue;
+        rc = ctl_request_load(run, order.request_number, &request);
         if (rc == CS_OK)
-            rc = ctl_request_load(run, order.request_number, &request);
-        if (rc == CS_OK)
-            rc = ctl_order_apply(
-                run, &request, &order,
-                ctl_phase_info(order.phase)->handed_over ? CTL_ORDER_FAILED : CTL_ORDER_CANCELLED, reason);
+            rc = ctl_order_apply(run, &request, &order, handed_over ? CTL_ORDER_FAILED : CTL_ORDER_CANCELLED,
+                                 reason);
         if (rc == CS_OK)
             rc = ctl_request_settle(run, &request);
         if (rc != CS_OK)

@@ -21,8 +21,10 @@ CS_MUST_USE int ctl_order_decided(struct ctl_run *run, ctl_request_row *request,
 CS_MUST_USE int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                     uint64_t session_id);
 
-/* Ends every order of this device-id. */
-CS_MUST_USE int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, const char *reason);
+/* Ends every order of this device-id; of those that are handed over what becomes is the device's to say,
+ * unless it is gone for good. */
+CS_MUST_USE int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, bool gone,
+                                   const char *reason);
 
 /* Is any order of the request still open? */
 bool ctl_request_open(const ctl_request_row *request);

@@ -133,6 +133,40 @@ int ctl_query_GetPolicy(struct ctl_view *view, const struct ctl_presence *presen
 
 /* ---- devices */
 
+static int token_is_unused(struct ctl_view *view, const ctl_name_row *name, bool *ret, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_TOKEN, CTL_BYTES(name->token));
+    ctl_token_row token;
+    int rc;
+
+    *ret = false;
+    if (name->token.size == 0)
+        return CS_OK;
+    rc = ctl_get(view, &key, Token, &token, err);
+    *ret = rc == CS_OK && token.device_id.size == 0;
+    return ctl_walked(rc);
+}
+
+/* Instead of the key that the device had: the one that waits, and the device's own word for it. */
+static int show_waiting(struct ctl_view *view, const ctl_device_row *device,
+                        countersign_v1_GetEnrolmentResponse *reply, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_RENEWAL, CTL_BYTES(device->device_id));
+    struct cs_slice envelope;
+    int rc;
+
+    ctl_key_add_u64(&key, device->waiting_sequence);
+    rc = ctl_bytes_get(view, &key, &envelope, err);
+    if (rc == CS_OK && envelope.len > sizeof reply->renewal.bytes)
+        rc = cs_err_set(err, CS_ECORRUPT, "the renewal of device %s is too long", device->name);
+    if (rc != CS_OK)
+        return rc;
+    CTL_BYTES_SET(reply->renewal, envelope);
+    CTL_BYTES_COPY(reply->identity_spki, device->waiting_spki);
+    reply->admitted = false;
+    return CS_OK;
+}
+
 int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                            const countersign_v1_GetEnrolmentRequest *request,
                            countersign_v1_GetEnrolmentResponse *reply, struct cs_err *err)
@@ -141,7 +175,7 @@ int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *pre
     ctl_enrolment_row enrolment;
     ctl_device_row device;
     ctl_name_row name;
-    bool waits;
+    bool waits, unused = false;
     int rc = ctl_get(view, &key, DeviceName, &name, err);
 
     (void)presence;
@@ -153,8 +187,10 @@ int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *pre
         return rc;
     /* With a token that waits for its use, what an earlier enrolment left is not what is asked for. */
     waits = name.pending_id.size > 0;
-    if (!waits && (name.token.size > 0 || name.device_id.size == 0))
-        return CS_OK;
+    if (!waits)
+        rc = token_is_unused(view, &name, &unused, err);
+    if (rc != CS_OK || unused || (!waits && name.device_id.size == 0))
+        return rc;
     key = ctl_key_bytes(CTL_TABLE_DEVICE, waits ? CTL_BYTES(name.pending_id) : CTL_BYTES(name.device_id));
     rc = ctl_get(view, &key, Device, &device, err);
     if (rc == CS_OK) {
@@ -169,7 +205,7 @@ int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *pre
     CTL_BYTES_COPY(reply->kem_spki, device.kem_spki);
     CTL_BYTES_COPY(reply->binding_mac, enrolment.binding_mac);
     reply->admitted = device.admitted;
-    return CS_OK;
+    return device.waiting_spki.size ? show_waiting(view, &device, reply, err) : CS_OK;
 }
 
 /* A name whose token was not used yet is shown with its name alone. */
@@ -190,7 +226,7 @@ static int show_name(struct ctl_view *view, const struct ctl_presence *presence,
     device_key = ctl_key_bytes(CTL_TABLE_DEVICE,
                                name.device_id.size ? CTL_BYTES(name.device_id) : CTL_BYTES(name.pending_id));
     rc = ctl_get(view, &device_key, Device, &device, err);
-    return rc == CS_OK ? ctl_show_device(view, presence, &device, ret, err) : rc;
+    return rc == CS_OK ? ctl_show_device(view, presence, &name, &device, ret, err) : rc;
 }
 
 int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -221,6 +257,31 @@ int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *pres
     return ctl_walked(rc);
 }
 
+/* Those that the admission vouches for. */
+static int show_renewals(struct ctl_view *view, const ctl_device_row *device,
+                         countersign_v1_GetDeviceResponse *reply, struct cs_err *err)
+{
+    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_RENEWAL, CTL_BYTES(device->device_id));
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        uint64_t sequence = ctl_key_last_u64(walk.key);
+
+        if (sequence <= device->admitted_sequence)
+            continue;
+        if (sequence > device->renewal_sequence)
+            return CS_OK;
+        if (reply->renewals_count == CS_ARRAY_LEN(reply->renewals) ||
+            walk.value.len > sizeof reply->renewals[0].bytes)
+            return cs_err_set(err, CS_ECORRUPT, "the renewals of device %s are more than can be",
+                              device->name);
+        CTL_BYTES_SET(reply->renewals[reply->renewals_count], walk.value);
+        reply->renewals_count++;
+    }
+    return ctl_walked(rc);
+}
+
 int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                         const countersign_v1_GetDeviceRequest *request,
                         countersign_v1_GetDeviceResponse *reply, struct cs_err *err)
@@ -235,7 +296,7 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
     if (rc != CS_OK)
         return rc;
     reply->has_device = true;
-    rc = ctl_show_device(view, presence, &device, &reply->device, err);
+    rc = ctl_show_device(view, presence, &name, &device, &reply->device, err);
     if (rc != CS_OK)
         return rc;
     key = ctl_key_bytes(CTL_TABLE_ADMISSION, CTL_BYTES(device.device_id));
@@ -248,7 +309,7 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
     rc = ctl_bytes_get(view, &key, &bytes, err);
     if (rc == CS_OK)
         CTL_BYTES_SET(reply->advertisement, bytes);
-    return ctl_walked(rc);
+    return ctl_walked(rc) == CS_OK ? show_renewals(view, &device, reply, err) : rc;
 }
 
 /* ---- certificates */

@@ -6,6 +6,7 @@
 
 #include "controller/core/core.h"
 #include "controller/core/record.h"
+#include "shared/trust/device.h"
 
 /* Who is connected is known to the fleet, not to the store. */
 struct ctl_presence {
@@ -69,15 +70,28 @@ CS_MUST_USE int ctl_query_delivery_request(struct ctl_view *view, uint64_t reque
 CS_MUST_USE int ctl_query_delivery(struct ctl_view *view, const struct ctl_delivery_request *request,
                                    const ctl_order_row *order, struct ctl_delivery *ret, struct cs_err *err);
 
-/* The device with this identity key, for a session's handshake; CS_ENOTFOUND if there is none (any more). */
+/* The device with this identity key, for a session's handshake; CS_ENOTFOUND if there is none (any more),
+ * CS_EDENIED if it is banned or quarantined: then *ret is filled, too. */
 struct ctl_identity {
     char name[64];
     uint8_t device_id[16];
-    uint8_t identity_spki[CS_SPKI_BYTES];
+    struct cs_digest key; /* SHA-256 of the SPKI */
     bool admitted;
 };
 CS_MUST_USE int ctl_query_identity(struct ctl_view *view, struct cs_slice identity_spki,
                                    struct ctl_identity *ret, struct cs_err *err);
+/* The keys that speak for a device, to verify what it says; its statements under a renewal that waits for an
+ * admission included. `name` may be NULL. The caller owns *ret. */
+CS_MUST_USE int ctl_query_device(struct ctl_view *view, const uint8_t device_id[16], struct cs_device **ret,
+                                 char ret_name[64], struct cs_err *err);
+/* What a renewal has to follow: the same without the one that waits, which it may replace. *ret_known: it is
+ * byte for byte the newest one, or the one that waits. */
+CS_MUST_USE int ctl_query_renewal(struct ctl_view *view, const uint8_t device_id[16],
+                                  struct cs_slice envelope, struct cs_device **ret, bool *ret_known,
+                                  char ret_name[64], struct cs_err *err);
+/* The certificate of the newest identity key, appended. */
+CS_MUST_USE int ctl_query_certificate_of(struct ctl_view *view, const uint8_t device_id[16],
+                                         struct cs_buf *out, struct cs_err *err);
 /* Envelope of a policy version; appended to `out`. */
 CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out,
                                  struct cs_err *err);

@@ -25,15 +25,128 @@ int ctl_query_identity(struct ctl_view *view, struct cs_slice identity_spki, str
         return cs_err_set(err, rc, "no device has this identity key: enrol it again");
     if (rc != CS_OK)
         return rc;
-    if (device.device_id.size != sizeof ret->device_id ||
-        device.identity_spki.size != sizeof ret->identity_spki)
+    if (device.device_id.size != sizeof ret->device_id)
         return cs_err_set(err, CS_ECORRUPT, "the record of device %s is incomplete", device.name);
-    *ret = (struct ctl_identity){.admitted = device.admitted};
+    *ret = (struct ctl_identity){.key = digest, .admitted = device.admitted};
     CTL_TEXT_SET(ret->name, device.name);
     memcpy(ret->device_id, device.device_id.bytes, sizeof ret->device_id);
-    memcpy(ret->identity_spki, device.identity_spki.bytes, sizeof ret->identity_spki);
+    return ctl_device_closed(&device, err);
+}
+
+/* ---- the keys that speak for a device */
+
+static int find_row(struct ctl_view *view, const uint8_t device_id[16], ctl_device_row *ret,
+                    struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_DEVICE, cs_slice(device_id, 16));
+    int rc = ctl_get(view, &key, Device, ret, err);
+
+    return rc == CS_ENOTFOUND
+               ? cs_err_set(err, rc, "this device is not known here (any more): enrol it again")
+               : rc;
+}
+
+/* From the key of the admission on, up to the sequence `last`. */
+static int follow_renewals(struct ctl_view *view, const ctl_device_row *row, uint64_t last,
+                           struct cs_device *device, struct cs_err *err)
+{
+    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_RENEWAL, CTL_BYTES(row->device_id));
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        uint64_t sequence = ctl_key_last_u64(walk.key);
+
+        if (sequence <= row->admitted_sequence)
+            continue;
+        if (sequence > last)
+            return CS_OK;
+        rc = cs_device_follow_checked(device, walk.value, err);
+        if (rc != CS_OK)
+            return rc;
+    }
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+static int open_device(struct ctl_view *view, const ctl_device_row *row, uint64_t last,
+                       struct cs_device **ret, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct ctl_key meta_key = ctl_key(CTL_TABLE_META);
+    ctl_meta_row meta = countersign_store_v1_Meta_init_zero;
+    int rc = ctl_get(view, &meta_key, Meta, &meta, err);
+
+    if (rc == CS_OK)
+        rc = cs_device_open_stored(CTL_BYTES(meta.deployment_id), CTL_BYTES(row->device_id),
+                                   row->admitted_spki.size ? CTL_BYTES(row->admitted_spki)
+                                                           : CTL_BYTES(row->identity_spki),
+                                   &device, err);
+    if (rc == CS_OK)
+        rc = follow_renewals(view, row, last, device, err);
+    if (rc == CS_OK)
+        *ret = cs_steal(device);
+    return rc;
+}
+
+int ctl_query_device(struct ctl_view *view, const uint8_t device_id[16], struct cs_device **ret,
+                     char ret_name[64], struct cs_err *err)
+{
+    ctl_device_row row;
+    int rc = find_row(view, device_id, &row, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (ret_name)
+        ctl_text_set(ret_name, sizeof row.name, row.name);
+    return open_device(view, &row, UINT64_MAX, ret, err);
+}
+
+static int is_stored(struct ctl_view *view, const ctl_device_row *row, uint64_t sequence,
+                     struct cs_slice envelope, bool *ret, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_RENEWAL, CTL_BYTES(row->device_id));
+    struct cs_slice stored;
+    int rc;
+
+    ctl_key_add_u64(&key, sequence);
+    rc = ctl_bytes_get(view, &key, &stored, err);
+    *ret |= rc == CS_OK && cs_slice_eq(stored, envelope);
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+int ctl_query_renewal(struct ctl_view *view, const uint8_t device_id[16], struct cs_slice envelope,
+                      struct cs_device **ret, bool *ret_known, char ret_name[64], struct cs_err *err)
+{
+    bool known = false;
+    ctl_device_row row;
+    int rc = find_row(view, device_id, &row, err);
+
+    if (rc == CS_OK)
+        rc = is_stored(view, &row, row.renewal_sequence, envelope, &known, err);
+    if (rc == CS_OK)
+        rc = is_stored(view, &row, row.waiting_sequence, envelope, &known, err);
+    if (rc == CS_OK)
+        rc = open_device(view, &row, row.renewal_sequence, ret, err);
+    if (rc != CS_OK)
+        return rc;
+    *ret_known = known;
+    ctl_text_set(ret_name, sizeof row.name, row.name);
     return CS_OK;
 }
+
+int ctl_query_certificate_of(struct ctl_view *view, const uint8_t device_id[16], struct cs_buf *out,
+                             struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_ENROLMENT, cs_slice(device_id, 16));
+    ctl_enrolment_row enrolment;
+    int rc = ctl_get(view, &key, Enrolment, &enrolment, err);
+
+    if (rc == CS_OK && cs_buf_append(out, CTL_BYTES(enrolment.certificate)) != CS_OK)
+        return cs_err_nomem(err);
+    return rc;
+}
+
+/* ---- policies */
 
 int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out, struct cs_err *err)
 {

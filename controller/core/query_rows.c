@@ -104,8 +104,22 @@ static void show_connector(const ctl_connector_row *row, countersign_v1_DeviceCo
     CTL_BYTES_COPY(ret->installed_digest, row->installed_digest);
 }
 
-int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence, const ctl_device_row *row,
-                    countersign_v1_Device *ret, struct cs_err *err)
+int ctl_device_closed(const ctl_device_row *device, struct cs_err *err)
+{
+    if (device->banned)
+        return cs_err_set(err, CS_EDENIED,
+                          "device %s is banned: a new admission lifts it (countersign device admit %s)",
+                          device->name, device->name);
+    if (device->quarantined)
+        return cs_err_set(err, CS_EDENIED,
+                          "device %s is quarantined, because two processes spoke for it at once: find out "
+                          "why, then admit it anew (countersign device admit %s)",
+                          device->name, device->name);
+    return CS_OK;
+}
+
+int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence, const ctl_name_row *name,
+                    const ctl_device_row *row, countersign_v1_Device *ret, struct cs_err *err)
 {
     struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_CONNECTOR, CTL_BYTES(row->device_id));
     struct ctl_walk walk = ctl_walk(&prefix);
@@ -121,6 +135,10 @@ int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence, 
     CTL_TEXT_SET(ret->platform, row->platform);
     ret->policy_version = row->policy_version;
     CTL_TEXT_SET(ret->address, row->address);
+    ret->banned = row->banned;
+    ret->quarantined = row->quarantined;
+    ret->waits_for_admission = name->pending_id.size > 0 || row->waiting_spki.size > 0;
+    ret->identity_until_s = row->identity_until_s;
     ret->connectors_count = 0;
     while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK &&
            ret->connectors_count < CS_ARRAY_LEN(ret->connectors)) {

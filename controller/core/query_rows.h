@@ -9,9 +9,12 @@
 void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, countersign_v1_Certificate *ret);
 void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret);
 void ctl_show_request(const ctl_request_row *row, countersign_v1_Request *ret);
-/* With its declared connectors. */
+/* With its declared connectors. `name` is the row of its name. */
 CS_MUST_USE int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence,
-                                const ctl_device_row *row, countersign_v1_Device *ret, struct cs_err *err);
+                                const ctl_name_row *name, const ctl_device_row *row,
+                                countersign_v1_Device *ret, struct cs_err *err);
+/* CS_EDENIED with a sentence for a device that is banned or quarantined. */
+CS_MUST_USE int ctl_device_closed(const ctl_device_row *device, struct cs_err *err);
 
 /* How many rows a page may hold: what was asked for, if it is less than what the message has room for. */
 static inline size_t ctl_page_size(uint32_t limit, size_t room)

@@ -24,10 +24,18 @@ int ctl_session_opened_run(struct ctl_run *run, const void *body, void *reply)
     struct cs_slice device_id = CS_SLICE_ARRAY(opened->device_id);
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_SESSION, device_id);
     const ctl_session_row session = {.session_id = opened->session_id, .opened_at_s = run->now_s};
+    struct cs_digest newest;
     ctl_device_row device;
     int rc = ctl_device_load(run, device_id, &device);
 
     (void)reply;
+    if (rc == CS_OK)
+        rc = ctl_device_check_open(run, &device);
+    if (rc != CS_OK)
+        return rc;
+    newest = cs_sha256(CTL_BYTES(device.identity_spki));
+    if (cs_digest_eq(&opened->identity_key, &newest))
+        rc = ctl_device_drop_previous(run, &device);
     if (rc == CS_OK)
         rc = ctl_put(run->view, &key, Session, &session, run->err);
     if (rc != CS_OK)

@@ -95,6 +95,8 @@ static int order_from_core(struct ctl_run *run, const ctl_request_row *request, 
 
     if (rc == CS_OK)
         rc = ctl_device_load_named(run, core->device_name, &device);
+    if (rc == CS_OK)
+        rc = ctl_device_check_open(run, &device);
     if (rc != CS_OK)
         return rc;
     if (!cs_slice_eq(CTL_BYTES(device.device_id), CTL_BYTES(core->device_id)))

@@ -145,6 +145,8 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     if (rc == CS_OK)
         rc = ctl_device_load_named(run, device_name, &device);
     if (rc == CS_OK)
+        rc = ctl_device_check_open(run, &device);
+    if (rc == CS_OK)
         rc = take_generation(run, &device, connector, &core.generation);
     if (rc != CS_OK)
         return rc;

@@ -49,11 +49,24 @@ typedef int ctl_handler(struct ctl_run *run, const void *body, void *reply);
 ctl_handler ctl_publish_policy_run, ctl_create_token_run, ctl_admit_device_run, ctl_import_certificate_run,
     ctl_attach_run, ctl_detach_run, ctl_prepare_push_run, ctl_submit_push_run, ctl_decide_run,
     ctl_cancel_request_run, ctl_enrol_run, ctl_session_opened_run, ctl_session_closed_run,
-    ctl_advertisement_run, ctl_report_run, ctl_device_csr_run, ctl_tick_run;
+    ctl_advertisement_run, ctl_report_run, ctl_device_csr_run, ctl_tick_run, ctl_ban_device_run,
+    ctl_renewal_run, ctl_renew_run, ctl_quarantine_device_run;
 
 /* Rows by their ids, with sentences that name what is not there. */
 CS_MUST_USE int ctl_device_load(struct ctl_run *run, struct cs_slice device_id, ctl_device_row *ret);
 CS_MUST_USE int ctl_device_store(struct ctl_run *run, const ctl_device_row *device);
+/* Names: CS_ENOTFOUND leaves the sentence to the caller. */
+CS_MUST_USE int ctl_name_load(struct ctl_run *run, const char *name, ctl_name_row *ret);
+CS_MUST_USE int ctl_name_store(struct ctl_run *run, const char *name, const ctl_name_row *row);
+/* Takes an enrolment out: its rows, its connectors, and the orders that were signed for this device-id. */
+CS_MUST_USE int ctl_device_retire(struct ctl_run *run, struct cs_slice device_id);
+/* The device is neither banned nor quarantined, or CS_EDENIED with a sentence. */
+CS_MUST_USE int ctl_device_check_open(struct ctl_run *run, const ctl_device_row *device);
+/* The key that opened a session is the newest: the one before it may open none any more. */
+CS_MUST_USE int ctl_device_drop_previous(struct ctl_run *run, ctl_device_row *device);
+/* The renewals of a device-id and the index entries of its keys; those below `below` only. */
+CS_MUST_USE int ctl_renewals_drop(struct ctl_run *run, struct cs_slice device_id, uint64_t below);
+CS_MUST_USE int ctl_identity_drop(struct ctl_run *run, struct cs_slice spki);
 /* The admitted device of this name. */
 CS_MUST_USE int ctl_device_load_named(struct ctl_run *run, const char *name, ctl_device_row *ret);
 CS_MUST_USE int ctl_connector_load(struct ctl_run *run, struct cs_slice device_id, const char *name,

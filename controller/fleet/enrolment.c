@@ -3,6 +3,7 @@
 #include "controller/api/unary.h"
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/rate.h"
+#include "controller/fleet/renewal.h"
 #include "shared/base/text.h"
 
 /* The enrolment listener is on one shard only. */
@@ -35,30 +36,55 @@ static int check_request(const countersign_v1_EnrolRequest *request, uint8_t ret
     return code;
 }
 
+static int check_rate(struct ctl_op *op, struct cs_err *err)
+{
+    return ctl_rate_take(&rate, op->task.command.actor.peer, op->shard->shared->config->enrolments_per_s,
+                         ctl_shard_now_ms(op->shard))
+               ? CS_OK
+               : cs_err_set(err, CS_EFULL, "too many enrolments from this address: wait a moment");
+}
+
 static int prepare_enrol(struct ctl_op *op, struct cs_err *err)
 {
     const countersign_v1_EnrolRequest *request = op->request;
     const struct ctl_shared *shared = op->shard->shared;
     struct ctl_enrol *body = &op->body.enrol;
-    int code;
+    int code = check_rate(op, err);
 
-    if (!ctl_rate_take(&rate, op->task.command.actor.peer, shared->config->enrolments_per_s,
-                       ctl_shard_now_ms(op->shard)))
-        return cs_err_set(err, CS_EFULL, "too many enrolments from this address: wait a moment");
-    code = check_request(request, body->identity_spki, err);
+    if (code == CS_OK)
+        code = check_request(request, body->identity_spki, err);
     if (code == CS_OK)
         code = ctl_vault_issue_identity(shared->vault, request->device_name,
                                         CS_SLICE_ARRAY(body->identity_spki), ctl_shard_now_s(op->shard),
-                                        shared->config->identity_days, &op->bytes, err);
+                                        shared->config->identity_life_s, &op->bytes, err);
     if (code != CS_OK)
         return code;
     snprintf(op->task.command.actor.name, sizeof op->task.command.actor.name, "%s", request->device_name);
     body->request = request;
+    body->until_s = ctl_shard_now_s(op->shard) + shared->config->identity_life_s;
     body->certificate = cs_buf_slice(&op->bytes);
     op->task.command.body = body;
     return CS_OK;
 }
 
-#define SERVICE              "countersign.v1.EnrolmentService"
-#define METHODS(READ, WRITE) WRITE(Enrol, CTL_ENROL, prepare_enrol, CTL_MAY_STRANGERS)
+static int prepare_renew(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_RenewRequest *request = op->request;
+    int code = check_rate(op, err);
+
+    if (code != CS_OK)
+        return code;
+    op->renewal = calloc(1, sizeof *op->renewal);
+    if (!op->renewal)
+        return cs_err_nomem(err);
+    code = ctl_renewal_prepare(op->shard, CS_PB_BYTES(&request->statement), op->renewal, err);
+    snprintf(op->task.command.actor.name, sizeof op->task.command.actor.name, "%s", op->renewal->device_name);
+    op->task.command.body = &op->renewal->body;
+    return code;
+}
+
+#define SERVICE "countersign.v1.EnrolmentService"
+#define METHODS(READ, WRITE)                                                                                 \
+    WRITE(Enrol, CTL_ENROL, prepare_enrol, CTL_MAY_STRANGERS)                                                \
+    WRITE(Renew, CTL_RENEW, prepare_renew, CTL_MAY_STRANGERS)
 CTL_SERVICE(ctl_enrolment_methods, METHODS)

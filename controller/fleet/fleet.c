@@ -1,5 +1,5 @@
 /* The sessions of a shard as one, and the way of effects from the core to them. */
-#include "controller/fleet/session.h"
+#include "controller/fleet/contest.h"
 
 #include "controller/fleet/roster.h"
 
@@ -13,6 +13,11 @@ int ctl_fleet_new(struct ctl_shard *shard, struct ctl_fleet **ret, struct cs_err
     ctl_map_init(&fleet->sessions);
     cs_list_init(&fleet->all);
     cs_list_init(&fleet->ready);
+    cs_list_init(&fleet->contested);
+    cs_list_init(&fleet->contests);
+    ctl_map_init(&fleet->refused);
+    uv_timer_init(&shard->loop, &fleet->contest_timer);
+    fleet->contest_timer.data = fleet;
     *ret = fleet;
     return CS_OK;
 }
@@ -23,6 +28,7 @@ void ctl_fleet_free(struct ctl_fleet *fleet)
         return;
     cs_assert(cs_list_empty(&fleet->all));
     ctl_map_free(&fleet->sessions);
+    ctl_map_free(&fleet->refused);
     free(fleet);
 }
 
@@ -35,6 +41,7 @@ void ctl_fleet_turn(struct ctl_fleet *fleet)
 void ctl_fleet_stop(struct ctl_fleet *fleet)
 {
     fleet->stopping = true;
+    ctl_contest_stop(fleet);
     CS_LIST_FOREACH(node, &fleet->all)
     {
         struct ctl_session *session = CS_CONTAINER_OF(node, struct ctl_session, all);
@@ -53,6 +60,14 @@ struct effects {
     struct ctl_effect effects[];
 };
 
+static void end_session(struct ctl_session *session, const char *why)
+{
+    struct cs_err err;
+
+    cs_err_set(&err, CS_EDENIED, "%s", why);
+    ctl_session_fail(session, &err);
+}
+
 static void apply(struct ctl_session *session, const struct ctl_effect *effect)
 {
     switch (effect->kind) {
@@ -68,6 +83,16 @@ static void apply(struct ctl_session *session, const struct ctl_effect *effect)
         session->identity.admitted = true;
         if (session->state == CTL_SESSION_OPEN)
             (void)ctl_session_send_welcome(session);
+        break;
+    case CTL_EFFECT_IDENTITY:
+        if (session->state == CTL_SESSION_OPEN)
+            (void)ctl_session_send_identity(session, effect->sequence);
+        break;
+    case CTL_EFFECT_BANNED:
+        end_session(session, CTL_BANNED);
+        break;
+    case CTL_EFFECT_QUARANTINED:
+        end_session(session, CTL_QUARANTINED);
         break;
     default:
         break;
@@ -118,8 +143,7 @@ void ctl_fleet_route(void *data, const struct ctl_effect *effects, size_t count,
         uint64_t session_id = 0;
         unsigned shard;
 
-        if (effects[i].kind == CTL_EFFECT_DELIVER || effects[i].kind == CTL_EFFECT_ACK ||
-            effects[i].kind == CTL_EFFECT_ADMITTED)
+        if (effects[i].kind != CTL_EFFECT_POLICY && effects[i].kind != CTL_EFFECT_REQUEST)
             session_id = ctl_roster_find(shared->roster, effects[i].device_id);
         if (!session_id)
             continue;

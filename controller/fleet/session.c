@@ -1,4 +1,4 @@
-#include "controller/fleet/session.h"
+#include "controller/fleet/contest.h"
 
 #include "controller/fleet/roster.h"
 #include "controller/limits.h"
@@ -31,6 +31,8 @@ void ctl_session_maybe_free(struct ctl_session *session)
         return;
     cs_list_remove(&session->all);
     free(session->orders);
+    free(session->opening);
+    cs_device_free(session->device);
     free(session);
 }
 
@@ -72,6 +74,7 @@ static void leave(struct ctl_session *session)
     cs_list_remove(&session->ready);
     if (!session->id)
         return;
+    ctl_contest_left(session);
     if (ctl_map_get(&fleet->sessions, session->identity.device_id, &current) &&
         current == (uint64_t)(uintptr_t)session)
         ctl_map_remove(&fleet->sessions, session->identity.device_id);
@@ -228,9 +231,32 @@ bool ctl_session_send_ack(struct ctl_session *session, uint64_t sequence)
     return ctl_session_send(session, message);
 }
 
+bool ctl_session_send_identity(struct ctl_session *session, uint64_t sequence)
+{
+    struct ctl_shard *shard = session->fleet->shard;
+    countersign_v1_ControllerMessage *message = ctl_shard_scratch(shard, CTL_SCRATCH_REPLY, sizeof *message);
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    cs_auto(cs_buf_free) struct cs_buf certificate = CS_BUF_EMPTY;
+    struct cs_err err;
+    int code = ctl_reading_open(shard->shared->store, &reading, &err);
+
+    if (code == CS_OK)
+        code = ctl_query_certificate_of(reading.view, session->identity.device_id, &certificate, &err);
+    if (code == CS_OK && certificate.len > sizeof message->body.identity.certificate.bytes)
+        code = cs_err_set(&err, CS_ETOOBIG, "the identity certificate does not fit a message");
+    if (code != CS_OK) {
+        ctl_session_fail(session, &err);
+        return false;
+    }
+    message->which_body = countersign_v1_ControllerMessage_identity_tag;
+    message->body.identity.sequence = sequence;
+    CS_PB_SET(&message->body.identity.certificate, cs_buf_slice(&certificate));
+    return ctl_session_send(session, message);
+}
+
 /* ---- opening */
 
-struct opening {
+struct ctl_opening {
     struct ctl_task task;
     struct ctl_session *session;
     struct ctl_session_opened body;
@@ -239,7 +265,7 @@ struct opening {
 
 static void on_opened(struct ctl_task *task)
 {
-    struct opening *opening = CS_CONTAINER_OF(task, struct opening, task);
+    struct ctl_opening *opening = CS_CONTAINER_OF(task, struct ctl_opening, task);
     struct ctl_session *session = opening->session;
 
     session->under_way--;
@@ -247,6 +273,7 @@ static void on_opened(struct ctl_task *task)
         ctl_session_fail(session, &task->command.err);
     } else if (session->state == CTL_SESSION_OPENING) {
         session->state = CTL_SESSION_OPEN;
+        ctl_map_remove(&session->fleet->refused, session->identity.device_id);
         session->more_orders = true; /* what waited for this device while it was away */
         cs_log(CS_LOG_INFO, "session", "agent connected", CS_F("device", session->identity.name),
                CS_F("peer", session->address), CS_FU("session", session->id),
@@ -295,7 +322,6 @@ static int take_place(struct ctl_session *session, struct cs_err *err)
 
     if (!kick)
         return cs_err_nomem(err);
-    session->id = ctl_session_id(fleet->shard->index, ++fleet->last_number);
     code = ctl_roster_enter(shared->roster, device_id, session->id, &replaced, err);
     if (code == CS_OK && ctl_map_get(&fleet->sessions, device_id, &here))
         replace((struct ctl_session *)(uintptr_t)here);
@@ -312,42 +338,64 @@ static int take_place(struct ctl_session *session, struct cs_err *err)
     return CS_OK;
 }
 
-static int on_hello(struct ctl_session *session, const countersign_v1_Hello *hello, struct cs_err *err)
+static int submit_opening(struct ctl_session *session, struct cs_err *err)
 {
-    struct opening *opening;
-    int code;
+    struct ctl_opening *opening = session->opening;
+    int code = take_place(session, err);
 
-    if (session->state != CTL_SESSION_EXPECTED)
-        return cs_err_set(err, CS_EINVAL, "hello was said before");
-    if (hello->process_nonce.size != sizeof hello->process_nonce.bytes)
-        return cs_err_set(err, CS_EINVAL, "hello: process_nonce must have 16 bytes");
-    opening = calloc(1, sizeof *opening);
-    if (!opening)
-        return cs_err_nomem(err);
-    code = take_place(session, err);
-    if (code == CS_OK) {
-        opening->session = session;
-        opening->hello = *hello;
-        opening->body.device_name = session->identity.name;
-        memcpy(opening->body.device_id, session->identity.device_id, sizeof opening->body.device_id);
-        opening->body.session_id = session->id;
-        opening->body.hello = &opening->hello;
-        opening->body.address = session->address;
-        opening->task.command.kind = CTL_SESSION_OPENED;
-        opening->task.command.body = &opening->body;
-        opening->task.command.actor = ctl_session_actor(session);
-        opening->task.on_done = on_opened;
-        code = ctl_shard_submit(session->fleet->shard, &opening->task, err);
-    }
-    if (code != CS_OK) {
-        free(opening);
+    if (code != CS_OK)
         return code;
-    }
+    opening->session = session;
+    opening->body.device_name = session->identity.name;
+    memcpy(opening->body.device_id, session->identity.device_id, sizeof opening->body.device_id);
+    opening->body.session_id = session->id;
+    opening->body.hello = &opening->hello;
+    opening->body.address = session->address;
+    opening->body.identity_key = session->identity.key;
+    opening->task.command.kind = CTL_SESSION_OPENED;
+    opening->task.command.body = &opening->body;
+    opening->task.command.actor = ctl_session_actor(session);
+    opening->task.on_done = on_opened;
+    code = ctl_shard_submit(session->fleet->shard, &opening->task, err);
+    if (code != CS_OK)
+        return code;
+    session->opening = NULL; /* on_opened frees it */
     session->state = CTL_SESSION_OPENING;
-    session->next_policy = hello->policy_version + 1;
     session->in_store = true;
     session->under_way++;
     return CS_OK;
+}
+
+void ctl_session_open(struct ctl_session *session)
+{
+    struct cs_err err;
+
+    cs_list_remove(&session->ready);
+    if (submit_opening(session, &err) != CS_OK)
+        ctl_session_fail(session, &err);
+}
+
+static int on_hello(struct ctl_session *session, const countersign_v1_Hello *hello, struct cs_err *err)
+{
+    struct ctl_fleet *fleet = session->fleet;
+    uint64_t older;
+
+    if (session->state != CTL_SESSION_EXPECTED)
+        return cs_err_set(err, CS_EINVAL, "hello was said before");
+    if (hello->process_nonce.size != sizeof session->process_nonce)
+        return cs_err_set(err, CS_EINVAL, "hello: process_nonce must have 16 bytes");
+    session->opening = calloc(1, sizeof *session->opening);
+    if (!session->opening)
+        return cs_err_nomem(err);
+    session->opening->hello = *hello;
+    memcpy(session->process_nonce, hello->process_nonce.bytes, sizeof session->process_nonce);
+    session->next_policy = hello->policy_version + 1;
+    session->id = ctl_session_id(fleet->shard->index, ++fleet->last_number);
+    older = ctl_roster_find(fleet->shard->shared->roster, session->identity.device_id);
+    if (!older)
+        return submit_opening(session, err);
+    session->state = CTL_SESSION_CONTESTED;
+    return ctl_contest_begin(session, older, err);
 }
 
 /* ---- receiving */
@@ -366,6 +414,8 @@ static int handle(struct ctl_session *session, const countersign_v1_AgentMessage
             message->body.policy_ask.from_version ? message->body.policy_ask.from_version : 1;
         ctl_session_pump(session);
         return CS_OK;
+    case countersign_v1_AgentMessage_challenge_answer_tag:
+        return ctl_contest_answer(session, &message->body.challenge_answer, err);
     default: /* what newer agents may say: nothing hangs on it */
         return CS_OK;
     }
@@ -413,7 +463,9 @@ static int identify(struct ctl_shard *shard, struct cs_slice certificate, struct
     return code;
 }
 
-static struct ctl_session *session_new(struct ctl_fleet *fleet, struct cs_call *call, struct cs_err *err)
+/* *ret_identity: as far as it is known, also of one that is refused. */
+static struct ctl_session *session_new(struct ctl_fleet *fleet, struct cs_call *call,
+                                       struct ctl_identity *ret_identity, struct cs_err *err)
 {
     struct ctl_session *session = calloc(1, sizeof *session);
     int code;
@@ -424,6 +476,7 @@ static struct ctl_session *session_new(struct ctl_fleet *fleet, struct cs_call *
     }
     code = fleet->stopping ? cs_err_set(err, CS_EBUSY, "the controller is stopping")
                            : identify(fleet->shard, cs_call_peer(call)->certificate, &session->identity, err);
+    *ret_identity = session->identity;
     if (code != CS_OK) {
         free(session);
         return NULL;
@@ -436,14 +489,25 @@ static struct ctl_session *session_new(struct ctl_fleet *fleet, struct cs_call *
     return session;
 }
 
+/* A device that is banned or quarantined comes again and again: that is said once. */
+static bool was_refused(struct ctl_fleet *fleet, const struct ctl_identity *identity, int code)
+{
+    uint64_t there;
+
+    return code == CS_EDENIED && (ctl_map_get(&fleet->refused, identity->device_id, &there) ||
+                                  ctl_map_set(&fleet->refused, identity->device_id, 1) != CS_OK);
+}
+
 static void agent_on_open(struct cs_call *call)
 {
     struct ctl_shard *shard = cs_call_service(call);
+    struct ctl_identity identity = {0};
     struct cs_err err;
-    struct ctl_session *session = session_new(shard->fleet, call, &err);
+    struct ctl_session *session = session_new(shard->fleet, call, &identity, &err);
 
     if (!session) {
-        cs_log(CS_LOG_WARN, "session", "agent refused", CS_F("peer", cs_call_peer(call)->address),
+        cs_log(was_refused(shard->fleet, &identity, err.code) ? CS_LOG_DEBUG : CS_LOG_WARN, "session",
+               "agent refused", CS_F("peer", cs_call_peer(call)->address), CS_F("device", identity.name),
                CS_F("error", err.msg), CS_FEND);
         cs_call_fail(call, &err);
         return;

@@ -1,7 +1,9 @@
 /* What devices state under their own key: verified on the shard, then a command. */
 #include "controller/fleet/session.h"
 
+#include "controller/fleet/renewal.h"
 #include "controller/limits.h"
+#include "controller/reading.h"
 #include "shared/trust/statement.h"
 
 struct statement {
@@ -9,6 +11,7 @@ struct statement {
     struct ctl_session *session;
     struct ctl_device_statement body;
     void *decoded;
+    struct ctl_prepared_renewal *renewal;
     size_t len;
     uint8_t envelope[]; /* of `len` bytes */
 };
@@ -16,6 +19,8 @@ struct statement {
 static void statement_free(struct statement *statement)
 {
     free(statement->decoded);
+    ctl_renewal_free(statement->renewal);
+    free(statement->renewal);
     free(statement);
 }
 
@@ -58,9 +63,47 @@ static int decode_statement(struct cs_slice payload, enum cs_statement_kind kind
     }
 }
 
+/* The keys stay with the session: renewals come through it, or end it. */
+static int know_device(struct ctl_session *session, struct cs_err *err)
+{
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    int code;
+
+    if (session->device)
+        return CS_OK;
+    code = ctl_reading_open(session->fleet->shard->shared->store, &reading, err);
+    return code == CS_OK
+               ? ctl_query_device(reading.view, session->identity.device_id, &session->device, NULL, err)
+               : code;
+}
+
+/* What is said next may be signed by the fresh key already: it counts from here on. Should the core refuse
+ * the renewal, the session ends. */
+static int read_renewal(struct statement *statement, struct cs_slice wire, struct cs_err *err)
+{
+    struct ctl_session *session = statement->session;
+    int code;
+
+    statement->renewal = calloc(1, sizeof *statement->renewal);
+    if (!statement->renewal)
+        return cs_err_nomem(err);
+    code = ctl_renewal_prepare(session->fleet->shard, wire, statement->renewal, err);
+    if (code == CS_OK && memcmp(statement->renewal->body.device_id, session->identity.device_id,
+                                sizeof session->identity.device_id) != 0)
+        code = cs_err_set(err, CS_EDENIED, "the renewal is another device's");
+    if (code != CS_OK)
+        return code;
+    cs_device_free(session->device);
+    session->device = cs_steal(statement->renewal->device);
+    statement->renewal->body.session_id = session->id;
+    statement->task.command.kind = CTL_RENEWAL;
+    statement->task.command.body = &statement->renewal->body;
+    return CS_OK;
+}
+
 static int read_statement(struct statement *statement, struct cs_err *err)
 {
-    const struct ctl_session *session = statement->session;
+    struct ctl_session *session = statement->session;
     struct cs_slice wire = cs_slice(statement->envelope, statement->len);
     struct ctl_command *command = &statement->task.command;
     struct cs_envelope envelope;
@@ -80,12 +123,15 @@ static int read_statement(struct statement *statement, struct cs_err *err)
     case CS_STATEMENT_DEVICE_CSR:
         command->kind = CTL_DEVICE_CSR;
         break;
+    case CS_STATEMENT_DEVICE_RENEWAL:
+        return read_renewal(statement, wire, err);
     default:
         return cs_err_set(err, CS_EINVAL, "a device does not make statements of type %s",
                           cs_statement_type(envelope.kind));
     }
-    code = cs_envelope_verify_one(wire, envelope.kind, CS_SLICE_ARRAY(session->identity.identity_spki),
-                                  &verified, err);
+    code = know_device(session, err);
+    if (code == CS_OK)
+        code = cs_device_verify(session->device, wire, envelope.kind, &verified, err);
     if (code == CS_OK)
         code = decode_statement(verified.payload, envelope.kind, &statement->decoded, err);
     if (code != CS_OK)

@@ -125,8 +125,9 @@ static const struct cs_keyring_key *find_key(const struct cs_keyring_key *keys, 
     return NULL;
 }
 
-static int verify(struct cs_slice wire, enum cs_statement_kind kind, const struct cs_keyring_key *keys,
-                  size_t key_count, struct cs_verified *ret, struct cs_err *err)
+int cs_envelope_verify_keys(struct cs_slice wire, enum cs_statement_kind kind,
+                            const struct cs_keyring_key *keys, size_t key_count, struct cs_verified *ret,
+                            struct cs_err *err)
 {
     struct cs_verified verified = {0};
     struct signing_input input;
@@ -164,7 +165,7 @@ static int verify(struct cs_slice wire, enum cs_statement_kind kind, const struc
 int cs_envelope_verify(struct cs_slice wire, enum cs_statement_kind kind, const struct cs_keyring *keyring,
                        struct cs_verified *ret, struct cs_err *err)
 {
-    return verify(wire, kind, keyring->keys, keyring->count, ret, err);
+    return cs_envelope_verify_keys(wire, kind, keyring->keys, keyring->count, ret, err);
 }
 
 int cs_envelope_verify_one(struct cs_slice wire, enum cs_statement_kind kind, struct cs_slice spki,
@@ -172,7 +173,7 @@ int cs_envelope_verify_one(struct cs_slice wire, enum cs_statement_kind kind, st
 {
     const struct cs_keyring_key key = {cs_key_id(spki), spki};
 
-    return verify(wire, kind, &key, 1, ret, err);
+    return cs_envelope_verify_keys(wire, kind, &key, 1, ret, err);
 }
 
 /* The caller has reserved room: writing cannot fail. */

@@ -55,7 +55,11 @@ struct cs_verified {
 CS_MUST_USE int cs_envelope_verify(struct cs_slice wire, enum cs_statement_kind kind,
                                    const struct cs_keyring *keyring, struct cs_verified *ret,
                                    struct cs_err *err);
-/* The same with one key: what a device, or a controller's message key, signed. */
+/* The same with keys of the caller's, distinct. */
+CS_MUST_USE int cs_envelope_verify_keys(struct cs_slice wire, enum cs_statement_kind kind,
+                                        const struct cs_keyring_key *keys, size_t key_count,
+                                        struct cs_verified *ret, struct cs_err *err);
+/* The same with one key: what a controller's message key signed. */
 CS_MUST_USE int cs_envelope_verify_one(struct cs_slice wire, enum cs_statement_kind kind,
                                        struct cs_slice spki, struct cs_verified *ret, struct cs_err *err);
 

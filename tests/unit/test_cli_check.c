@@ -13,7 +13,7 @@ enum { NOW_S = 1800000000 };
 struct world {
     struct cs_key *root, *alice, *bob, *device, *leaf;
     struct cs_policy *policy;
-    struct cs_buf admission, advertisement, chain;
+    struct cs_buf admission, advertisement, renewal, chain;
     struct cli_check_certificate certificate;
     countersign_v1_OrderCore core;
 };
@@ -94,13 +94,13 @@ static void admit(struct world *world, const char *admin, const struct cs_key *k
     sign(CS_STATEMENT_ADMISSION, countersign_v1_Admission_fields, &admission, key, &world->admission);
 }
 
-static void advertise(struct world *world)
+static void advertise_as(struct world *world, uint64_t sequence, const struct cs_key *key)
 {
     countersign_v1_DeviceAdvertisement *said = calloc(1, sizeof *said);
 
     CS_PB_SET(&said->deployment_id, CS_PB_BYTES(&cs_policy_body(world->policy)->deployment_id));
     CS_PB_SET(&said->device_id, CS_PB_BYTES(&world->core.device_id));
-    said->sequence = 1;
+    said->sequence = sequence;
     said->made_at_s = NOW_S;
     snprintf(said->agent_version, sizeof said->agent_version, "0.1.0");
     snprintf(said->platform, sizeof said->platform, "linux/amd64");
@@ -108,9 +108,27 @@ static void advertise(struct world *world)
     snprintf(said->connectors[0].name, sizeof said->connectors[0].name, "nginx");
     snprintf(said->connectors[0].application, sizeof said->connectors[0].application, "nginx");
     said->connectors[0].generation = 4;
-    sign(CS_STATEMENT_DEVICE_ADVERTISEMENT, countersign_v1_DeviceAdvertisement_fields, said, world->device,
+    sign(CS_STATEMENT_DEVICE_ADVERTISEMENT, countersign_v1_DeviceAdvertisement_fields, said, key,
          &world->advertisement);
     free(said);
+}
+
+/* With sequence 5, from the admitted key to bob's. */
+static void renew(struct world *world)
+{
+    const struct cs_key *keys[] = {world->device, world->bob};
+    countersign_v1_DeviceRenewal renewal = {.sequence = 5, .made_at_s = NOW_S};
+    struct cs_buf payload = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    CS_PB_SET(&renewal.deployment_id, CS_PB_BYTES(&cs_policy_body(world->policy)->deployment_id));
+    CS_PB_SET(&renewal.device_id, CS_PB_BYTES(&world->core.device_id));
+    CS_PB_SET(&renewal.identity_spki, cs_key_spki(world->bob));
+    check_ok(cs_message_encode(countersign_v1_DeviceRenewal_fields, &renewal, &payload, &err), err);
+    check_ok(
+        cs_envelope_sign(CS_STATEMENT_DEVICE_RENEWAL, cs_buf_slice(&payload), keys, 2, &world->renewal, &err),
+        err);
+    cs_buf_free(&payload);
 }
 
 static int set_up(void **state)
@@ -149,7 +167,7 @@ static int set_up(void **state)
     CS_PB_SET(&world->core.chain_digest, cs_digest_slice(&world->certificate.chain_digest));
     CS_PB_SET(&world->core.leaf_spki_digest, cs_digest_slice(&world->certificate.leaf.spki_digest));
     admit(world, "alice", world->alice);
-    advertise(world);
+    advertise_as(world, 1, world->device);
     *state = world;
     return 0;
 }
@@ -166,6 +184,7 @@ static int tear_down(void **state)
     cs_policy_free(world->policy);
     cs_buf_free(&world->admission);
     cs_buf_free(&world->advertisement);
+    cs_buf_free(&world->renewal);
     cs_buf_free(&world->chain);
     cli_check_certificate_free(&world->certificate);
     free(world);
@@ -174,15 +193,24 @@ static int tear_down(void **state)
 
 static int check(const struct world *world, bool fresh, struct cs_err *err)
 {
+    countersign_v1_GetDeviceResponse *device = calloc(1, sizeof *device);
     const struct cli_check_order order = {
         .policy = world->policy,
         .certificate = &world->certificate,
-        .admission = cs_buf_slice(&world->admission),
-        .advertisement = cs_buf_slice(&world->advertisement),
+        .device = device,
         .fresh = fresh,
     };
+    int rc;
 
-    return cli_check_core(&world->core, &order, err);
+    CS_PB_SET(&device->admission, cs_buf_slice(&world->admission));
+    CS_PB_SET(&device->advertisement, cs_buf_slice(&world->advertisement));
+    if (world->renewal.len) {
+        device->renewals_count = 1;
+        CS_PB_SET(&device->renewals[0], cs_buf_slice(&world->renewal));
+    }
+    rc = cli_check_core(&world->core, &order, err);
+    free(device);
+    return rc;
 }
 
 static void accepts_what_was_asked_for(void **state)
@@ -253,6 +281,31 @@ static void forged_advertisement(struct world *world)
 {
     world->advertisement.ptr[world->advertisement.len - 1] ^= 1;
 }
+static void advertised_by_a_key_without_renewal(struct world *world)
+{
+    advertise_as(world, 6, world->bob);
+}
+static void advertised_by_the_old_key(struct world *world)
+{
+    renew(world);
+    advertise_as(world, 6, world->device);
+}
+static void renewal_that_was_altered(struct world *world)
+{
+    renew(world);
+    world->renewal.ptr[world->renewal.len - 1] ^= 1;
+}
+
+static void believes_the_key_that_a_renewal_names(void **state)
+{
+    struct world *world = *state;
+    struct cs_err err;
+
+    renew(world);
+    check_ok(check(world, true, &err), err); /* said before the renewal, by the key of then */
+    advertise_as(world, 6, world->bob);
+    check_ok(check(world, true, &err), err);
+}
 
 static void refuses_what_was_not_asked_for(void **state)
 {
@@ -275,6 +328,9 @@ static void refuses_what_was_not_asked_for(void **state)
         {admission_without_role, "the admission of device gw-1"},
         {silent_device, "has not said"},
         {forged_advertisement, "about its connectors"},
+        {advertised_by_a_key_without_renewal, "about its connectors"},
+        {advertised_by_the_old_key, "did not have then"},
+        {renewal_that_was_altered, "renewal 1 of device gw-1"},
     };
 
     (void)state;
@@ -388,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(accepts_what_was_asked_for),
         cmocka_unit_test(refuses_what_was_not_asked_for),
+        IN_WORLD(believes_the_key_that_a_renewal_names),
         IN_WORLD(a_decider_need_not_catch_the_device_standing_still),
         IN_WORLD(a_certificate_must_be_the_one_asked_for),
         IN_WORLD(only_the_tokens_holder_is_admitted),

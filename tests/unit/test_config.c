@@ -23,7 +23,7 @@ static void gives_every_key_a_default(void **state)
     assert_string_equal(config.kek, "/var/lib/countersign/keys/kek");
     assert_string_equal(config.agents.ip, "0.0.0.0");
     assert_int_equal(config.agents.port, 7443);
-    assert_int_equal(config.identity_days, 30);
+    assert_int_equal(config.identity_life_s, 30 * 86400);
     assert_true(config.shards >= 1 && config.shards <= CTL_LIMIT_SHARDS);
     assert_int_equal(config.log_format, CS_LOG_LOGFMT);
     assert_int_equal(config.log_level, CS_LOG_INFO);
@@ -33,7 +33,7 @@ static void reads_every_key(void **state)
 {
     struct ctl_config config = parsed("; a comment\n[controller]\nstate = /srv/cs\nkek = /mnt/hsm/kek\n"
                                       "admin_socket = /run/a.sock\nagents = [::1]:0\nenrolment=127.0.0.1:9\n"
-                                      "shards = 3\nmax_connections = 9\nidentity_days = 7\n"
+                                      "shards = 3\nmax_connections = 9\nidentity_lifetime = 12h\n"
                                       "keepalive_seconds = 5\ndrain_seconds = 0\nlog = json\n"
                                       "log_level = debug\n");
     char text[CTL_ADDRESS_TEXT_BYTES];
@@ -46,7 +46,7 @@ static void reads_every_key(void **state)
     assert_string_equal(ctl_address_text(&config.enrolment, text), "127.0.0.1:9");
     assert_int_equal(config.shards, 3);
     assert_int_equal(config.max_connections, 9);
-    assert_int_equal(config.identity_days, 7);
+    assert_int_equal(config.identity_life_s, 12 * 3600);
     assert_int_equal(config.keepalive_s, 5);
     assert_int_equal(config.drain_s, 0);
     assert_int_equal(config.log_format, CS_LOG_JSON);

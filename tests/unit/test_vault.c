@@ -106,7 +106,7 @@ static void issues_identities_under_the_agent_ca(void **state)
     struct cs_err err;
 
     check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
-    check_ok(ctl_vault_issue_identity(vault, "gw-1", cs_key_spki(key), now_s, 30, &der, &err), err);
+    check_ok(ctl_vault_issue_identity(vault, "gw-1", cs_key_spki(key), now_s, 30 * 86400, &der, &err), err);
     check_ok(cs_chain_parse(cs_buf_slice(&der), &chain, &err), err);
     cs_chain_info(chain, 0, &info);
     assert_string_equal(info.common_name, "gw-1");
