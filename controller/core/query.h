@@ -40,11 +40,11 @@ CTL_QUERIES(X)
 #undef X
 
 /* What a shard needs to build a delivery: the order's core, index and proof, the envelopes, the chain, the
- * held key as stored (still encrypted), and the device's KEM key. Owned by the caller: ctl_delivery_free().
- */
+ * device's KEM key, and the private key as stored: held, still encrypted; or as the requester sealed it; or
+ * neither. Owned by the caller: ctl_delivery_free(). */
 struct ctl_delivery {
     uint8_t device_id[16];
-    struct cs_buf core, request, chain, held_key;
+    struct cs_buf core, request, chain, held_key, sealed_key;
     uint32_t order_index;
     struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
     size_t proof_len;

@@ -1,20 +1,13 @@
 /* Deliveries: what the store has of an order becomes a push message for one device, and all messages of one
  * turn of the loop get one signature over their Merkle root (proto/README.md, invariant 7). A held key is in
- * the clear only between the vault and HPKE, in memory that is wiped. */
+ * the clear only between the vault and its seal, in memory that is wiped; one that the requester sealed
+ * passes through as it is. */
 #include "controller/fleet/session.h"
 
 #include "controller/limits.h"
 #include "controller/reading.h"
-#include "shared/crypto/hpke.h"
 #include "shared/trust/merkle.h"
-
-#include <pb_encode.h>
-
-enum {
-    PADDED_TO = 512, /* SealedKeyPlain: the length does not tell the kind of key */
-    SEAL_LABEL_BYTES = 25,
-    SEAL_INFO_BYTES = SEAL_LABEL_BYTES + 16 + 16 + 16,
-};
+#include "shared/trust/sealed_key.h"
 
 struct message {
     struct ctl_session *session;
@@ -40,62 +33,19 @@ static void batch_free(struct batch **batch)
     free(*batch);
 }
 
-/* ---- a held key, from one lock to the other */
+/* ---- keys */
 
-/* The padding that makes the encoding's length a multiple of PADDED_TO: its own length counts, too. */
-static void pad(countersign_v1_SealedKeyPlain *plain)
-{
-    size_t size = 0;
-
-    for (size_t len = 0; len <= sizeof plain->padding.bytes; len++) {
-        plain->padding.size = (pb_size_t)len;
-        if (pb_get_encoded_size(&size, countersign_v1_SealedKeyPlain_fields, plain) && size % PADDED_TO == 0)
-            return;
-    }
-    plain->padding.size = 0;
-}
-
-static int encode_plain(struct cs_slice pkcs8, struct cs_buf *out, struct cs_err *err)
-{
-    countersign_v1_SealedKeyPlain *plain;
-    int code;
-
-    if (pkcs8.len > sizeof plain->pkcs8.bytes)
-        return cs_err_set(err, CS_ETOOBIG, "the held key has %zu bytes, more than fit a message", pkcs8.len);
-    plain = calloc(1, sizeof *plain);
-    if (!plain || cs_buf_reserve(out, sizeof *plain) != CS_OK) {
-        free(plain);
-        return cs_err_nomem(err);
-    }
-    CS_PB_SET(&plain->pkcs8, pkcs8);
-    pad(plain);
-    code = cs_message_encode(countersign_v1_SealedKeyPlain_fields, plain, out, err);
-    cs_wipe(plain, sizeof *plain);
-    free(plain);
-    return code;
-}
-
-/* "countersign/v1/sealed-key" ‖ deployment_id ‖ device_id ‖ order_id. */
-static struct cs_slice seal_info(const struct ctl_trust *trust, const struct ctl_delivery *delivery,
-                                 uint8_t out[SEAL_INFO_BYTES])
-{
-    const countersign_v1_TrustPolicy *policy = cs_policy_body(trust->policy);
-    uint8_t *at = out;
-
-    memcpy(at, "countersign/v1/sealed-key", SEAL_LABEL_BYTES);
-    memcpy(at += SEAL_LABEL_BYTES, policy->deployment_id.bytes, 16);
-    memcpy(at += 16, delivery->device_id, 16);
-    memcpy(at += 16, delivery->order_id, 16);
-    return cs_slice(out, SEAL_INFO_BYTES);
-}
-
-static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *delivery,
-                    countersign_v1_SealedKey *ret, struct cs_err *err)
+/* A held key, from one lock to the other. */
+static int seal_held_key(const struct ctl_shard *shard, const struct ctl_delivery *delivery,
+                         countersign_v1_SealedKey *ret, struct cs_err *err)
 {
     cs_auto(cs_buf_wipe) struct cs_buf pkcs8 = CS_BUF_EMPTY;
-    cs_auto(cs_buf_wipe) struct cs_buf plain = CS_BUF_EMPTY;
-    cs_auto(cs_buf_free) struct cs_buf sealed = CS_BUF_EMPTY;
-    uint8_t info[SEAL_INFO_BYTES];
+    const struct cs_sealed_key_place place = {
+        .deployment_id = CS_PB_BYTES(&cs_policy_body(shard->trust->policy)->deployment_id),
+        .device_id = CS_SLICE_ARRAY(delivery->device_id),
+        .order_id = CS_SLICE_ARRAY(delivery->order_id),
+        .core = cs_buf_slice(&delivery->core),
+    };
     int code;
 
     if (cs_buf_reserve(&pkcs8, delivery->held_key.len) != CS_OK)
@@ -103,17 +53,19 @@ static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery *de
     code = ctl_vault_release(shard->shared->vault, delivery->certificate_id,
                              cs_buf_slice(&delivery->held_key), &pkcs8, err);
     if (code == CS_OK)
-        code = encode_plain(cs_buf_slice(&pkcs8), &plain, err);
-    if (code == CS_OK)
-        code =
-            cs_hpke_seal(CS_SLICE_ARRAY(delivery->kem_spki), seal_info(shard->trust, delivery, info),
-                         cs_buf_slice(&delivery->core), cs_buf_slice(&plain), ret->enc.bytes, &sealed, err);
-    if (code == CS_OK && sealed.len > sizeof ret->ciphertext.bytes)
-        code = cs_err_set(err, CS_ETOOBIG, "the sealed key does not fit a message");
-    if (code != CS_OK)
-        return code;
-    ret->enc.size = CS_HPKE_ENC_BYTES;
-    CS_PB_SET(&ret->ciphertext, cs_buf_slice(&sealed));
+        code = cs_sealed_key_seal(CS_SLICE_ARRAY(delivery->kem_spki), &place, cs_buf_slice(&pkcs8), ret, err);
+    return code;
+}
+
+static int add_key(const struct ctl_shard *shard, const struct ctl_delivery *delivery,
+                   countersign_v1_PushMessage *message, struct cs_err *err)
+{
+    message->has_sealed_key = delivery->held_key.len || delivery->sealed_key.len;
+    if (delivery->held_key.len)
+        return seal_held_key(shard, delivery, &message->sealed_key, err);
+    if (delivery->sealed_key.len)
+        return cs_message_decode(countersign_v1_SealedKey_fields, cs_buf_slice(&delivery->sealed_key),
+                                 &message->sealed_key, "the stored sealed key", err);
     return CS_OK;
 }
 
@@ -148,10 +100,7 @@ static int fill_message(const struct ctl_shard *shard, const struct ctl_delivery
         CS_PB_SET(&message->decisions[i], cs_buf_slice(&delivery->decisions[i]));
     message->decisions_count = (pb_size_t)delivery->decision_count;
     CS_PB_SET(&message->chain, cs_buf_slice(&delivery->chain));
-    if (!delivery->held_key.len)
-        return CS_OK;
-    message->has_sealed_key = true;
-    return seal_key(shard, delivery, &message->sealed_key, err);
+    return add_key(shard, delivery, message, err);
 }
 
 static int add_message(struct batch *batch, struct ctl_session *session, uint64_t order_number,
