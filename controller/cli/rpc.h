@@ -51,7 +51,11 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, ListRequests)                                                                             \
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
-    X(PushService, GetOrder)
+    X(PushService, GetOrder)                                                                                 \
+    X(PushService, PutSealedKeys)                                                                            \
+    X(CertificateService, RequestKey)                                                                        \
+    X(CertificateService, GetKeyRequest)                                                                     \
+    X(CertificateService, ListKeyRequests)
 
 #define X(service, method) extern const struct cli_rpc_method cli_rpc_##method;
 CLI_RPC_METHODS(X)

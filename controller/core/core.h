@@ -31,13 +31,15 @@
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
+    X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
+    X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
     X(SESSION_CLOSED, struct ctl_session_closed, void)                                                       \
     X(ADVERTISEMENT, struct ctl_device_statement, void)                                                      \
     X(REPORT, struct ctl_device_statement, void)                                                             \
-    X(DEVICE_CSR, struct ctl_device_statement, void)                                                         \
+    X(DEVICE_CSR, struct ctl_device_csr, void)                                                               \
     /* the clock: orders that are due, that expired, reservations that lapsed; at most a bounded number a    \
      * run */                                                                                                \
     X(TICK, struct ctl_tick, void)
@@ -102,6 +104,12 @@ struct ctl_decide {
      * that are stored, and this one. */
     const struct cs_push *push;
 };
+struct ctl_request_key {
+    struct cs_slice envelope; /* signed by a requester of policy_version */
+    const countersign_v1_KeyRequest *request;
+    struct cs_digest digest; /* of its payload */
+    uint32_t policy_version;
+};
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
     uint8_t identity_spki[CS_SPKI_BYTES];
@@ -125,18 +133,25 @@ struct ctl_device_statement {
     const void *statement;    /* DeviceAdvertisement, DeviceReport or DeviceCsr */
     struct cs_digest digest;
 };
+struct ctl_device_csr {
+    struct ctl_device_statement said; /* a DeviceCsr */
+    /* Of the CSR's key, where the CSR is one and signed by it; `holds` is false for any other. */
+    struct cs_digest spki_digest;
+    bool holds;
+};
 struct ctl_tick {
     uint32_t most; /* orders to move in this run */
 };
 
 /* What the shell does once the group is durable. X(kind) with the fields that it uses. */
 enum ctl_effect_kind {
-    CTL_EFFECT_DELIVER,  /* device_id, order_number: hand this order to the device's stream (state is
-                            PUSH_IN_PROGRESS) */
-    CTL_EFFECT_ACK,      /* device_id, sequence: the statement is durable */
-    CTL_EFFECT_POLICY,   /* a new policy: load it, send it to every device */
-    CTL_EFFECT_ADMITTED, /* device_id */
-    CTL_EFFECT_REQUEST,  /* request_number: something about it changed, wake those who wait */
+    CTL_EFFECT_DELIVER,     /* device_id, order_number: hand this order to the device's stream (state is
+                               PUSH_IN_PROGRESS) */
+    CTL_EFFECT_ACK,         /* device_id, sequence: the statement is durable */
+    CTL_EFFECT_POLICY,      /* a new policy: load it, send it to every device */
+    CTL_EFFECT_ADMITTED,    /* device_id */
+    CTL_EFFECT_REQUEST,     /* request_number: something about it changed, wake those who wait */
+    CTL_EFFECT_KEY_REQUEST, /* device_id: a key request waits for the device */
 };
 struct ctl_effect {
     enum ctl_effect_kind kind;

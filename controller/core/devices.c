@@ -1,4 +1,5 @@
 /* Tokens, enrolment, admission, the rows of devices and connectors. */
+#include "controller/core/key_requests.h"
 #include "controller/core/orders.h"
 
 #include "shared/base/text.h"
@@ -129,6 +130,8 @@ static int retire(struct ctl_run *run, struct cs_slice device_id)
 
     if (rc == CS_OK)
         rc = ctl_orders_end_for(run, device_id, "the device was enrolled anew");
+    if (rc == CS_OK)
+        rc = ctl_key_requests_end_for(run, device_id, "the device was enrolled anew");
     if (rc != CS_OK)
         return rc;
     key = ctl_key_bytes(CTL_TABLE_CONNECTOR, device_id);

@@ -27,7 +27,9 @@ struct ctl_presence {
     X(ListRequests) \
     X(GetRequest) \
     X(ListOrders) \
-    X(GetOrder)
+    X(GetOrder) \
+    X(GetKeyRequest) \
+    X(ListKeyRequests)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
@@ -70,6 +72,11 @@ CS_MUST_USE int ctl_query_identity(struct ctl_view *view, struct cs_slice identi
 /* Envelope of a policy version; appended to `out`. */
 CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out,
                                  struct cs_err *err);
+/* Envelopes of the key requests that wait for this device's answer and have not expired: one after the other
+ * to `each`, until it says false. */
+CS_MUST_USE int ctl_query_key_requests(struct ctl_view *view, const uint8_t device_id[16], int64_t now_s,
+                                       bool (*each)(void *data, struct cs_slice envelope), void *data,
+                                       struct cs_err *err);
 /* Order numbers that wait for this device to take them, in the order of their generations: at most `most`. */
 CS_MUST_USE int ctl_query_waiting(struct ctl_view *view, const uint8_t device_id[16], uint64_t *ret_numbers,
                                   size_t most, size_t *ret_count, struct cs_err *err);

@@ -127,7 +127,8 @@ static int take_decisions(struct ctl_view *view, uint64_t number, struct ctl_del
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-/* Chain and held key; orders that carry none (remove, roll back) have an empty chain digest. */
+/* Chain and key, in the way that was signed for; orders that carry none (remove, roll back) have an empty
+ * chain digest. */
 static int take_certificate(struct ctl_view *view, const ctl_request_row *request, struct ctl_delivery *ret,
                             struct cs_err *err)
 {
@@ -139,9 +140,16 @@ static int take_certificate(struct ctl_view *view, const ctl_request_row *reques
     rc = append_bytes(view, &key, &ret->chain, err);
     if (rc != CS_OK)
         return rc;
-    key = ctl_key_bytes(CTL_TABLE_HELD_KEY, CTL_BYTES(request->certificate_id));
-    rc = append_bytes(view, &key, &ret->held_key, err);
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
+    switch (request->key_mode) {
+    case countersign_v1_KeyMode_KEY_MODE_SEALED:
+        key = ctl_key_numbers(CTL_TABLE_SEALED_KEY, request->number, ret->order_index);
+        return append_bytes(view, &key, &ret->sealed_key, err);
+    case countersign_v1_KeyMode_KEY_MODE_HELD:
+        key = ctl_key_bytes(CTL_TABLE_HELD_KEY, CTL_BYTES(request->certificate_id));
+        return append_bytes(view, &key, &ret->held_key, err);
+    default:
+        return CS_OK;
+    }
 }
 
 static int take_device(struct ctl_view *view, const ctl_order_row *order, struct ctl_delivery *ret,
@@ -204,6 +212,7 @@ void ctl_delivery_free(struct ctl_delivery *delivery)
     cs_buf_free(&delivery->request);
     cs_buf_free(&delivery->chain);
     cs_buf_free(&delivery->held_key);
+    cs_buf_free(&delivery->sealed_key);
     for (size_t i = 0; i < CS_ARRAY_LEN(delivery->decisions); i++)
         cs_buf_free(&delivery->decisions[i]);
 }

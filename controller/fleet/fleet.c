@@ -60,6 +60,10 @@ static void apply(struct ctl_session *session, const struct ctl_effect *effect)
         ctl_session_add_order(session, effect->order_number);
         ctl_session_pump(session);
         break;
+    case CTL_EFFECT_KEY_REQUEST:
+        session->more_key_requests = true;
+        ctl_session_pump(session);
+        break;
     case CTL_EFFECT_ACK:
         if (session->state == CTL_SESSION_OPEN)
             (void)ctl_session_send_ack(session, effect->sequence);
@@ -119,7 +123,7 @@ void ctl_fleet_route(void *data, const struct ctl_effect *effects, size_t count,
         unsigned shard;
 
         if (effects[i].kind == CTL_EFFECT_DELIVER || effects[i].kind == CTL_EFFECT_ACK ||
-            effects[i].kind == CTL_EFFECT_ADMITTED)
+            effects[i].kind == CTL_EFFECT_ADMITTED || effects[i].kind == CTL_EFFECT_KEY_REQUEST)
             session_id = ctl_roster_find(shared->roster, effects[i].device_id);
         if (!session_id)
             continue;

@@ -2,12 +2,13 @@
 #include "controller/fleet/session.h"
 
 #include "controller/limits.h"
+#include "shared/crypto/x509.h"
 #include "shared/trust/statement.h"
 
 struct statement {
     struct ctl_task task;
     struct ctl_session *session;
-    struct ctl_device_statement body;
+    struct ctl_device_csr body; /* of other kinds only what all have */
     void *decoded;
     size_t len;
     uint8_t envelope[]; /* of `len` bytes */
@@ -58,6 +59,18 @@ static int decode_statement(struct cs_slice payload, enum cs_statement_kind kind
     }
 }
 
+/* Only the key counts here; whether the rest is what was asked for the requester's client checks. */
+static int check_csr(const countersign_v1_DeviceCsr *csr, struct ctl_device_csr *ret, struct cs_err *err)
+{
+    uint8_t spki[CS_SPKI_BYTES];
+    int code = csr->csr.size ? cs_csr_check(CS_PB_BYTES(&csr->csr), spki, err) : CS_EPARSE;
+
+    ret->holds = code == CS_OK;
+    if (ret->holds)
+        ret->spki_digest = cs_sha256(CS_SLICE_ARRAY(spki));
+    return code == CS_ENOMEM ? code : CS_OK;
+}
+
 static int read_statement(struct statement *statement, struct cs_err *err)
 {
     const struct ctl_session *session = statement->session;
@@ -88,11 +101,13 @@ static int read_statement(struct statement *statement, struct cs_err *err)
                                   &verified, err);
     if (code == CS_OK)
         code = decode_statement(verified.payload, envelope.kind, &statement->decoded, err);
+    if (code == CS_OK && envelope.kind == CS_STATEMENT_DEVICE_CSR)
+        code = check_csr(statement->decoded, &statement->body, err);
     if (code != CS_OK)
         return code;
-    statement->body.envelope = wire;
-    statement->body.statement = statement->decoded;
-    statement->body.digest = verified.digest;
+    statement->body.said.envelope = wire;
+    statement->body.said.statement = statement->decoded;
+    statement->body.said.digest = verified.digest;
     return CS_OK;
 }
 
@@ -110,9 +125,10 @@ int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire, 
     statement->len = wire.len;
     if (wire.len)
         memcpy(statement->envelope, wire.ptr, wire.len);
-    memcpy(statement->body.device_id, session->identity.device_id, sizeof statement->body.device_id);
-    statement->body.session_id = session->id;
-    statement->task.command.body = &statement->body;
+    memcpy(statement->body.said.device_id, session->identity.device_id,
+           sizeof statement->body.said.device_id);
+    statement->body.said.session_id = session->id;
+    statement->task.command.body = &statement->body.said; /* which is where a CSR's begins */
     statement->task.command.actor = ctl_session_actor(session);
     statement->task.on_done = on_statement_done;
     code = read_statement(statement, err);

@@ -12,7 +12,7 @@
 
 /* Raised when the layout of keys or records changes; an older or newer program refuses with a clear sentence.
  */
-enum { CTL_STORE_SCHEMA = 1 };
+enum { CTL_STORE_SCHEMA = 2 };
 
 struct ctl_store;
 
