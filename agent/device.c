@@ -26,6 +26,7 @@ int ag_device_open(struct ag_device *device, const struct ag_config *config, str
     *device = (struct ag_device){.config = config, .store = {port, config->state}, .events = &nobody};
     ag_outbox_init(&device->outbox);
     cs_list_init(&device->deliveries);
+    cs_list_init(&device->key_requests);
     int code = ag_store_load_identity(&device->store, &device->identity, err);
 
     if (!code)
@@ -189,13 +190,19 @@ int ag_device_take_policy(struct ag_device *device, struct cs_slice wire, struct
     }
     cs_log(CS_LOG_INFO, "policy", "trust policy accepted", CS_FU("version", device->state.policy_version),
            CS_FEND);
-    device->policy_expected = false;
+    device->policy_expected = device->key_policy_expected = false;
+    ag_keys_go_on(device);
     ag_device_go_on(device);
     return CS_OK;
 }
 
 void ag_device_give_up_policy(struct ag_device *device)
 {
+    if (device->key_policy_expected) {
+        device->key_policy_expected = false;
+        device->key_policy_given_up = true;
+        ag_keys_go_on(device);
+    }
     if (!device->policy_expected)
         return;
     device->policy_expected = false;
@@ -226,7 +233,8 @@ static void advertise_connectors(const struct ag_device *device, countersign_v1_
 int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err)
 {
     static const enum cs_statement_kind known[] = {CS_STATEMENT_TRUST_POLICY, CS_STATEMENT_PUSH_REQUEST,
-                                                   CS_STATEMENT_DECISION, CS_STATEMENT_PUSH_BATCH};
+                                                   CS_STATEMENT_DECISION, CS_STATEMENT_PUSH_BATCH,
+                                                   CS_STATEMENT_KEY_REQUEST};
     cs_auto_free countersign_v1_DeviceAdvertisement *advertisement = calloc(1, sizeof *advertisement);
     cs_auto(cs_buf_free) struct cs_buf payload = CS_BUF_EMPTY;
     const struct cs_key *key = device->keys.identity;

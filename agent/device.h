@@ -37,11 +37,14 @@ struct ag_device {
     uint64_t sequence;    /* of the last statement */
     bool policy_expected; /* the delivery at the front waits for it */
     bool policy_given_up;
+    bool key_policy_expected, key_policy_given_up; /* likewise, for the key request at the front */
     bool recovered;
     int64_t session_time_ahead_s; /* controller's time - clock, for devices marked clockless */
     bool has_session_time;
     struct cs_list deliveries;
     size_t delivery_count;
+    struct cs_list key_requests;
+    size_t key_request_count;
 
     /* The push that is being applied. */
     struct ag_apply apply;
@@ -66,10 +69,14 @@ void ag_device_recover(struct ag_device *device);
 
 /* The encoded PushDelivery; copied. CS_EFULL when too many wait: it is offered again later. */
 CS_MUST_USE int ag_device_deliver(struct ag_device *device, struct cs_slice delivery, struct cs_err *err);
-/* Deliveries that wait are forgotten: their connection is gone, and they will be offered again. */
+/* Deliveries and key requests that wait are forgotten: their connection is gone, and they will come again. */
 void ag_device_forget_deliveries(struct ag_device *device);
 /* An order that still waits is refused as cancelled; one that is known answers with its report. */
 void ag_device_cancel(struct ag_device *device, struct cs_slice order_id);
+
+/* The envelope of a key request; copied. Answered by a statement: with the CSR of a key that was made here,
+ * or with a refusal. When too many wait it is passed over: the controller sends it again. */
+void ag_device_take_key_request(struct ag_device *device, struct cs_slice wire);
 
 /* CS_OK: kept on disk, or known already. CS_ESTALE: versions between are missing, ask from the device's + 1.
  */

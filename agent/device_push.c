@@ -128,6 +128,8 @@ static int end_order(struct ag_device *device, struct cs_err *err)
         return code;
     log_report(report);
     code = post(device, report, cs_buf_slice(&payload), err);
+    if (order->phase == AG_PHASE_COMPLETED)
+        ag_keys_settle(device, connector->name, order->generation);
     if (!code && order->phase == AG_PHASE_COMPLETED)
         ag_apply_tidy(device->store.port, device->config->state, connector->name, order->generation,
                       device->config->generations_kept);
@@ -286,6 +288,7 @@ static void post_unacknowledged(struct ag_device *device)
 void ag_device_recover(struct ag_device *device)
 {
     device->recovered = true;
+    ag_keys_recover(device);
     post_unacknowledged(device);
     ag_device_go_on(device);
 }
@@ -391,10 +394,13 @@ static struct ag_decision *decide(struct ag_device *device, struct cs_slice byte
 {
     cs_auto_free countersign_v1_PushDelivery *delivery = calloc(1, sizeof *delivery);
     cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    cs_auto(cs_buf_wipe) struct cs_buf own_key = CS_BUF_EMPTY;
     struct cs_err err = {0};
 
-    if (!delivery || cs_message_decode(countersign_v1_PushDelivery_fields, bytes, delivery,
-                                       "the push delivery", &err) != CS_OK)
+    if (!delivery ||
+        cs_message_decode(countersign_v1_PushDelivery_fields, bytes, delivery, "the push delivery", &err) !=
+            CS_OK ||
+        ag_keys_find_own(device, delivery, &own_key, &err) != CS_OK)
         return NULL;
     if (device->state.policy_version > 0 &&
         ag_store_load_policy(&device->store, device->state.policy_version, &policy, &err) != CS_OK)
@@ -408,6 +414,7 @@ static struct ag_decision *decide(struct ag_device *device, struct cs_slice byte
         .state = &device->state,
         .connectors = &device->config->connectors,
         .kem_key = device->keys.kem,
+        .own_key = cs_buf_slice(&own_key),
         .now_s = time.now_s,
         .time_known = time.known,
     };
@@ -482,6 +489,7 @@ void ag_device_forget_deliveries(struct ag_device *device)
 {
     while (!cs_list_empty(&device->deliveries))
         free_delivery(device, DELIVERY(device->deliveries.next));
+    ag_keys_forget_requests(device);
     device->policy_expected = false;
     device->policy_given_up = false;
     device->has_session_time = false;

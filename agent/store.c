@@ -231,3 +231,93 @@ int ag_store_save_policy(const struct ag_store *store, uint32_t version, struct 
     policy_name(version, name);
     return save(store, name, wire, err);
 }
+
+/* ---- keys that were made on request */
+
+enum { PENDING_NAME_BYTES = 96 };
+
+/* "keys/SPKI" and what is in it. */
+static const char *pending_name(const struct cs_digest *spki, const char *leaf, char out[PENDING_NAME_BYTES])
+{
+    char hex[2 * CS_SHA256_BYTES + 1];
+
+    snprintf(out, PENDING_NAME_BYTES, "keys/%s%s%s", cs_hex(cs_digest_slice(spki), hex), leaf ? "/" : "",
+             leaf ? leaf : "");
+    return out;
+}
+
+struct pending_list {
+    struct cs_digest *spkis;
+    size_t most, count;
+};
+
+static void on_pending_entry(void *data, const char *name)
+{
+    struct pending_list *list = data;
+
+    if (list->count < list->most && strlen(name) == 2 * CS_SHA256_BYTES &&
+        cs_unhex(cs_slice_str(name), list->spkis[list->count].bytes, CS_SHA256_BYTES) == CS_OK)
+        list->count++;
+}
+
+int ag_store_list_pending_keys(const struct ag_store *store, struct cs_digest *ret_spkis, size_t most,
+                               size_t *ret_count, struct cs_err *err)
+{
+    struct pending_list list = {ret_spkis, most, 0};
+    char path[AG_LIMIT_PATH_BYTES], name[PENDING_NAME_BYTES];
+    size_t kept = 0;
+    int code = path_in(store, "keys", path, err);
+
+    if (!code)
+        code = store->port->list_folder(store->port, path, on_pending_entry, &list, err);
+    for (size_t i = 0; !code && i < list.count; i++) {
+        enum ag_entry_kind kind;
+
+        code = path_in(store, pending_name(&ret_spkis[i], "pending", name), path, err);
+        if (!code)
+            code = store->port->look_at(store->port, path, &kind, err);
+        if (!code && kind == AG_ENTRY_FILE)
+            ret_spkis[kept++] = ret_spkis[i];
+        else if (!code)
+            code = ag_store_remove_pending_key(store, &ret_spkis[i], err);
+    }
+    if (code == CS_ENOTFOUND)
+        code = CS_OK;
+    *ret_count = kept;
+    return code;
+}
+
+int ag_store_load_pending_key(const struct ag_store *store, const struct cs_digest *spki, struct cs_buf *out,
+                              struct cs_err *err)
+{
+    char name[PENDING_NAME_BYTES];
+
+    /* In full at once: growing would copy the key. */
+    if (cs_buf_reserve(out, AG_LIMIT_PENDING_KEY_BYTES + 1) != CS_OK)
+        return cs_err_nomem(err);
+    return load(store, pending_name(spki, "pending", name), AG_LIMIT_PENDING_KEY_BYTES, out, err);
+}
+
+int ag_store_save_pending_key(const struct ag_store *store, const struct cs_digest *spki,
+                              struct cs_slice record, struct cs_err *err)
+{
+    char name[PENDING_NAME_BYTES], path[AG_LIMIT_PATH_BYTES];
+    int code = path_in(store, "keys", path, err);
+
+    if (!code)
+        code = store->port->make_folder(store->port, path, 0700, err);
+    if (!code)
+        code = path_in(store, pending_name(spki, NULL, name), path, err);
+    if (!code)
+        code = store->port->make_folder(store->port, path, 0700, err);
+    return code ? code : save(store, pending_name(spki, "pending", name), record, err);
+}
+
+int ag_store_remove_pending_key(const struct ag_store *store, const struct cs_digest *spki,
+                                struct cs_err *err)
+{
+    char name[PENDING_NAME_BYTES], path[AG_LIMIT_PATH_BYTES];
+    int code = path_in(store, pending_name(spki, NULL, name), path, err);
+
+    return code ? code : store->port->remove_folder(store->port, path, err);
+}

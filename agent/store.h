@@ -5,7 +5,10 @@
  *   FOLDER/device-id, identity.key, kem.key   0600, made before the first enrolment call, kept for its
  * repetition FOLDER/identity        written last: the device is enrolled FOLDER/policies/N      the envelope
  * of every trust policy that was accepted FOLDER/state           generations, orders, time floor, sequence
- * (core/state.h), replaced as a whole FOLDER/connectors/     what is installed (core/plan.h) */
+ * (core/state.h), replaced as a whole FOLDER/connectors/     what is installed (core/plan.h)
+ *   FOLDER/keys/SPKI/pending
+ *                          a key that was made on request, and waits for its certificate
+ * (core/pending_key.h); SPKI is the SHA-256 of its SubjectPublicKeyInfo, in hex */
 #ifndef AG_STORE_H
 #define AG_STORE_H
 
@@ -48,5 +51,18 @@ CS_MUST_USE int ag_store_load_policy(const struct ag_store *store, uint32_t vers
                                      struct cs_err *err);
 CS_MUST_USE int ag_store_save_policy(const struct ag_store *store, uint32_t version, struct cs_slice wire,
                                      struct cs_err *err);
+
+/* Keys that were made on request, by the digests of their SPKIs; at most `most` of them. Folders that an
+ * interrupted save left are removed. */
+CS_MUST_USE int ag_store_list_pending_keys(const struct ag_store *store, struct cs_digest *ret_spkis,
+                                           size_t most, size_t *ret_count, struct cs_err *err);
+/* Appends the record, which the caller wipes. CS_ENOTFOUND if there is none. */
+CS_MUST_USE int ag_store_load_pending_key(const struct ag_store *store, const struct cs_digest *spki,
+                                          struct cs_buf *out, struct cs_err *err);
+CS_MUST_USE int ag_store_save_pending_key(const struct ag_store *store, const struct cs_digest *spki,
+                                          struct cs_slice record, struct cs_err *err);
+/* Absent is fine. */
+CS_MUST_USE int ag_store_remove_pending_key(const struct ag_store *store, const struct cs_digest *spki,
+                                            struct cs_err *err);
 
 #endif

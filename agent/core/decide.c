@@ -1,7 +1,7 @@
 #include "agent/core/decide.h"
 
-#include "shared/crypto/hpke.h"
 #include "shared/trust/merkle.h"
+#include "shared/trust/sealed_key.h"
 
 #include <stdio.h>
 
@@ -118,12 +118,7 @@ static enum ag_verdict check_known(struct deciding *d)
 
 static enum ag_verdict check_supported(struct deciding *d)
 {
-    if (d->core->action != countersign_v1_Action_ACTION_INSTALL)
-        return AG_ACTION_UNSUPPORTED;
-    if (d->core->key_mode != countersign_v1_KeyMode_KEY_MODE_SEALED &&
-        d->core->key_mode != countersign_v1_KeyMode_KEY_MODE_HELD)
-        return AG_KEY_MODE_UNSUPPORTED;
-    return AG_OK;
+    return d->core->action == countersign_v1_Action_ACTION_INSTALL ? AG_OK : AG_ACTION_UNSUPPORTED;
 }
 
 /* ---- the certificate: what the order names, before the rule that may depend on it is picked */
@@ -284,58 +279,47 @@ static enum ag_verdict check_dates(struct deciding *d)
 
 /* ---- the key: opens here, for this order, and fits */
 
-static int open_seal(struct deciding *d, struct cs_buf *plain)
+static enum ag_verdict open_seal(struct deciding *d)
 {
-    static const char label[] = "countersign/v1/sealed-key";
-    uint8_t info[sizeof label - 1 + 3 * 16];
-    struct cs_slice core = CS_PB_BYTES(&d->message->order_core);
-    struct cs_slice order_id = CS_PB_BYTES(&d->core->order_id);
+    const struct cs_sealed_key_place place = {
+        .deployment_id = d->facts->deployment_id,
+        .device_id = d->facts->device_id,
+        .order_id = CS_PB_BYTES(&d->core->order_id),
+        .core = CS_PB_BYTES(&d->message->order_core),
+    };
 
-    cs_assert(d->facts->deployment_id.len == 16 && d->facts->device_id.len == 16 && order_id.len == 16);
-    memcpy(info, label, sizeof label - 1);
-    memcpy(info + sizeof label - 1, d->facts->deployment_id.ptr, 16);
-    memcpy(info + sizeof label - 1 + 16, d->facts->device_id.ptr, 16);
-    memcpy(info + sizeof label - 1 + 32, order_id.ptr, 16);
-    /* Reserved in full first: growing would leave copies behind. */
-    if (cs_buf_reserve(plain, d->message->sealed_key.ciphertext.size) != CS_OK)
-        return cs_err_nomem(&d->err);
-    return cs_hpke_open(d->facts->kem_key, CS_PB_BYTES(&d->message->sealed_key.enc), CS_SLICE_ARRAY(info),
-                        core, CS_PB_BYTES(&d->message->sealed_key.ciphertext), plain, &d->err);
+    if (!d->message->has_sealed_key)
+        return AG_KEY_MISSING;
+    int code =
+        cs_sealed_key_open(d->facts->kem_key, &place, &d->message->sealed_key, &d->decision->pkcs8, &d->err);
+
+    if (code)
+        return refused(code, code == CS_EPARSE ? AG_KEY_MALFORMED : AG_KEY_SEAL);
+    return AG_OK;
 }
 
-static enum ag_verdict take_key(struct deciding *d, struct cs_slice plain,
-                                countersign_v1_SealedKeyPlain *sealed)
+/* Whatever key the message may carry as well is not looked at. */
+static enum ag_verdict take_own_key(struct deciding *d)
 {
-    if (cs_message_decode_strict(countersign_v1_SealedKeyPlain_fields, plain, sealed, "the sealed key",
-                                 &d->err) != CS_OK)
-        return refused(d->err.code, AG_KEY_MALFORMED);
-    if (sealed->pkcs8.size == 0)
-        return AG_KEY_MALFORMED;
-    if (cs_buf_append(&d->decision->pkcs8, CS_PB_BYTES(&sealed->pkcs8)) != CS_OK)
-        return AG_UNDECIDED;
-    return cs_chain_check_key(d->decision->chain, cs_buf_slice(&d->decision->pkcs8), &d->err) == CS_OK
-               ? AG_OK
-               : refused(d->err.code, AG_KEY_MISMATCH);
+    if (d->facts->own_key.len == 0) {
+        cs_err_set(&d->err, CS_ENOTFOUND,
+                   "this device has made no key for %s that fits the certificate, or has it no longer",
+                   d->core->connector);
+        return AG_KEY_MISSING;
+    }
+    return cs_buf_append(&d->decision->pkcs8, d->facts->own_key) == CS_OK ? AG_OK : AG_UNDECIDED;
 }
 
 static enum ag_verdict check_key(struct deciding *d)
 {
-    if (!d->message->has_sealed_key)
-        return AG_KEY_MISSING;
-    cs_auto(cs_buf_wipe) struct cs_buf plain = CS_BUF_EMPTY;
-    int code = open_seal(d, &plain);
+    bool is_own = d->core->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
+    enum ag_verdict verdict = is_own ? take_own_key(d) : open_seal(d);
 
-    if (code)
-        return refused(code, AG_KEY_SEAL);
-    countersign_v1_SealedKeyPlain *sealed = calloc(1, sizeof *sealed);
-
-    if (!sealed)
-        return AG_UNDECIDED;
-    enum ag_verdict verdict = take_key(d, cs_buf_slice(&plain), sealed);
-
-    cs_wipe(sealed, sizeof *sealed);
-    free(sealed);
-    return verdict;
+    if (verdict != AG_OK)
+        return verdict;
+    return cs_chain_check_key(d->decision->chain, cs_buf_slice(&d->decision->pkcs8), &d->err) == CS_OK
+               ? AG_OK
+               : refused(d->err.code, AG_KEY_MISMATCH);
 }
 
 /* In this order; the first that is not AG_OK is the verdict. Cheap ones that tell much stand early,

@@ -20,6 +20,9 @@ struct ag_facts {
     const struct ag_state *state;
     const struct ag_connectors *connectors;
     const struct cs_key *kem_key;
+    /* PKCS#8 of the key that was made here for the connector and leaf that the order names
+     * (KEY_MODE_ON_DEVICE); empty: there is none. */
+    struct cs_slice own_key;
     int64_t now_s;   /* device time, never below the floor (device_time.h) */
     bool time_known; /* false: the clock was below the floor, now_s is only a least time */
 };

@@ -24,6 +24,13 @@ enum {
      * on their way already. */
     AG_LIMIT_DELIVERIES_WAITING = CS_LIMIT_CONNECTORS_PER_DEVICE,
     AG_LIMIT_STATEMENTS_WAITING = 128,
+    /* Keys that were made on request and wait for their certificates: whoever asks for more has forgotten
+     * some. */
+    AG_LIMIT_KEYS_PENDING = 4,
+    /* One of them as it is stored: a CSR and a P-256 key. */
+    AG_LIMIT_PENDING_KEY_BYTES = 4096,
+    /* Key requests that wait for a newer policy; the controller sends them again in the next session. */
+    AG_LIMIT_KEY_REQUESTS_WAITING = 8,
     /* Sequence numbers that are reserved with one write of the state, so that a refusal costs no write. */
     AG_SEQUENCE_BLOCK = 64,
     /* The last of what a reload command says, for the report. */

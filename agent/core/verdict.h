@@ -21,7 +21,6 @@
     X(WRONG_NAME, "wrong-name", "the order names this device-id with another device name")                   \
     X(UNKNOWN_CONNECTOR, "unknown-connector", "no such app connector is declared on this device")            \
     X(ACTION_UNSUPPORTED, "action-unsupported", "this agent cannot do what the order asks for")              \
-    X(KEY_MODE_UNSUPPORTED, "key-mode-unsupported", "this agent cannot take the key in this way")            \
     X(ENDED_BEFORE, "ended-before", "the order has ended here before; its report is sent again")             \
     X(IN_PROGRESS, "in-progress", "the order is being applied; its report follows")                          \
     X(ORDER_CHANGED, "order-changed", "an order with this id came before with another content")              \
@@ -40,7 +39,7 @@
     X(CERTIFICATE_EXPIRED, "certificate-expired",                                                            \
       "the certificate has expired and the request says not to go on")                                       \
     X(CERTIFICATE_NOT_YET, "certificate-not-yet-valid", "the certificate is not valid yet")                  \
-    X(KEY_MISSING, "key-missing", "the message carries no private key")                                      \
+    X(KEY_MISSING, "key-missing", "there is no private key for the certificate")                             \
     X(KEY_SEAL, "key-seal", "the sealed private key cannot be opened by this device for this order")         \
     X(KEY_MALFORMED, "key-malformed", "what was sealed is not a private key")                                \
     X(KEY_MISMATCH, "key-mismatch", "the private key does not fit the certificate")                          \
@@ -49,7 +48,13 @@
     X(STORAGE_FAILED, "storage-failed", "the files could not be written")                                    \
     X(RELOAD_FAILED, "reload-failed", "the reload command failed")                                           \
     X(RELOAD_TIMEOUT, "reload-timeout", "the reload command did not end in its time")                        \
-    X(INTERRUPTED, "interrupted", "the agent was stopped before the certificate was in place")
+    X(INTERRUPTED, "interrupted", "the agent was stopped before the certificate was in place")               \
+    /* requests for a key (key_request.h) */                                                                 \
+    X(KEY_REQUEST_MALFORMED, "key-request-malformed", "the key request does not parse")                      \
+    X(KEY_REQUEST_SIGNATURE, "key-request-signature",                                                        \
+      "the key request is not signed by a key of the requester")                                             \
+    X(KEY_REQUEST_EXPIRED, "key-request-expired", "the key request has expired")                             \
+    X(KEYS_PENDING, "keys-pending", "4 keys that were made here wait for their certificates already")
 
 /* AG_OK, AG_NOT_YET, … */
 enum ag_verdict {

@@ -124,7 +124,8 @@ static void on_busy(void *owner, bool busy)
     struct ag_session *session = owner;
 
     if (session->call)
-        cs_client_call_pause(session->call, busy && !session->device->policy_expected);
+        cs_client_call_pause(session->call, busy && !session->device->policy_expected &&
+                                                !session->device->key_policy_expected);
 }
 
 static void on_device_fatal(void *owner, const struct cs_err *why)
@@ -236,6 +237,9 @@ static void take_message(struct ag_session *session, const countersign_v1_Contro
         break;
     case countersign_v1_ControllerMessage_cancel_tag:
         ag_device_cancel(session->device, CS_PB_BYTES(&message->body.cancel.order_id));
+        break;
+    case countersign_v1_ControllerMessage_key_request_tag:
+        ag_device_take_key_request(session->device, CS_PB_BYTES(&message->body.key_request));
         break;
     case countersign_v1_ControllerMessage_challenge_tag:
         answer_challenge(session, &message->body.challenge);

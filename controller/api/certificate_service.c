@@ -1,5 +1,5 @@
 #include "controller/api/api.h"
-#include "controller/api/unary.h"
+#include "controller/api/signed.h"
 
 static bool has(struct cs_slice text, const char *part)
 {
@@ -78,6 +78,32 @@ static int prepare_import(struct ctl_op *op, struct cs_err *err)
     return code;
 }
 
+static int prepare_request_key(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_RequestKeyRequest *request = op->request;
+    struct cs_slice wire = CS_PB_BYTES(&request->envelope);
+    countersign_v1_KeyRequest *key_request = NULL;
+    struct cs_verified verified;
+    int code;
+
+    code = ctl_signed_verify(op, wire, CS_STATEMENT_KEY_REQUEST, &verified, err);
+    if (code == CS_OK)
+        code = cs_key_request_decode(verified.payload, &key_request, err);
+    op->statement = key_request;
+    if (code == CS_OK)
+        code = ctl_signed_by(op, &verified, key_request->requester, countersign_v1_Role_ROLE_REQUESTER, err);
+    if (code != CS_OK)
+        return code;
+    op->body.request_key = (struct ctl_request_key){
+        .envelope = wire,
+        .request = key_request,
+        .digest = verified.digest,
+        .policy_version = ctl_trust_version(op->trust),
+    };
+    op->task.command.body = &op->body.request_key;
+    return CS_OK;
+}
+
 #define MAY_CHANGE (CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))
 
 #define SERVICE "countersign.v1.CertificateService"
@@ -87,5 +113,8 @@ static int prepare_import(struct ctl_op *op, struct cs_err *err)
     READ(GetCertificate, ctl_read_GetCertificate, CTL_MAY_ANYONE)                                            \
     WRITE(Attach, CTL_ATTACH, NULL, MAY_CHANGE)                                                              \
     WRITE(Detach, CTL_DETACH, NULL, MAY_CHANGE)                                                              \
-    READ(GetTopology, ctl_read_GetTopology, CTL_MAY_ANYONE)
+    READ(GetTopology, ctl_read_GetTopology, CTL_MAY_ANYONE)                                                  \
+    WRITE(RequestKey, CTL_REQUEST_KEY, prepare_request_key, CTL_MAY(REQUESTER))                              \
+    READ(GetKeyRequest, ctl_read_GetKeyRequest, CTL_MAY_ANYONE)                                              \
+    READ(ListKeyRequests, ctl_read_ListKeyRequests, CTL_MAY_ANYONE)
 CTL_SERVICE(ctl_certificate_methods, METHODS)

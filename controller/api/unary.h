@@ -40,6 +40,7 @@ struct ctl_op {
         struct ctl_submit_push submit_push;
         struct ctl_decide decide;
         struct ctl_enrol enrol;
+        struct ctl_request_key request_key;
     } body;
     struct ctl_prepared_renewal *renewal; /* freed */
     void *statement;                      /* freed */

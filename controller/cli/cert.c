@@ -1,7 +1,7 @@
 /* countersign cert … - the certificates, and where they are attached. */
-#include "controller/cli/ask.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/file.h"
+#include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
@@ -43,47 +43,21 @@ static int parse_chain(struct cs_slice content, struct cs_chain **ret, struct cs
     return rc;
 }
 
-/* Decrypted here: the controller never learns a passphrase. */
-static int decrypt_key(struct cli *cli, struct cs_slice encoded, const char *where, struct cs_buf *pkcs8,
-                       struct cs_err *err)
-{
-    struct cs_buf passphrase = CS_BUF_EMPTY;
-    int rc = cs_private_key_to_pkcs8(encoded, CS_SLICE_EMPTY, pkcs8, err);
-
-    if (rc == CS_EDENIED) {
-        rc = cli_ask_passphrase(where, cli_args_option(&cli->args, "passphrase-file"), false, &passphrase,
-                                err);
-        if (rc == CS_OK)
-            rc = cs_private_key_to_pkcs8(encoded, cs_buf_slice(&passphrase), pkcs8, err);
-        if (rc == CS_EAUTH)
-            cs_err_set(err, rc, "the passphrase does not open the private key in %.150s", where);
-    }
-    cs_buf_wipe(&passphrase);
-    return rc;
-}
-
 static int find_key(struct cli *cli, struct cs_slice content, struct cs_buf *pkcs8, struct cs_err *err)
 {
     const char *path = cli_args_option(&cli->args, "key");
-    struct cs_buf encoded = CS_BUF_EMPTY;
-    int rc;
 
-    if (!path)
-        return has_text(content, "PRIVATE KEY-----")
-                   ? decrypt_key(cli, content, cli->args.operands[0], pkcs8, err)
-                   : CS_OK;
-    if (cs_buf_reserve(&encoded, 2 * CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
-        return cs_err_nomem(err);
-    rc = cli_file_read(path, 2 * CS_LIMIT_PRIVATE_KEY_BYTES, &encoded, err);
-    if (rc == CS_OK)
-        rc = decrypt_key(cli, cs_buf_slice(&encoded), path, pkcs8, err);
-    cs_buf_wipe(&encoded);
-    return rc;
+    if (path)
+        return cli_key_file_read(cli, path, "passphrase-file", pkcs8, err);
+    return has_text(content, "PRIVATE KEY-----")
+               ? cli_key_file_open(cli, content, cli->args.operands[0], "passphrase-file", pkcs8, err)
+               : CS_OK;
 }
 
-static void certificate_fields(struct cli_doc *doc, const countersign_v1_Certificate *certificate)
+static void certificate_fields(struct cli *cli, struct cli_doc *doc,
+                               const countersign_v1_Certificate *certificate)
 {
-    char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES];
+    char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES], place[CLI_TEXT_BYTES];
     struct cs_buf names = CS_BUF_EMPTY;
 
     for (pb_size_t i = 0; i < certificate->names_count; i++)
@@ -99,7 +73,10 @@ static void certificate_fields(struct cli_doc *doc, const countersign_v1_Certifi
     cli_field(doc, "not_before", "Valid from", cli_time(certificate->not_before_s));
     cli_field(doc, "not_after", "Valid until", cli_time(certificate->not_after_s));
     cli_field(doc, "key", "Key", cli_text(cli_show_key_kind(certificate->key, certificate->key_bits, key)));
-    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode_word(certificate->key_mode)));
+    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode(cli->style, certificate->key_mode)));
+    if (certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
+        cli_field(doc, "made_for", "Made for",
+                  cli_text(cli_show_target(certificate->device_name, certificate->connector, place)));
     cli_field(doc, "chain_count", "Certificates in chain", cli_number(certificate->chain_count));
     cli_field(doc, "attachments", "App connectors", cli_number(certificate->attachments));
     cli_field(doc, "imported_at", "Imported", cli_time(certificate->imported_at_s));
@@ -111,11 +88,16 @@ static int print_imported(struct cli *cli, const countersign_v1_ImportCertificat
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
 
-    certificate_fields(doc, &reply->certificate);
+    certificate_fields(cli, doc, &reply->certificate);
     cli_field(doc, "existed", "Was there before", cli_bool(reply->existed));
     if (reply->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
-        cli_hint(doc, "The controller has no private key for it, so it cannot be pushed: import it again "
-                      "with --key FILE.");
+        cli_hint(doc,
+                 "The controller has no private key for it: seal the key to the devices with `countersign "
+                 "push CERT --key FILE`, or import it again with --key FILE.");
+    else if (reply->certificate.attachments == 0 &&
+             reply->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
+        cli_hint(doc, "Next: countersign cert attach \"%s\" %s %s", reply->certificate.common_name,
+                 reply->certificate.device_name, reply->certificate.connector);
     else if (reply->certificate.attachments == 0)
         cli_hint(doc, "Next: countersign cert attach \"%s\" DEVICE CONNECTOR",
                  reply->certificate.common_name);
@@ -152,8 +134,6 @@ int cli_cert_import(struct cli *cli, struct cs_err *err)
 
     if (rc == CS_OK)
         rc = parse_chain(cs_buf_slice(&content), &chain, err);
-    if (rc == CS_OK && cs_buf_reserve(&pkcs8, CS_LIMIT_PRIVATE_KEY_BYTES) != CS_OK)
-        rc = cs_err_nomem(err);
     if (rc == CS_OK)
         rc = find_key(cli, cs_buf_slice(&content), &pkcs8, err);
     if (rc == CS_OK && pkcs8.len) {
@@ -205,7 +185,7 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
             CLI_ROW(doc, cli_text(c->common_name), cli_hex(CS_PB_BYTES(&c->id)),
                     cli_tinted(cli_show_colour_word(c->colour), cli_show_colour_tint(c->colour)),
                     cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
-                    cli_text(cli_show_key_mode_word(c->key_mode)), cli_number(c->attachments),
+                    cli_text(cli_show_key_mode(cli->style, c->key_mode)), cli_number(c->attachments),
                     cli_text(c->issuer));
             CS_PB_SET(&request->after_id, CS_PB_BYTES(&c->id));
         }
@@ -230,7 +210,7 @@ int cli_cert_show(struct cli *cli, struct cs_err *err)
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&certificate->id), &checked, err);
     if (rc != CS_OK)
         return rc;
-    certificate_fields(doc, certificate);
+    certificate_fields(cli, doc, certificate);
     cli_field(doc, "chain_digest", "Chain (SHA-256)", cli_hex(cs_digest_slice(&checked.chain_digest)));
     cli_table(doc, "chain", columns, CS_ARRAY_LEN(columns), NULL);
     for (size_t i = 0; i < cs_chain_count(checked.chain); i++) {

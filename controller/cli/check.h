@@ -22,6 +22,16 @@ CS_MUST_USE int cli_check_advertisement(const struct cs_device *device, struct c
 CS_MUST_USE int cli_check_report(const struct cs_device *device, const countersign_v1_OrderCore *core,
                                  struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err);
 
+/* A requester of the policy asked for this key (check_keys.c). free() *ret. */
+CS_MUST_USE int cli_check_key_request(const struct cs_policy *policy, struct cs_slice wire,
+                                      struct cs_slice id, countersign_v1_KeyRequest **ret,
+                                      struct cs_digest *ret_digest, struct cs_err *err);
+/* The admitted device itself answered exactly this request, with a CSR for the subject that was asked for,
+ * signed by the key that it is for. CS_EDENIED with the device's sentence when it refused. free() *ret. */
+CS_MUST_USE int cli_check_csr(const struct cs_device *device, const countersign_v1_KeyRequest *request,
+                              const struct cs_digest *request_digest, struct cs_slice wire,
+                              countersign_v1_DeviceCsr **ret, struct cs_err *err);
+
 /* The token's binding half made the MAC over exactly these keys: they are the device's that holds the token.
  */
 CS_MUST_USE int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,

@@ -1,7 +1,9 @@
 /* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
  */
 #include "controller/cli/fetch.h"
+#include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
+#include "controller/cli/seal.h"
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
@@ -22,6 +24,7 @@ struct pushing {
     int64_t window_s, decide_by_s;
     uint64_t attempts;
     const char *comment;
+    struct cs_buf pkcs8; /* with --key: sealed here, and wiped */
 };
 
 static void pushing_free(struct pushing *pushing)
@@ -31,6 +34,7 @@ static void pushing_free(struct pushing *pushing)
     free(pushing->certificate);
     free(pushing->attached);
     free(pushing->prepare);
+    cs_buf_wipe(&pushing->pkcs8);
 }
 
 static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err *err)
@@ -116,10 +120,55 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
     if (!pushing->prepare)
         return CS_ENOMEM;
     pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
+    if (pushing->pkcs8.len)
+        pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
     for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
         rc = add_target(cli, pushing, to, err);
     return rc;
+}
+
+/* --key: the person brings the key, and nobody but the devices is to see it. */
+static int look_at_key(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+{
+    const char *path = cli_args_option(&cli->args, "key");
+    const countersign_v1_Certificate *certificate = pushing->certificate;
+    int rc;
+
+    if (!path && certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
+        return cs_err_set(
+            err, CS_ESTATE,
+            "the controller has no private key for \"%.80s\": give --key FILE to seal it to the "
+            "devices, or import the certificate again with --key FILE",
+            certificate->common_name);
+    if (!path)
+        return CS_OK;
+    if (certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
+        return cs_err_set(err, CS_ESTATE,
+                          "the key of \"%.80s\" was made on %s and is nowhere else: leave --key out",
+                          certificate->common_name, certificate->device_name);
+    rc = cli_key_file_read(cli, path, "key-passphrase-file", &pushing->pkcs8, err);
+    if (rc == CS_OK)
+        rc = cs_chain_check_key(pushing->checked.chain, cs_buf_slice(&pushing->pkcs8), err);
+    if (rc == CS_EAUTH && pushing->pkcs8.len)
+        cs_err_set(err, rc, "the private key in %.120s does not belong to \"%.80s\": nothing was sealed",
+                   path, certificate->common_name);
+    return rc;
+}
+
+/* Every core says that the key comes as it was asked for. */
+static int check_key_modes(const struct pushing *pushing, struct cs_err *err)
+{
+    countersign_v1_KeyMode expected =
+        pushing->pkcs8.len ? countersign_v1_KeyMode_KEY_MODE_SEALED : pushing->certificate->key_mode;
+
+    for (size_t i = 0; i < pushing->cores.count; i++)
+        if (pushing->cores.cores[i]->key_mode != expected)
+            return cs_err_set(err, CS_EAUTH,
+                              "WO-%llu brings its private key in another way than was asked for: nothing was "
+                              "signed",
+                              (unsigned long long)pushing->cores.cores[i]->number);
+    return CS_OK;
 }
 
 static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct cs_err *err)
@@ -130,11 +179,6 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
     if (rc != CS_OK)
         return rc;
-    if (pushing->certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
-        return cs_err_set(
-            err, CS_ESTATE,
-            "the controller has no private key for \"%.80s\": import the certificate again with --key FILE",
-            pushing->certificate->common_name);
     if (pushing->checked.leaf.not_after_s <= cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
         return cs_err_set(err, CS_ESTATE,
                           "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
@@ -187,6 +231,8 @@ static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err 
                              err);
     if (rc == CS_OK)
         rc = check_targets(pushing, err);
+    if (rc == CS_OK)
+        rc = check_key_modes(pushing, err);
     return rc == CS_OK ? cli_fetch_check_cores(cli, &pushing->cores, &pushing->checked, true, err) : rc;
 }
 
@@ -236,6 +282,9 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
         rc = cli_sign(cli, CS_STATEMENT_PUSH_REQUEST, cs_buf_slice(&payload), statement, requester, &envelope,
                       err);
     }
+    if (rc == CS_OK && pushing->pkcs8.len)
+        rc =
+            cli_seal_keys(cli, pushing->prepared.number, &pushing->cores, cs_buf_slice(&pushing->pkcs8), err);
     if (rc == CS_OK) {
         CS_PB_SET(&submit->envelope, cs_buf_slice(&envelope));
         snprintf(submit->comment, sizeof submit->comment, "%s", pushing->comment);
@@ -274,6 +323,8 @@ int cli_push_run(struct cli *cli, struct cs_err *err)
         rc = cli_signer(cli, countersign_v1_Role_ROLE_REQUESTER, &requester, err);
     if (rc == CS_OK)
         rc = look_at_certificate(cli, &pushing, err);
+    if (rc == CS_OK)
+        rc = look_at_key(cli, &pushing, err);
     if (rc == CS_OK)
         rc = find_targets(cli, &pushing, err);
     if (rc == CS_OK)

@@ -52,7 +52,11 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)                                                                                 \
-    X(ControllerService, GetCheckpoint)
+    X(ControllerService, GetCheckpoint)                                                                      \
+    X(PushService, PutSealedKeys)                                                                            \
+    X(CertificateService, RequestKey)                                                                        \
+    X(CertificateService, GetKeyRequest)                                                                     \
+    X(CertificateService, ListKeyRequests)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

@@ -119,8 +119,8 @@ void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores,
         CLI_ROW(doc, cli_text(cli_show_order_number(core->number, number)), cli_text(core->device_name),
                 cli_text(core->connector), cli_text(cli_show_action_word(core->action)),
                 cli_number(core->generation), cli_text(expects_text(core, expects)),
-                cli_text(cli_show_key_mode_word(core->key_mode)), cli_hex(CS_PB_BYTES(&core->device_id)),
-                cli_hex(CS_PB_BYTES(&core->chain_digest)));
+                cli_text(cli_show_key_mode((struct cli_style){0}, core->key_mode)),
+                cli_hex(CS_PB_BYTES(&core->device_id)), cli_hex(CS_PB_BYTES(&core->chain_digest)));
     }
 }
 
@@ -150,6 +150,29 @@ void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decis
     cli_field(doc, "request_digest", "Request (SHA-256)", cli_hex(CS_PB_BYTES(&decision->request_digest)));
     cli_field(doc, "policy_version", "Policy version", cli_number(decision->policy_version));
     cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&decision->deployment_id)));
+}
+
+void cli_show_key_request(struct cli_doc *doc, const char *device_name,
+                          const countersign_v1_KeyRequest *request)
+{
+    char place[CLI_TEXT_BYTES];
+    struct cs_buf names = CS_BUF_EMPTY;
+
+    for (pb_size_t i = 0; i < request->dns_names_count; i++)
+        (void)!cs_buf_printf(&names, "%s%s", i ? "\n" : "", request->dns_names[i]);
+    cli_field(doc, "statement", "Statement", cli_tinted("key request", CLI_BOLD));
+    cli_field(doc, "connector", "Make a key for",
+              cli_tinted(cli_show_target(device_name, request->connector, place), CLI_BOLD));
+    cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&request->device_id)));
+    cli_field(doc, "common_name", "Common name", cli_tinted(request->common_name, CLI_BOLD));
+    cli_field(doc, "dns_names", "DNS names", cli_list(cs_buf_slice(&names)));
+    cli_field(doc, "requester", "Requester", cli_text(request->requester));
+    cli_field(doc, "requested_at", "Requested at", cli_time(request->requested_at_s));
+    cli_field(doc, "expires_at", "Expires", cli_time(request->expires_at_s));
+    cli_field(doc, "key_request_id", "Key request", cli_hex(CS_PB_BYTES(&request->key_request_id)));
+    cli_field(doc, "policy_version", "Policy version", cli_number(request->policy_version));
+    cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&request->deployment_id)));
+    cs_buf_free(&names);
 }
 
 void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report)

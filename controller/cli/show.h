@@ -19,8 +19,13 @@ bool cli_show_state_ended(countersign_v1_OrderState state);
 /* The controller's own words for the state ("Push-Review In Progress 1/2") where it has them. */
 const char *cli_show_order_state(const countersign_v1_Order *order);
 
+/* "Waiting for the device", … */
+const char *cli_show_key_request_state(struct cli_style style, countersign_v1_KeyRequestState state);
+enum cli_tint cli_show_key_request_tint(countersign_v1_KeyRequestState state);
+
 const char *cli_show_action_word(countersign_v1_Action action);
-const char *cli_show_key_mode_word(countersign_v1_KeyMode mode);
+/* Where the private key comes from: "held" for machines, "held by the controller" for people. */
+const char *cli_show_key_mode(struct cli_style style, countersign_v1_KeyMode mode);
 const char *cli_show_role_word(countersign_v1_Role role);
 /* Of an operator's key: "file", "browser". */
 const char *cli_show_key_kind_word(countersign_v1_KeyKind kind);
@@ -47,6 +52,8 @@ void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest
 void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count);
 void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
                        const char *comment);
+void cli_show_key_request(struct cli_doc *doc, const char *device_name,
+                          const countersign_v1_KeyRequest *request);
 void cli_show_report(struct cli_doc *doc, const countersign_v1_DeviceReport *report);
 
 /* What differs from `from` to `to`, a row each; version and expiry always. */

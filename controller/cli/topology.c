@@ -28,6 +28,7 @@ static int write_json(struct cli *cli, const countersign_v1_Certificate *certifi
     cli_field(doc, "id", "Id", cli_hex(CS_PB_BYTES(&certificate->id)));
     cli_field(doc, "colour", "Colour", cli_text(cli_show_colour_word(certificate->colour)));
     cli_field(doc, "not_after", "Valid until", cli_time(certificate->not_after_s));
+    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode(cli->style, certificate->key_mode)));
     cli_table(doc, "connectors", columns, CS_ARRAY_LEN(columns), NULL);
     for (size_t i = 0; i < count; i++) {
         const countersign_v1_TopologyRow *row = &rows[i];
@@ -92,10 +93,10 @@ static void put_root(struct cli_style style, const struct drawing *drawing,
     put_tinted(style, CLI_BOLD, certificate->common_name);
     fputs("  ", stdout);
     put_colour(style, drawing, certificate->colour);
-    printf("\n%sid %.16s, %s, key %s, valid until %s\n", drawing->bar,
+    printf("\n%sid %.16s, %s, private key %s, valid until %s\n", drawing->bar,
            cs_hex(CS_PB_BYTES(&certificate->id), id),
            cli_show_key_kind(certificate->key, certificate->key_bits, key),
-           cli_show_key_mode_word(certificate->key_mode), cs_time_text(certificate->not_after_s, until));
+           cli_show_key_mode(style, certificate->key_mode), cs_time_text(certificate->not_after_s, until));
 }
 
 static void put_connector(struct cli_style style, const struct drawing *drawing,

@@ -93,11 +93,13 @@ const char *cli_show_action_word(countersign_v1_Action action)
     return WORD_OF(words, action);
 }
 
-const char *cli_show_key_mode_word(countersign_v1_KeyMode mode)
+const char *cli_show_key_mode(struct cli_style style, countersign_v1_KeyMode mode)
 {
     static const char *const words[] = {"-", "on-device", "sealed", "held", "none"};
+    static const char *const texts[] = {"-", "made on the device", "sealed by the requester",
+                                        "held by the controller", "none in the controller"};
 
-    return WORD_OF(words, mode);
+    return style.json ? WORD_OF(words, mode) : WORD_OF(texts, mode);
 }
 
 static const char *const role_words[] = {"-", "requester", "approver", "implementer", "admin", "auditor"};
@@ -172,4 +174,28 @@ char *cli_show_key_kind(countersign_v1_CertificateKey key, uint32_t bits, char *
     else
         snprintf(out, CLI_TEXT_BYTES, "%s", WORD_OF(words, key));
     return out;
+}
+
+const char *cli_show_key_request_state(struct cli_style style, countersign_v1_KeyRequestState state)
+{
+    static const char *const words[] = {"-", "waiting", "answered", "refused", "imported", "expired"};
+    static const char *const texts[] = {"-",       "waits for the device", "CSR is here",
+                                        "refused", "certificate imported", "expired"};
+
+    return style.json ? WORD_OF(words, state) : WORD_OF(texts, state);
+}
+
+enum cli_tint cli_show_key_request_tint(countersign_v1_KeyRequestState state)
+{
+    switch (state) {
+    case countersign_v1_KeyRequestState_KEY_REQUEST_STATE_ANSWERED:
+    case countersign_v1_KeyRequestState_KEY_REQUEST_STATE_IMPORTED:
+        return CLI_GREEN;
+    case countersign_v1_KeyRequestState_KEY_REQUEST_STATE_REFUSED:
+        return CLI_RED;
+    case countersign_v1_KeyRequestState_KEY_REQUEST_STATE_EXPIRED:
+        return CLI_GRAY;
+    default:
+        return CLI_PLAIN;
+    }
 }

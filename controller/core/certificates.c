@@ -1,4 +1,5 @@
 /* Certificates, and which app connectors they are attached to. */
+#include "controller/core/key_requests.h"
 #include "controller/core/query_rows.h"
 #include "controller/core/run.h"
 
@@ -83,6 +84,27 @@ static int store_chain(struct ctl_run *run, const struct ctl_import_certificate 
     return ctl_bytes_put(run->view, &key, import->chain, run->err);
 }
 
+/* A key that a device made is known by its CSR: the certificate belongs there, and nobody else has its key.
+ */
+static int bind_to_device(struct ctl_run *run, const struct ctl_import_certificate *import,
+                          ctl_certificate_row *certificate, bool *ret_changed)
+{
+    ctl_key_request_row request;
+    bool found;
+    int rc = ctl_key_request_of_key(run, CTL_BYTES(certificate->spki_digest), &request, &found);
+
+    if (rc != CS_OK || !found)
+        return rc;
+    if (import->sealed_key.len)
+        return cs_err_set(run->err, CS_EINVAL,
+                          "the certificate's key was made on %s for %s: leave the private key out",
+                          request.device_name, request.connector);
+    if (certificate->key_mode != countersign_v1_KeyMode_KEY_MODE_NONE)
+        return CS_OK;
+    *ret_changed = true;
+    return ctl_key_request_bind(run, &request, certificate);
+}
+
 static int store_key(struct ctl_run *run, const struct ctl_import_certificate *import,
                      ctl_certificate_row *certificate, bool *ret_changed)
 {
@@ -94,6 +116,15 @@ static int store_key(struct ctl_run *run, const struct ctl_import_certificate *i
     certificate->key_mode = countersign_v1_KeyMode_KEY_MODE_HELD;
     *ret_changed = true;
     return ctl_bytes_put(run->view, &key, import->sealed_key, run->err);
+}
+
+static void note_import(struct ctl_run *run, const ctl_certificate_row *certificate)
+{
+    ctl_run_changed(run, certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_HELD ? "with its key" : "",
+                    "certificate %s", certificate->common_name);
+    if (certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
+        ctl_run_detail(run, "for the key that %s made for %s", certificate->device_name,
+                       certificate->connector);
 }
 
 int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *reply)
@@ -116,15 +147,15 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     if (rc == CS_OK)
         rc = store_chain(run, import, &certificate, &changed);
     if (rc == CS_OK)
+        rc = bind_to_device(run, import, &certificate, &changed);
+    if (rc == CS_OK)
         rc = store_key(run, import, &certificate, &changed);
     if (rc == CS_OK && changed)
         rc = ctl_certificate_store(run, &certificate);
     if (rc != CS_OK)
         return rc;
     if (changed)
-        ctl_run_changed(run,
-                        certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_HELD ? "with its key" : "",
-                        "certificate %s", certificate.common_name);
+        note_import(run, &certificate);
     answer->has_certificate = true;
     ctl_show_certificate(&certificate, run->now_s, &answer->certificate);
     return CS_OK;
@@ -156,6 +187,19 @@ static int check_declared(struct ctl_run *run, const char *device_name, const ch
     return rc;
 }
 
+/* A key that was made on a device is nowhere else. */
+static int check_key_place(struct ctl_run *run, const countersign_v1_AttachRequest *attach,
+                           const ctl_certificate_row *certificate)
+{
+    if (certificate->key_mode != countersign_v1_KeyMode_KEY_MODE_ON_DEVICE ||
+        (strcmp(certificate->device_name, attach->device_name) == 0 &&
+         strcmp(certificate->connector, attach->connector) == 0))
+        return CS_OK;
+    return cs_err_set(run->err, CS_ESTATE,
+                      "the certificate's key was made on %s for %s: it can be attached only there",
+                      certificate->device_name, certificate->connector);
+}
+
 int ctl_attach_run(struct ctl_run *run, const void *body, void *reply)
 {
     const countersign_v1_AttachRequest *attach = body;
@@ -168,6 +212,8 @@ int ctl_attach_run(struct ctl_run *run, const void *body, void *reply)
     (void)reply;
     if (rc == CS_OK)
         rc = ctl_certificate_load(run, CTL_BYTES(attach->certificate_id), &certificate);
+    if (rc == CS_OK)
+        rc = check_key_place(run, attach, &certificate);
     if (rc == CS_OK)
         rc = check_declared(run, attach->device_name, attach->connector);
     if (rc != CS_OK)

@@ -32,13 +32,15 @@
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
     X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
+    X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
+    X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
     X(SESSION_CLOSED, struct ctl_session_closed, void)                                                       \
     X(ADVERTISEMENT, struct ctl_device_statement, void)                                                      \
     X(REPORT, struct ctl_device_statement, void)                                                             \
-    X(DEVICE_CSR, struct ctl_device_statement, void)                                                         \
+    X(DEVICE_CSR, struct ctl_device_csr, void)                                                               \
     X(RENEWAL, struct ctl_renewal, void)                       /* in a session */                            \
     X(RENEW, struct ctl_renewal, countersign_v1_RenewResponse) /* after the identity has expired */          \
     X(QUARANTINE_DEVICE, struct ctl_quarantine, void)                                                        \
@@ -106,6 +108,12 @@ struct ctl_decide {
      * that are stored, and this one. */
     const struct cs_push *push;
 };
+struct ctl_request_key {
+    struct cs_slice envelope; /* signed by a requester of policy_version */
+    const countersign_v1_KeyRequest *request;
+    struct cs_digest digest; /* of its payload */
+    uint32_t policy_version;
+};
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
     uint8_t identity_spki[CS_SPKI_BYTES];
@@ -145,6 +153,12 @@ struct ctl_quarantine {
     uint8_t device_id[16];
     uint64_t older_session, newer_session; /* both alive, in different processes */
 };
+struct ctl_device_csr {
+    struct ctl_device_statement said; /* a DeviceCsr */
+    /* Of the CSR's key, where the CSR is one and signed by it; `holds` is false for any other. */
+    struct cs_digest spki_digest;
+    bool holds;
+};
 struct ctl_tick {
     uint32_t most; /* orders to move in this run */
 };
@@ -160,6 +174,7 @@ enum ctl_effect_kind {
     CTL_EFFECT_IDENTITY,    /* device_id, sequence: the certificate that this renewal asked for is there */
     CTL_EFFECT_BANNED,      /* device_id: its stream ends */
     CTL_EFFECT_QUARANTINED, /* device_id: likewise */
+    CTL_EFFECT_KEY_REQUEST, /* device_id: a key request waits for the device */
 };
 struct ctl_effect {
     enum ctl_effect_kind kind;

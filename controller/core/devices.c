@@ -1,4 +1,5 @@
 /* Tokens, enrolment, the rows of devices and connectors. Admission is in admission.c. */
+#include "controller/core/key_requests.h"
 #include "controller/core/orders.h"
 
 #include "shared/base/text.h"
@@ -127,6 +128,8 @@ int ctl_device_retire(struct ctl_run *run, struct cs_slice device_id)
 
     if (rc == CS_OK)
         rc = ctl_orders_end_for(run, device_id, true, "the device was enrolled anew");
+    if (rc == CS_OK)
+        rc = ctl_key_requests_end_for(run, device_id, "the device was enrolled anew");
     if (rc == CS_OK)
         rc = ctl_renewals_drop(run, device_id, UINT64_MAX);
     if (rc == CS_OK)

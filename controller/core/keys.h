@@ -47,7 +47,14 @@
     X(LIVE, 'L', "device-id, connector, generation: order, until it has ended")                              \
     X(DEVICE_ORDER, 'w', "device name, order: -")                                                            \
     X(REPORT, 'p', "order: bytes of the device's last report")                                               \
-    X(DUE, 'u', "due time, kind, number: -")
+    X(DUE, 'u', "due time, kind, number: -")                                                                 \
+    /* keys */                                                                                               \
+    X(KEY_REQUEST, 'Q', "key request id: KeyRequest")                                                        \
+    X(KEY_REQUEST_ENVELOPE, 'j', "key request id: bytes")                                                    \
+    X(CSR, 'y', "key request id: bytes of the device's answer")                                              \
+    X(CSR_KEY, 'Y', "SPKI digest: key request id")                                                           \
+    X(DEVICE_KEY_REQUEST, 'z', "device-id, digest of the key request: its id, until it is answered")         \
+    X(SEALED_KEY, 's', "request, index: bytes of the SealedKey, until the order has ended")
 
 enum ctl_table {
 #define X(name, prefix, says) CTL_TABLE_##name = (prefix),

@@ -1,5 +1,7 @@
 #include "controller/core/orders.h"
 
+#include "controller/core/sealed_keys.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -124,6 +126,8 @@ int ctl_order_apply(struct ctl_run *run, ctl_request_row *request, ctl_order_row
         rc = keep_due(run, order);
     if (rc == CS_OK)
         rc = order_store(run, order);
+    if (rc == CS_OK && ended)
+        rc = ctl_sealed_key_drop(run, request, order);
     if (rc == CS_OK && next != before && ctl_phase_info(next)->ended)
         rc = keep_attachment(run, order);
     if (rc == CS_OK && next != before)

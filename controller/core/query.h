@@ -29,7 +29,9 @@ struct ctl_presence {
     X(ListRequests) \
     X(GetRequest) \
     X(ListOrders) \
-    X(GetOrder)
+    X(GetOrder) \
+    X(GetKeyRequest) \
+    X(ListKeyRequests)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
@@ -46,6 +48,7 @@ CTL_QUERIES(X)
 struct ctl_delivery_request {
     uint64_t number;                             /* 0: nothing was read yet */
     struct cs_slice request, chain, held_key;    /* envelope; DER; as stored (still encrypted) or empty */
+    bool sealed;                                 /* each order has a key that the requester sealed */
     struct cs_buf decisions[CS_LIMIT_DECISIONS]; /* envelopes, owned */
     size_t decision_count;
     struct cs_slice tree; /* over the order cores */
@@ -54,9 +57,10 @@ struct ctl_delivery_request {
 };
 void ctl_delivery_request_free(struct ctl_delivery_request *request);
 
-/* And one order of it: its core, index and proof, and the device with its KEM key. */
+/* And one order of it: its core, index and proof, the key that was sealed for it (an encoded SealedKey, or
+ * empty), and the device with its KEM key. */
 struct ctl_delivery {
-    struct cs_slice core;
+    struct cs_slice core, sealed_key;
     uint32_t order_index;
     struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH];
     size_t proof_len;
@@ -98,6 +102,11 @@ CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct
 /* The audit's end, complete and unsigned. CS_ESTATE before the first policy: there is no deployment yet. */
 CS_MUST_USE int ctl_query_checkpoint(struct ctl_view *view, int64_t now_s,
                                      countersign_v1_AuditCheckpoint *ret, struct cs_err *err);
+/* Envelopes of the key requests that wait for this device's answer and have not expired: one after the other
+ * to `each`, until it says false. */
+CS_MUST_USE int ctl_query_key_requests(struct ctl_view *view, const uint8_t device_id[16], int64_t now_s,
+                                       bool (*each)(void *data, struct cs_slice envelope), void *data,
+                                       struct cs_err *err);
 /* Order numbers that wait for this device to take them, in the order of their generations: at most `most`. */
 CS_MUST_USE int ctl_query_waiting(struct ctl_view *view, const uint8_t device_id[16], uint64_t *ret_numbers,
                                   size_t most, size_t *ret_count, struct cs_err *err);

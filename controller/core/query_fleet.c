@@ -188,20 +188,11 @@ int ctl_query_waiting(struct ctl_view *view, const uint8_t device_id[16], uint64
 
 /* ---- deliveries */
 
-/* Gone: no such row, which is an error unless the caller says that there may be none. */
-static int read_bytes(struct ctl_view *view, const struct ctl_key *key, bool may_be_gone,
-                      struct cs_slice *ret, struct cs_err *err)
-{
-    int rc = ctl_bytes_get(view, key, ret, err);
-
-    return rc == CS_ENOTFOUND && may_be_gone ? CS_OK : rc;
-}
-
 static int take_tree(struct ctl_view *view, const ctl_request_row *row, struct ctl_delivery_request *ret,
                      struct cs_err *err)
 {
     struct ctl_key key = ctl_key_number(CTL_TABLE_TREE, row->number);
-    int rc = read_bytes(view, &key, false, &ret->tree, err);
+    int rc = ctl_bytes_get(view, &key, &ret->tree, err);
 
     if (rc != CS_OK)
         return rc;
@@ -245,11 +236,14 @@ static int take_certificate(struct ctl_view *view, const ctl_request_row *row,
     memcpy(ret->certificate_id, row->certificate_id.bytes, sizeof ret->certificate_id);
     if (row->chain_digest.size == 0)
         return CS_OK;
-    rc = read_bytes(view, &key, false, &ret->chain, err);
+    rc = ctl_bytes_get(view, &key, &ret->chain, err);
     if (rc != CS_OK)
         return rc;
+    ret->sealed = row->key_mode == countersign_v1_KeyMode_KEY_MODE_SEALED;
+    if (row->key_mode != countersign_v1_KeyMode_KEY_MODE_HELD)
+        return CS_OK;
     key = ctl_key_bytes(CTL_TABLE_HELD_KEY, CTL_BYTES(row->certificate_id));
-    return read_bytes(view, &key, true, &ret->held_key, err);
+    return ctl_bytes_get(view, &key, &ret->held_key, err);
 }
 
 int ctl_query_delivery_request(struct ctl_view *view, uint64_t request_number,
@@ -261,7 +255,7 @@ int ctl_query_delivery_request(struct ctl_view *view, uint64_t request_number,
     int rc = ctl_find_request(view, request_number, &row, err);
 
     if (rc == CS_OK)
-        rc = read_bytes(view, &envelope, false, &request.request, err);
+        rc = ctl_bytes_get(view, &envelope, &request.request, err);
     if (rc == CS_OK)
         rc = take_tree(view, &row, &request, err);
     if (rc == CS_OK)
@@ -310,7 +304,11 @@ int ctl_query_delivery(struct ctl_view *view, const struct ctl_delivery_request 
     if (rc == CS_OK && order->index >= request->order_count)
         rc = cs_err_set(err, CS_ECORRUPT, "WO-%" PRIu64 " is beyond its request's orders", order->number);
     if (rc == CS_OK)
-        rc = read_bytes(view, &key, false, &ret->core, err);
+        rc = ctl_bytes_get(view, &key, &ret->core, err);
+    key = ctl_key_numbers(CTL_TABLE_SEALED_KEY, request->number, order->index);
+    ret->sealed_key = CS_SLICE_EMPTY;
+    if (rc == CS_OK && request->sealed)
+        rc = ctl_bytes_get(view, &key, &ret->sealed_key, err);
     if (rc != CS_OK)
         return rc;
     ret->order_index = order->index;

@@ -24,6 +24,8 @@ void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, counter
     ret->colour = ctl_colour_of(row, now_s);
     ret->chain_count = row->chain_count;
     ret->imported_at_s = row->imported_at_s;
+    CTL_TEXT_SET(ret->device_name, row->device_name);
+    CTL_TEXT_SET(ret->connector, row->connector);
 }
 
 void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret)

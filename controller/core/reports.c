@@ -77,7 +77,7 @@ int ctl_session_closed_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- statements */
 
-static int acknowledge(struct ctl_run *run, const struct ctl_device_statement *said, uint64_t sequence)
+int ctl_statement_acknowledge(struct ctl_run *run, const struct ctl_device_statement *said, uint64_t sequence)
 {
     struct ctl_effect effect = {.kind = CTL_EFFECT_ACK, .sequence = sequence, .session_id = said->session_id};
 
@@ -85,8 +85,9 @@ static int acknowledge(struct ctl_run *run, const struct ctl_device_statement *s
     return ctl_run_effect(run, &effect);
 }
 
-static int check_sender(struct ctl_run *run, const struct ctl_device_statement *said,
-                        const pb_byte_t deployment_id[16], const pb_byte_t device_id[16], ctl_device_row *ret)
+int ctl_statement_check_sender(struct ctl_run *run, const struct ctl_device_statement *said,
+                               const pb_byte_t deployment_id[16], const pb_byte_t device_id[16],
+                               ctl_device_row *ret)
 {
     int rc = ctl_device_load(run, CS_SLICE_ARRAY(said->device_id), ret);
 
@@ -161,15 +162,15 @@ int ctl_advertisement_run(struct ctl_run *run, const void *body, void *reply)
     const countersign_v1_DeviceAdvertisement *advertisement = said->statement;
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_ADVERTISEMENT, CS_SLICE_ARRAY(said->device_id));
     ctl_device_row device;
-    int rc =
-        check_sender(run, said, advertisement->deployment_id.bytes, advertisement->device_id.bytes, &device);
+    int rc = ctl_statement_check_sender(run, said, advertisement->deployment_id.bytes,
+                                        advertisement->device_id.bytes, &device);
 
     (void)reply;
     if (rc != CS_OK)
         return rc;
     /* Heard before, or overtaken by a newer one: durable either way. */
     if (advertisement->sequence <= device.sequence)
-        return acknowledge(run, said, advertisement->sequence);
+        return ctl_statement_acknowledge(run, said, advertisement->sequence);
     device.sequence = advertisement->sequence;
     CTL_TEXT_SET(device.agent_version, advertisement->agent_version);
     CTL_TEXT_SET(device.platform, advertisement->platform);
@@ -184,7 +185,7 @@ int ctl_advertisement_run(struct ctl_run *run, const void *body, void *reply)
         return rc;
     ctl_run_changed(run, "", "device %s", device.name);
     ctl_run_detail(run, "%u app connectors", (unsigned)advertisement->connectors_count);
-    return acknowledge(run, said, advertisement->sequence);
+    return ctl_statement_acknowledge(run, said, advertisement->sequence);
 }
 
 /* ---- reports */
@@ -304,7 +305,8 @@ int ctl_report_run(struct ctl_run *run, const void *body, void *reply)
     const countersign_v1_DeviceReport *report = said->statement;
     ctl_device_row device;
     ctl_order_row order;
-    int rc = check_sender(run, said, report->deployment_id.bytes, report->device_id.bytes, &device);
+    int rc =
+        ctl_statement_check_sender(run, said, report->deployment_id.bytes, report->device_id.bytes, &device);
 
     (void)reply;
     if (rc != CS_OK)
@@ -312,20 +314,13 @@ int ctl_report_run(struct ctl_run *run, const void *body, void *reply)
     rc = find_order(run, report, &order);
     /* Not ours, or of a store that was restored from a backup: hearing it again would not help. */
     if (rc == CS_ENOTFOUND)
-        return acknowledge(run, said, report->sequence);
+        return ctl_statement_acknowledge(run, said, report->sequence);
     if (rc != CS_OK)
         return rc;
     /* Heard before and its acknowledgement lost, or overtaken by a newer one about this order. The sequence
      * tells, not the bytes: a device that says a stored report again signs it again. */
     if (report->sequence <= order.report_sequence)
-        return acknowledge(run, said, report->sequence);
+        return ctl_statement_acknowledge(run, said, report->sequence);
     rc = store_report(run, said, &device, &order);
-    return rc == CS_OK ? acknowledge(run, said, report->sequence) : rc;
-}
-
-int ctl_device_csr_run(struct ctl_run *run, const void *body, void *reply)
-{
-    (void)body;
-    (void)reply;
-    return cs_err_set(run->err, CS_EUNSUPPORTED, "this controller asks no device for a key");
+    return rc == CS_OK ? ctl_statement_acknowledge(run, said, report->sequence) : rc;
 }

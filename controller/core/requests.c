@@ -2,6 +2,7 @@
 #include "controller/core/evaluate.h"
 #include "controller/core/orders.h"
 #include "controller/core/reservations.h"
+#include "controller/core/sealed_keys.h"
 
 #include <inttypes.h>
 
@@ -50,6 +51,7 @@ static void fill_request(ctl_request_row *row, const struct ctl_submit_push *sub
     row->first_order = reserved->first_order;
     row->order_count = reserved->order_count;
     row->policy_version = submit->policy_version;
+    row->key_mode = reserved->key_mode;
     row->orders_in_count = CS_ARRAY_LEN(row->orders_in);
     CTL_TEXT_SET(row->comment, submit->comment);
 }
@@ -209,6 +211,8 @@ static int submit_reserved(struct ctl_run *run, const struct ctl_submit_push *su
 
     if (rc == CS_OK)
         rc = check_request(run, submit, reserved, &certificate);
+    if (rc == CS_OK)
+        rc = ctl_sealed_keys_check(run, reserved);
     if (rc == CS_OK)
         rc = open_push(run, submit, &push, &own);
     if (rc == CS_OK)

@@ -1,5 +1,6 @@
 #include "controller/core/reservations.h"
 
+#include "controller/core/sealed_keys.h"
 #include "shared/base/text.h"
 #include "shared/trust/merkle.h"
 
@@ -63,6 +64,8 @@ int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
     }
     if (rc == CS_ENOTFOUND)
         rc = ctl_drop(run->view, &tree, run->err);
+    if (rc == CS_OK)
+        rc = ctl_sealed_keys_drop_all(run, number);
     return rc == CS_OK ? ctl_reservation_end(run, &reserved) : rc;
 }
 
@@ -128,6 +131,25 @@ static int take_generation(struct ctl_run *run, const ctl_device_row *device, co
     return ctl_connector_store(run, CTL_BYTES(device->device_id), &connector);
 }
 
+/* A key that was made on a device is nowhere else. */
+static int check_key_place(struct ctl_run *run, const struct preparation *prep, const ctl_device_row *device,
+                           const char *connector)
+{
+    const ctl_certificate_row *certificate = &prep->certificate;
+
+    if (prep->reserved.key_mode != countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
+        return CS_OK;
+    if (strcmp(certificate->device_name, device->name) != 0 || strcmp(certificate->connector, connector) != 0)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the certificate's key was made on %s for %s: it cannot be pushed to %s on %s",
+                          certificate->device_name, certificate->connector, connector, device->name);
+    if (!cs_slice_eq(CTL_BYTES(certificate->device_id), CTL_BYTES(device->device_id)))
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the certificate's key was made on %s before it was enrolled anew: request another",
+                          device->name);
+    return CS_OK;
+}
+
 static int add_target(struct ctl_run *run, struct preparation *prep, const char *device_name,
                       const char *connector)
 {
@@ -147,6 +169,8 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     if (rc == CS_OK)
         rc = ctl_device_check_open(run, &device);
     if (rc == CS_OK)
+        rc = check_key_place(run, prep, &device, connector);
+    if (rc == CS_OK)
         rc = take_generation(run, &device, connector, &core.generation);
     if (rc != CS_OK)
         return rc;
@@ -159,7 +183,7 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     core.action = countersign_v1_Action_ACTION_INSTALL;
     CTL_BYTES_COPY(core.chain_digest, prep->certificate.chain_digest);
     CTL_BYTES_COPY(core.leaf_spki_digest, prep->certificate.spki_digest);
-    core.key_mode = prep->certificate.key_mode;
+    core.key_mode = prep->reserved.key_mode;
 
     rc = cs_message_encode(countersign_v1_OrderCore_fields, &core, &bytes, run->err);
     if (rc != CS_OK)
@@ -247,6 +271,29 @@ static int store_reservation(struct ctl_run *run, struct preparation *prep)
     return rc == CS_OK ? ctl_index_put(run->view, &due, run->err) : rc;
 }
 
+/* As the certificate has its key, unless the client brings it along. */
+static int choose_key_mode(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
+                           struct preparation *prep)
+{
+    countersign_v1_KeyMode has = prep->certificate.key_mode, wanted = request->key_mode;
+
+    if (wanted == countersign_v1_KeyMode_KEY_MODE_UNSPECIFIED)
+        wanted = has;
+    if (wanted == countersign_v1_KeyMode_KEY_MODE_NONE)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the controller holds no private key for this certificate: import it with its key, "
+                          "or seal the key to the devices");
+    if (has == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE && wanted != has)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the certificate's key was made on %s and is nowhere else: no key can be sealed",
+                          prep->certificate.device_name);
+    if (wanted != has && wanted != countersign_v1_KeyMode_KEY_MODE_SEALED)
+        return cs_err_set(run->err, CS_ESTATE,
+                          "the certificate's key is not there in the way that is asked for");
+    prep->reserved.key_mode = wanted;
+    return CS_OK;
+}
+
 static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
                           struct preparation *prep)
 {
@@ -267,10 +314,7 @@ static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushR
         return rc;
     if (prep->certificate.revoked)
         return cs_err_set(run->err, CS_ESTATE, "the certificate is revoked");
-    if (prep->certificate.key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the controller holds no private key for this certificate: import it with its key");
-    return CS_OK;
+    return choose_key_mode(run, request, prep);
 }
 
 static int prepare(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,

@@ -14,7 +14,10 @@ enum {
     CTL_CLOCK_SKEW_S = 5 * 60,   /* how far a client's clock may be ahead of ours */
     CTL_OFFER_AGAIN_LEAST_S = 5, /* after NOT_YET */
     CTL_OFFER_AGAIN_MOST_S = 60 * 60,
-    CTL_RESERVATIONS = 256, /* that nobody has submitted yet, all together */
+    CTL_RESERVATIONS = 256,                     /* that nobody has submitted yet, all together */
+    CTL_KEY_REQUESTS = 8,                       /* that wait for one device's answer */
+    CTL_KEY_REQUEST_MOST_S = 90 * 24 * 60 * 60, /* a key request's longest life */
+    CTL_KEY_ANSWER_S = 24 * 60 * 60, /* how long an answer may be under way after its request expired */
 };
 
 struct ctl_run {
@@ -50,7 +53,7 @@ ctl_handler ctl_publish_policy_run, ctl_create_token_run, ctl_admit_device_run, 
     ctl_attach_run, ctl_detach_run, ctl_prepare_push_run, ctl_submit_push_run, ctl_decide_run,
     ctl_cancel_request_run, ctl_enrol_run, ctl_session_opened_run, ctl_session_closed_run,
     ctl_advertisement_run, ctl_report_run, ctl_device_csr_run, ctl_tick_run, ctl_ban_device_run,
-    ctl_renewal_run, ctl_renew_run, ctl_quarantine_device_run;
+    ctl_renewal_run, ctl_renew_run, ctl_quarantine_device_run, ctl_request_key_run, ctl_put_sealed_keys_run;
 
 /* Rows by their ids, with sentences that name what is not there. */
 CS_MUST_USE int ctl_device_load(struct ctl_run *run, struct cs_slice device_id, ctl_device_row *ret);
@@ -82,6 +85,14 @@ CS_MUST_USE int ctl_order_load(struct ctl_run *run, uint64_t number, ctl_order_r
 /* Is the device's stream open? */
 CS_MUST_USE int ctl_session_load(struct ctl_run *run, struct cs_slice device_id, ctl_session_row *ret,
                                  bool *ret_open);
+
+/* A device's statement is its own, and of this deployment; gives the device. Its sequence is durable with
+ * this command. */
+CS_MUST_USE int ctl_statement_check_sender(struct ctl_run *run, const struct ctl_device_statement *said,
+                                           const pb_byte_t deployment_id[16], const pb_byte_t device_id[16],
+                                           ctl_device_row *ret);
+CS_MUST_USE int ctl_statement_acknowledge(struct ctl_run *run, const struct ctl_device_statement *said,
+                                          uint64_t sequence);
 
 /* What the newest order and the device's last word make of the attachments at a connector: all of them, or
  * one certificate's. */

@@ -131,10 +131,13 @@ static void take_from(struct batch *batch, struct ctl_session *session)
     size_t taken = 0;
     struct cs_err err;
 
-    if (refill(batch, session, &err) != CS_OK) {
+    if (ctl_session_send_key_requests(session, batch->view, &err) != CS_OK ||
+        refill(batch, session, &err) != CS_OK) {
         ctl_session_fail(session, &err);
         return;
     }
+    if (session->state != CTL_SESSION_OPEN)
+        return;
     for (; taken < session->order_count && taken < CTL_LIMIT_BATCH_SESSION && !is_full(batch); taken++)
         if (add_message(batch, session, session->orders[taken], &err) != CS_OK)
             cs_log(CS_LOG_ERROR, "delivery", "an order cannot be delivered",
@@ -146,7 +149,7 @@ static void take_from(struct batch *batch, struct ctl_session *session)
         memmove(session->orders, session->orders + taken, session->order_count * sizeof session->orders[0]);
     else
         free(cs_steal(session->orders)); /* an idle session keeps none */
-    if (session->order_count || session->more_orders)
+    if (session->order_count || session->more_orders || session->more_key_requests)
         cs_list_append(&batch->fleet->ready, &session->ready);
 }
 

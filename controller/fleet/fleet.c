@@ -75,6 +75,10 @@ static void apply(struct ctl_session *session, const struct ctl_effect *effect)
         ctl_session_add_order(session, effect->order_number);
         ctl_session_pump(session);
         break;
+    case CTL_EFFECT_KEY_REQUEST:
+        session->more_key_requests = true;
+        ctl_session_pump(session);
+        break;
     case CTL_EFFECT_ACK:
         if (session->state == CTL_SESSION_OPEN)
             (void)ctl_session_send_ack(session, effect->sequence);

@@ -1,88 +1,28 @@
 #include "controller/fleet/push_message.h"
 
-#include "shared/crypto/hpke.h"
-
-#include <pb_encode.h>
-
-enum {
-    PADDED_TO = 512, /* SealedKeyPlain: the length does not tell the kind of key */
-    SEAL_LABEL_BYTES = 25,
-    SEAL_INFO_BYTES = SEAL_LABEL_BYTES + 16 + 16 + 16,
-};
+#include "shared/trust/sealed_key.h"
 
 /* ---- a held key, from one lock to the other */
 
-/* The padding that makes the encoding's length a multiple of PADDED_TO: its own length counts, too. */
-static void pad(countersign_v1_SealedKeyPlain *plain)
-{
-    size_t size = 0;
-
-    for (size_t len = 0; len <= sizeof plain->padding.bytes; len++) {
-        plain->padding.size = (pb_size_t)len;
-        if (pb_get_encoded_size(&size, countersign_v1_SealedKeyPlain_fields, plain) && size % PADDED_TO == 0)
-            return;
-    }
-    plain->padding.size = 0;
-}
-
-static int encode_plain(struct cs_slice pkcs8, struct cs_buf *out, struct cs_err *err)
-{
-    countersign_v1_SealedKeyPlain *plain;
-    int code;
-
-    if (pkcs8.len > sizeof plain->pkcs8.bytes)
-        return cs_err_set(err, CS_ETOOBIG, "the held key has %zu bytes, more than fit a message", pkcs8.len);
-    plain = calloc(1, sizeof *plain);
-    if (!plain || cs_buf_reserve(out, sizeof *plain) != CS_OK) {
-        free(plain);
-        return cs_err_nomem(err);
-    }
-    CS_PB_SET(&plain->pkcs8, pkcs8);
-    pad(plain);
-    code = cs_message_encode(countersign_v1_SealedKeyPlain_fields, plain, out, err);
-    cs_wipe(plain, sizeof *plain);
-    free(plain);
-    return code;
-}
-
-/* "countersign/v1/sealed-key" ‖ deployment_id ‖ device_id ‖ order_id. */
-static struct cs_slice seal_info(const struct ctl_trust *trust, const struct ctl_delivery *delivery,
-                                 uint8_t out[SEAL_INFO_BYTES])
-{
-    const countersign_v1_TrustPolicy *policy = cs_policy_body(trust->policy);
-    uint8_t *at = out;
-
-    memcpy(at, "countersign/v1/sealed-key", SEAL_LABEL_BYTES);
-    memcpy(at += SEAL_LABEL_BYTES, policy->deployment_id.bytes, 16);
-    memcpy(at += 16, delivery->device_id, 16);
-    memcpy(at += 16, delivery->order_id, 16);
-    return cs_slice(out, SEAL_INFO_BYTES);
-}
-
-static int seal_key(const struct ctl_shard *shard, const struct ctl_delivery_request *request,
-                    const struct ctl_delivery *delivery, countersign_v1_SealedKey *ret, struct cs_err *err)
+static int seal_held_key(const struct ctl_shard *shard, const struct ctl_delivery_request *request,
+                         const struct ctl_delivery *delivery, countersign_v1_SealedKey *ret,
+                         struct cs_err *err)
 {
     cs_auto(cs_buf_wipe) struct cs_buf pkcs8 = CS_BUF_EMPTY;
-    cs_auto(cs_buf_wipe) struct cs_buf plain = CS_BUF_EMPTY;
-    cs_auto(cs_buf_free) struct cs_buf sealed = CS_BUF_EMPTY;
-    uint8_t info[SEAL_INFO_BYTES];
+    const struct cs_sealed_key_place place = {
+        .deployment_id = CS_PB_BYTES(&cs_policy_body(shard->trust->policy)->deployment_id),
+        .device_id = CS_SLICE_ARRAY(delivery->device_id),
+        .order_id = CS_SLICE_ARRAY(delivery->order_id),
+        .core = delivery->core,
+    };
     int code;
 
     if (cs_buf_reserve(&pkcs8, request->held_key.len) != CS_OK)
         return cs_err_nomem(err);
     code = ctl_vault_release(shard->shared->vault, request->certificate_id, request->held_key, &pkcs8, err);
     if (code == CS_OK)
-        code = encode_plain(cs_buf_slice(&pkcs8), &plain, err);
-    if (code == CS_OK)
-        code = cs_hpke_seal(CS_SLICE_ARRAY(delivery->kem_spki), seal_info(shard->trust, delivery, info),
-                            delivery->core, cs_buf_slice(&plain), ret->enc.bytes, &sealed, err);
-    if (code == CS_OK && sealed.len > sizeof ret->ciphertext.bytes)
-        code = cs_err_set(err, CS_ETOOBIG, "the sealed key does not fit a message");
-    if (code != CS_OK)
-        return code;
-    ret->enc.size = CS_HPKE_ENC_BYTES;
-    CS_PB_SET(&ret->ciphertext, cs_buf_slice(&sealed));
-    return CS_OK;
+        code = cs_sealed_key_seal(CS_SLICE_ARRAY(delivery->kem_spki), &place, cs_buf_slice(&pkcs8), ret, err);
+    return code;
 }
 
 /* ---- the message, field after field in the order of their numbers */
@@ -136,8 +76,8 @@ void ctl_push_common_free(struct ctl_push_common *common)
     cs_buf_free(&common->encoded);
 }
 
-static int put_sealed_key(const struct ctl_shard *shard, const struct ctl_push_common *common,
-                          const struct ctl_delivery *delivery, struct cs_buf *out, struct cs_err *err)
+static int put_held_key(const struct ctl_shard *shard, const struct ctl_push_common *common,
+                        const struct ctl_delivery *delivery, struct cs_buf *out, struct cs_err *err)
 {
     cs_auto_free countersign_v1_SealedKey *sealed = calloc(1, sizeof *sealed);
     cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
@@ -145,7 +85,7 @@ static int put_sealed_key(const struct ctl_shard *shard, const struct ctl_push_c
 
     if (!sealed)
         return cs_err_nomem(err);
-    code = seal_key(shard, &common->request, delivery, sealed, err);
+    code = seal_held_key(shard, &common->request, delivery, sealed, err);
     if (code == CS_OK)
         code = cs_message_encode(countersign_v1_SealedKey_fields, sealed, &bytes, err);
     if (code == CS_OK &&
@@ -174,5 +114,9 @@ int ctl_push_message(const struct ctl_shard *shard, const struct ctl_push_common
         code = cs_buf_append(out, cs_buf_slice(&common->encoded));
     if (code != CS_OK)
         return cs_err_nomem(err);
-    return common->request.held_key.len ? put_sealed_key(shard, common, delivery, out, err) : CS_OK;
+    if (common->request.held_key.len)
+        return put_held_key(shard, common, delivery, out, err);
+    if (put(out, countersign_v1_PushMessage_sealed_key_tag, delivery->sealed_key, false) != CS_OK)
+        return cs_err_nomem(err);
+    return CS_OK;
 }

@@ -1,7 +1,7 @@
 /* push_message.h - the exact bytes of one push message, from what the store has of its order. What all orders
  * of a request have in common is encoded once: with many orders in one request nearly every byte is that. A
- * held key is in the clear only between the vault and HPKE, in memory that is wiped. Inside controller/fleet/
- * only. */
+ * held key is in the clear only between the vault and its seal, in memory that is wiped; one that the
+ * requester sealed passes through as it is. Inside controller/fleet/ only. */
 #ifndef CTL_FLEET_PUSH_MESSAGE_H
 #define CTL_FLEET_PUSH_MESSAGE_H
 

@@ -180,7 +180,8 @@ void ctl_session_pump(struct ctl_session *session)
         (void)send_policy(session, session->next_policy++);
     if (session->state != CTL_SESSION_OPEN || session->reads_slowly)
         return;
-    if ((session->order_count || session->more_orders) && cs_list_empty(&session->ready)) {
+    if ((session->order_count || session->more_orders || session->more_key_requests) &&
+        cs_list_empty(&session->ready)) {
         cs_list_append(&fleet->ready, &session->ready);
         ctl_shard_wake(fleet->shard);
     }
@@ -274,7 +275,8 @@ static void on_opened(struct ctl_task *task)
     } else if (session->state == CTL_SESSION_OPENING) {
         session->state = CTL_SESSION_OPEN;
         ctl_map_remove(&session->fleet->refused, session->identity.device_id);
-        session->more_orders = true; /* what waited for this device while it was away */
+        /* What waited for this device while it was away. */
+        session->more_orders = session->more_key_requests = true;
         cs_log(CS_LOG_INFO, "session", "agent connected", CS_F("device", session->identity.name),
                CS_F("peer", session->address), CS_FU("session", session->id),
                CS_F("agent_version", opening->hello.agent_version), CS_FEND);

@@ -45,6 +45,7 @@ struct ctl_session {
     uint64_t *orders;     /* to deliver; room for CTL_LIMIT_SESSION_ORDERS, NULL while there are none */
     size_t order_count;
     bool more_orders;          /* in the store */
+    bool more_key_requests;    /* likewise */
     struct cs_list all, ready; /* in the fleet's lists; `ready` also among the contested */
 };
 
@@ -84,6 +85,11 @@ void ctl_session_maybe_free(struct ctl_session *session);
 /* statement.c: an envelope from the device. An error ends the stream. */
 CS_MUST_USE int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire,
                                          struct cs_err *err);
+
+/* key_request.c: what waits in the store for the device's answer, as far as its stream takes it; CS_OK also
+ * when something is left. */
+CS_MUST_USE int ctl_session_send_key_requests(struct ctl_session *session, struct ctl_view *view,
+                                              struct cs_err *err);
 
 /* delivery.c: builds, signs and sends what the ready sessions wait for, up to one batch. */
 void ctl_delivery_turn(struct ctl_fleet *fleet);

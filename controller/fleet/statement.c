@@ -4,12 +4,13 @@
 #include "controller/fleet/renewal.h"
 #include "controller/limits.h"
 #include "controller/reading.h"
+#include "shared/crypto/x509.h"
 #include "shared/trust/statement.h"
 
 struct statement {
     struct ctl_task task;
     struct ctl_session *session;
-    struct ctl_device_statement body;
+    struct ctl_device_csr body; /* of other kinds only what all have */
     void *decoded;
     struct ctl_prepared_renewal *renewal;
     size_t len;
@@ -101,6 +102,18 @@ static int read_renewal(struct statement *statement, struct cs_slice wire, struc
     return CS_OK;
 }
 
+/* Only the key counts here; whether the rest is what was asked for the requester's client checks. */
+static int check_csr(const countersign_v1_DeviceCsr *csr, struct ctl_device_csr *ret, struct cs_err *err)
+{
+    uint8_t spki[CS_SPKI_BYTES];
+    int code = csr->csr.size ? cs_csr_check(CS_PB_BYTES(&csr->csr), spki, err) : CS_EPARSE;
+
+    ret->holds = code == CS_OK;
+    if (ret->holds)
+        ret->spki_digest = cs_sha256(CS_SLICE_ARRAY(spki));
+    return code == CS_ENOMEM ? code : CS_OK;
+}
+
 static int read_statement(struct statement *statement, struct cs_err *err)
 {
     struct ctl_session *session = statement->session;
@@ -134,11 +147,13 @@ static int read_statement(struct statement *statement, struct cs_err *err)
         code = cs_device_verify(session->device, wire, envelope.kind, &verified, err);
     if (code == CS_OK)
         code = decode_statement(verified.payload, envelope.kind, &statement->decoded, err);
+    if (code == CS_OK && envelope.kind == CS_STATEMENT_DEVICE_CSR)
+        code = check_csr(statement->decoded, &statement->body, err);
     if (code != CS_OK)
         return code;
-    statement->body.envelope = wire;
-    statement->body.statement = statement->decoded;
-    statement->body.digest = verified.digest;
+    statement->body.said.envelope = wire;
+    statement->body.said.statement = statement->decoded;
+    statement->body.said.digest = verified.digest;
     return CS_OK;
 }
 
@@ -156,9 +171,10 @@ int ctl_session_on_statement(struct ctl_session *session, struct cs_slice wire, 
     statement->len = wire.len;
     if (wire.len)
         memcpy(statement->envelope, wire.ptr, wire.len);
-    memcpy(statement->body.device_id, session->identity.device_id, sizeof statement->body.device_id);
-    statement->body.session_id = session->id;
-    statement->task.command.body = &statement->body;
+    memcpy(statement->body.said.device_id, session->identity.device_id,
+           sizeof statement->body.said.device_id);
+    statement->body.said.session_id = session->id;
+    statement->task.command.body = &statement->body.said; /* which is where a CSR's begins */
     statement->task.command.actor = ctl_session_actor(session);
     statement->task.on_done = on_statement_done;
     code = read_statement(statement, err);

@@ -9,22 +9,75 @@
 #include <mbedtls/asn1.h>
 #include <mbedtls/psa_util.h>
 
+/* subjectAltName's choice, RFC 5280 section 4.2.1.6. */
+enum { NAME_DNS = 2 };
+
+enum { INFO_MOST = 2048 };
+
+int cs_csr_check_dns_name(const char *name, struct cs_err *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*";
+
+    if (name[0] && name[strspn(name, allowed)] == '\0')
+        return CS_OK;
+    return cs_err_set(err, CS_EINVAL, "\"%.80s\" is not a DNS name: letters, digits, '-', '.', '_' and '*'",
+                      name);
+}
+
+/* The one attribute, extensionRequest of RFC 2985 section 5.4.2, with subjectAltName as its one extension. */
+static void write_attributes(struct der *der, const struct cs_csr_subject *subject)
+{
+    const uint8_t *end = der_mark(der);
+
+    for (size_t i = subject->dns_count; i > 0; i--)
+        der_value(der, DER_CONTEXT_PRIMITIVE_0 + NAME_DNS, cs_slice_str(subject->dns_names[i - 1]));
+    if (subject->dns_count) {
+        der_wrap(der, DER_SEQUENCE, end);
+        der_wrap(der, DER_OCTET_STRING, end);
+        der_value(der, DER_OID, OID_SUBJECT_ALT_NAME);
+        der_wrap(der, DER_SEQUENCE, end);
+        der_wrap(der, DER_SEQUENCE, end);
+        der_wrap(der, DER_SET, end);
+        der_value(der, DER_OID, OID_EXTENSION_REQUEST);
+        der_wrap(der, DER_SEQUENCE, end);
+    }
+    der_wrap(der, DER_CONTEXT_0, end);
+}
+
+/* CertificationRequestInfo: exactly what the subject says, so that it can be compared. */
+static int write_info(struct der *info, const struct cs_csr_subject *subject, struct cs_slice spki,
+                      struct cs_err *err)
+{
+    for (size_t i = 0; i < subject->dns_count; i++) {
+        int rc = cs_csr_check_dns_name(subject->dns_names[i], err);
+
+        if (rc != CS_OK)
+            return rc;
+    }
+    write_attributes(info, subject);
+    der_raw(info, spki);
+    write_common_name(info, cs_slice_str(subject->common_name));
+    der_small(info, 0);
+    der_wrap(info, DER_SEQUENCE, info->end);
+    return info->failed ? cs_err_set(err, CS_ETOOBIG, "the names do not fit into a certificate request")
+                        : CS_OK;
+}
+
+int cs_csr_make_for(const struct cs_key *key, const struct cs_csr_subject *subject, struct cs_buf *out,
+                    struct cs_err *err)
+{
+    uint8_t room[INFO_MOST];
+    struct der info = der_begin(room, sizeof room);
+    int rc = write_info(&info, subject, cs_key_spki(key), err);
+
+    return rc == CS_OK ? write_signed(der_done(&info), key, out, err) : rc;
+}
+
 int cs_csr_make(const struct cs_key *key, const char *common_name, struct cs_buf *out, struct cs_err *err)
 {
-    uint8_t room[512];
-    struct der info = der_begin(room, sizeof room);
-    int rc = CS_OK;
+    const struct cs_csr_subject subject = {.common_name = common_name};
 
-    der_value(&info, DER_CONTEXT_0, CS_SLICE_EMPTY); /* no attributes */
-    der_raw(&info, cs_key_spki(key));
-    write_common_name(&info, cs_slice_str(common_name));
-    der_small(&info, 0);
-    der_wrap(&info, DER_SEQUENCE, info.end);
-    if (info.failed)
-        rc = cs_err_set(err, CS_ETOOBIG, "a common name of %zu bytes is too long", strlen(common_name));
-    if (rc == CS_OK)
-        rc = write_signed(der_done(&info), key, out, err);
-    return rc;
+    return cs_csr_make_for(key, &subject, out, err);
 }
 
 /* One element with its header; the reader stands behind it. */
@@ -71,27 +124,56 @@ static bool split(struct cs_slice der, struct csr_parts *ret)
     return ret->spki.len != 0;
 }
 
-int cs_csr_check(struct cs_slice csr_der, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
+static int check_signature(const struct csr_parts *parts, struct cs_err *err)
 {
     uint8_t raw[CS_SIGNATURE_BYTES];
-    struct csr_parts parts;
-    struct cs_slice point;
     size_t raw_len;
     int rc = CS_EAUTH;
+
+    if (mbedtls_ecdsa_der_to_raw(256, parts->signature.ptr, parts->signature.len, raw, sizeof raw,
+                                 &raw_len) == 0 &&
+        raw_len == sizeof raw)
+        rc = cs_verify(parts->spki, &parts->info, 1, CS_SLICE_ARRAY(raw));
+    if (rc == CS_ENOMEM)
+        return cs_err_nomem(err);
+    return rc == CS_OK
+               ? CS_OK
+               : cs_err_set(err, CS_EAUTH, "the certificate request is not signed by the key that it is for");
+}
+
+int cs_csr_check(struct cs_slice csr_der, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
+{
+    struct csr_parts parts;
+    struct cs_slice point;
+    int rc;
 
     if (csr_der.len > CS_LIMIT_CERT_BYTES || !split(csr_der, &parts))
         return cs_err_set(err, CS_EPARSE,
                           "the certificate request is malformed, or not signed with ECDSA and SHA-256");
     if (cs_spki_point(parts.spki, &point) != CS_OK)
         return cs_err_set(err, CS_EUNSUPPORTED, "the certificate request is for another key than P-256");
-    if (mbedtls_ecdsa_der_to_raw(256, parts.signature.ptr, parts.signature.len, raw, sizeof raw, &raw_len) ==
-            0 &&
-        raw_len == sizeof raw)
-        rc = cs_verify(parts.spki, &parts.info, 1, CS_SLICE_ARRAY(raw));
-    if (rc == CS_ENOMEM)
-        return cs_err_nomem(err);
+    rc = check_signature(&parts, err);
+    if (rc == CS_OK)
+        memcpy(ret_spki, parts.spki.ptr, CS_SPKI_BYTES);
+    return rc;
+}
+
+int cs_csr_check_for(struct cs_slice csr_der, const struct cs_csr_subject *subject,
+                     uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err)
+{
+    uint8_t room[INFO_MOST], spki[CS_SPKI_BYTES];
+    struct der expected = der_begin(room, sizeof room);
+    struct csr_parts parts;
+    int rc = cs_csr_check(csr_der, spki, err);
+
+    if (rc == CS_OK)
+        rc = write_info(&expected, subject, CS_SLICE_ARRAY(spki), err);
     if (rc != CS_OK)
-        return cs_err_set(err, CS_EAUTH, "the certificate request is not signed by the key that it is for");
-    memcpy(ret_spki, parts.spki.ptr, CS_SPKI_BYTES);
+        return rc;
+    if (!split(csr_der, &parts) || !cs_slice_eq(parts.info, der_done(&expected)))
+        return cs_err_set(
+            err, CS_EAUTH,
+            "the certificate request asks for another subject or other names than were asked for");
+    memcpy(ret_spki, spki, CS_SPKI_BYTES);
     return CS_OK;
 }

@@ -76,6 +76,7 @@ static inline int der_append_done(const struct der *der, struct cs_buf *out)
 #define OID_SUBJECT_ALT_NAME  CS_SLICE_LIT("\x55\x1d\x11")
 #define OID_SUBJECT_KEY_ID    CS_SLICE_LIT("\x55\x1d\x0e")
 #define OID_AUTHORITY_KEY_ID  CS_SLICE_LIT("\x55\x1d\x23")
+#define OID_EXTENSION_REQUEST CS_SLICE_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e")
 #define OID_SERVER_AUTH       CS_SLICE_LIT("\x2b\x06\x01\x05\x05\x07\x03\x01")
 #define OID_CLIENT_AUTH       CS_SLICE_LIT("\x2b\x06\x01\x05\x05\x07\x03\x02")
 

@@ -77,6 +77,21 @@ CS_MUST_USE int cs_chain_write_pem(const struct cs_chain *chain, struct cs_buf *
 /* A certificate signing request (RFC 2986) for a P-256 key with CN=common_name; DER is appended. */
 CS_MUST_USE int cs_csr_make(const struct cs_key *key, const char *common_name, struct cs_buf *out,
                             struct cs_err *err);
+/* What a request asks for. Borrows. The DNS names may be none. */
+struct cs_csr_subject {
+    const char *common_name;
+    const char *dns_names[8];
+    size_t dns_count;
+};
+/* The same with DNS names, as the one extension that is asked for. One form only (proto/README.md): so
+ * cs_csr_check_for() can compare. CS_EINVAL for a name that is none. */
+CS_MUST_USE int cs_csr_make_for(const struct cs_key *key, const struct cs_csr_subject *subject,
+                                struct cs_buf *out, struct cs_err *err);
+/* The request asks for exactly this subject, and is signed by the key that it is for. */
+CS_MUST_USE int cs_csr_check_for(struct cs_slice csr_der, const struct cs_csr_subject *subject,
+                                 uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err);
+/* Of characters that a dNSName may have, `*` and `_` included. */
+CS_MUST_USE int cs_csr_check_dns_name(const char *name, struct cs_err *err);
 /* Checks the request's own signature and gives its P-256 SPKI. Subject and extensions in it are not looked
  * at. */
 CS_MUST_USE int cs_csr_check(struct cs_slice csr_der, uint8_t ret_spki[CS_SPKI_BYTES], struct cs_err *err);

@@ -139,7 +139,7 @@ void delivery_sign_batch(struct delivery_story *story, const countersign_v1_Push
 void delivery_wrap_among(struct delivery_story *story, size_t count, size_t at)
 {
     struct cs_buf message = deployment_encode(countersign_v1_PushMessage_fields, &story->message);
-    struct cs_digest leaves[STORY_ORDERS], proof[CS_LIMIT_MERKLE_DEPTH], root;
+    struct cs_digest tree[2 * STORY_ORDERS + CS_LIMIT_MERKLE_DEPTH], proof[CS_LIMIT_MERKLE_DEPTH], root;
     countersign_v1_PushBatch batch;
 
     cs_assert(count <= STORY_ORDERS && at < count);
@@ -147,16 +147,17 @@ void delivery_wrap_among(struct delivery_story *story, size_t count, size_t at)
         char other[32];
 
         snprintf(other, sizeof other, "message %u", (unsigned)i);
-        leaves[i] = cs_merkle_leaf(i == at ? cs_buf_slice(&message) : cs_slice_str(other));
+        tree[i] = cs_merkle_leaf(i == at ? cs_buf_slice(&message) : cs_slice_str(other));
     }
     CS_PB_SET(&story->delivery.message, cs_buf_slice(&message));
     cs_buf_free(&message);
     story->delivery.index = (uint32_t)at;
-    story->delivery.proof_count = (pb_size_t)cs_merkle_proof(leaves, count, at, proof);
+    cs_merkle_tree_build(tree, count);
+    story->delivery.proof_count = (pb_size_t)cs_merkle_tree_proof(tree, count, at, proof);
     for (size_t i = 0; i < story->delivery.proof_count; i++)
         CS_PB_SET(&story->delivery.proof[i], cs_digest_slice(&proof[i]));
     deployment_fill_batch(story->d, &batch);
-    root = cs_merkle_root(leaves, count, leaves);
+    root = cs_merkle_tree_root(tree, count);
     CS_PB_SET(&batch.root, cs_digest_slice(&root));
     batch.count = (uint32_t)count;
     delivery_sign_batch(story, &batch);

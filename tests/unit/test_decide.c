@@ -9,6 +9,7 @@
 struct world {
     struct deployment d;
     struct cs_key *kem, *other_kem;
+    struct cs_buf other_pkcs8;
     struct ag_connector web;
     struct ag_connectors connectors;
     struct ag_state state;
@@ -284,6 +285,14 @@ static void of_another_deployment(struct spoiling *s)
     s->world->facts.deployment_id = CS_SLICE_ARRAY(other);
 }
 
+static void has_made_the_key(struct spoiling *s)
+{
+    s->world->facts.own_key = cs_buf_slice(&s->story->pkcs8);
+}
+static void has_made_another_key(struct spoiling *s)
+{
+    s->world->facts.own_key = cs_buf_slice(&s->world->other_pkcs8);
+}
 static void no_policy(struct spoiling *s)
 {
     s->world->facts.policy = NULL;
@@ -404,9 +413,6 @@ static const struct case_ cases[] = {
      .verdict = AG_UNKNOWN_CONNECTOR,
      .before = other_connector},
     {.says = "refuses an action that it cannot do", .verdict = AG_ACTION_UNSUPPORTED, .before = removes},
-    {.says = "refuses a key mode that it cannot do",
-     .verdict = AG_KEY_MODE_UNSUPPORTED,
-     .before = key_on_device},
     {.says = "refuses an order that nobody signed for", .verdict = AG_NOT_IN_REQUEST, .message = other_core},
 
     {.says = "refuses a chain that was not signed for", .verdict = AG_CHAIN_DIGEST, .message = other_chain},
@@ -473,6 +479,24 @@ static const struct case_ cases[] = {
      .before = expects_something},
 
     {.says = "refuses without a key", .verdict = AG_KEY_MISSING, .message = no_key},
+    {.says = "takes the key that was made here",
+     .verdict = AG_OK,
+     .before = key_on_device,
+     .message = no_key,
+     .facts = has_made_the_key},
+    {.says = "looks at no key that comes with a certificate for its own",
+     .verdict = AG_OK,
+     .before = key_on_device,
+     .message = garbage_sealed,
+     .facts = has_made_the_key},
+    {.says = "takes no key that comes in place of its own",
+     .verdict = AG_KEY_MISSING,
+     .before = key_on_device},
+    {.says = "refuses a certificate for another key than its own",
+     .verdict = AG_KEY_MISMATCH,
+     .before = key_on_device,
+     .message = no_key,
+     .facts = has_made_another_key},
     {.says = "refuses a key sealed to another", .verdict = AG_KEY_SEAL, .message = key_for_another},
     {.says = "refuses what is no key", .verdict = AG_KEY_MALFORMED, .message = garbage_sealed},
     {.says = "refuses a key that does not fit", .verdict = AG_KEY_MISMATCH, .message = other_key_sealed},
@@ -480,12 +504,15 @@ static const struct case_ cases[] = {
 
 static void make_world(struct world *world)
 {
+    cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY;
     struct cs_err err;
 
     memset(world, 0, sizeof *world);
     deployment_make(&world->d);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->kem, &err), err);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->other_kem, &err), err);
+    check_ok(cs_key_export_pem(world->other_kem, CS_SLICE_EMPTY, &pem, &err), err);
+    check_ok(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &world->other_pkcs8, &err), err);
     deployment_make_id("gw-0", world->device_id);
     memcpy(world->web.name, "web", 4);
     world->connectors = (struct ag_connectors){&world->web, 1};
@@ -497,6 +524,7 @@ static void free_world(struct world *world)
     ag_state_free(&world->state);
     cs_key_free(world->kem);
     cs_key_free(world->other_kem);
+    cs_buf_wipe(&world->other_pkcs8);
     deployment_free(&world->d);
 }
 

@@ -3,21 +3,11 @@
 #include "shared/base/text.h"
 #include "shared/crypto/hpke.h"
 
-/* RFC 9180 appendix A.3.1 (DHKEM(P-256), HKDF-SHA256, AES-128-GCM, base mode), encryption with sequence
- * number 0. */
-static const char INFO[] = "4f6465206f6e2061204772656369616e2055726e";
-static const char EPHEMERAL[] = "4995788ef4b9d6132b249ce59a77281493eb39af373d236a1fe415cb0c2d7beb";
-static const char RECIPIENT[] = "f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2";
-static const char ENC[] =
-    "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac98536d7b61a1af4b78e5b7f951c0900be"
-    "863c403ce65c9bfcb9382657222d18c4";
-static const char AAD[] = "436f756e742d30";
-static const char PLAIN[] = "4265617574792069732074727574682c20747275746820626561757479";
-static const char SEALED[] =
-    "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434";
+#include <stdio.h>
 
+/* tests/vectors/hpke-rfc9180.txt: NAME HEX lines. */
 struct vector {
-    uint8_t room[256];
+    uint8_t room[1024];
     size_t used;
 };
 
@@ -32,25 +22,55 @@ static struct cs_slice unhex(struct vector *vector, const char *text)
     return cs_slice(at, len);
 }
 
+struct rfc9180 {
+    struct vector room;
+    struct cs_slice info, ephemeral, recipient, enc, aad, plain, sealed;
+};
+
+static void read_vector(struct rfc9180 *v)
+{
+    const struct {
+        const char *name;
+        struct cs_slice *value;
+    } fields[] = {{"info", &v->info}, {"skEm", &v->ephemeral}, {"skRm", &v->recipient}, {"enc", &v->enc},
+                  {"aad", &v->aad},   {"pt", &v->plain},       {"ct", &v->sealed}};
+    FILE *file = fopen(CS_TEST_VECTORS "/hpke-rfc9180.txt", "r");
+    char line[512];
+    size_t found = 0;
+
+    assert_non_null(file);
+    *v = (struct rfc9180){.room = {.used = 0}};
+    while (fgets(line, sizeof line, file)) {
+        const char *name = line[0] == '#' ? NULL : strtok(line, " \n");
+
+        for (size_t i = 0; name && i < CS_ARRAY_LEN(fields); i++)
+            if (strcmp(name, fields[i].name) == 0) {
+                *fields[i].value = unhex(&v->room, strtok(NULL, " \n"));
+                found++;
+            }
+    }
+    fclose(file);
+    assert_int_equal(found, CS_ARRAY_LEN(fields));
+}
+
 static void seals_and_opens_as_rfc_9180_shows(void **state)
 {
     cs_auto(cs_key_freep) struct cs_key *ephemeral = NULL, *recipient = NULL;
-    struct vector room = {.used = 0};
     struct cs_buf sealed = CS_BUF_EMPTY, plain = CS_BUF_EMPTY;
-    struct cs_slice info = unhex(&room, INFO), aad = unhex(&room, AAD), text = unhex(&room, PLAIN);
-    struct vector keys = {.used = 0};
     uint8_t enc[CS_HPKE_ENC_BYTES];
+    struct rfc9180 v;
     struct cs_err err;
 
     (void)state;
-    check_ok(cs_key_from_scalar(unhex(&keys, EPHEMERAL), CS_KEY_AGREE, &ephemeral, &err), err);
-    check_ok(cs_key_from_scalar(unhex(&keys, RECIPIENT), CS_KEY_AGREE, &recipient, &err), err);
-    check_ok(cs_hpke_seal_with(ephemeral, cs_key_spki(recipient), info, aad, text, enc, &sealed, &err), err);
-    check_slice(CS_SLICE_ARRAY(enc), unhex(&keys, ENC));
-    check_slice(cs_buf_slice(&sealed), unhex(&keys, SEALED));
-    check_ok(cs_hpke_open(recipient, CS_SLICE_ARRAY(enc), info, aad, cs_buf_slice(&sealed), &plain, &err),
+    read_vector(&v);
+    check_ok(cs_key_from_scalar(v.ephemeral, CS_KEY_AGREE, &ephemeral, &err), err);
+    check_ok(cs_key_from_scalar(v.recipient, CS_KEY_AGREE, &recipient, &err), err);
+    check_ok(cs_hpke_seal_with(ephemeral, cs_key_spki(recipient), v.info, v.aad, v.plain, enc, &sealed, &err),
              err);
-    check_slice(cs_buf_slice(&plain), text);
+    check_slice(CS_SLICE_ARRAY(enc), v.enc);
+    check_slice(cs_buf_slice(&sealed), v.sealed);
+    check_ok(cs_hpke_open(recipient, v.enc, v.info, v.aad, v.sealed, &plain, &err), err);
+    check_slice(cs_buf_slice(&plain), v.plain);
     cs_buf_free(&sealed);
     cs_buf_free(&plain);
 }

@@ -262,6 +262,64 @@ static void a_request_proves_possession_of_its_key(void **state)
     cs_buf_free(&csr);
 }
 
+static void a_request_is_for_exactly_the_names_that_were_asked_for(void **state)
+{
+    const struct cs_csr_subject asked = {"web.example", {"web.example", "*.web.example"}, 2};
+    const struct {
+        const char *says;
+        struct cs_csr_subject subject;
+        int code;
+    } cases[] = {
+        {"the same", asked, CS_OK},
+        {"another common name", {"web.exampla", {"web.example", "*.web.example"}, 2}, CS_EAUTH},
+        {"fewer names", {"web.example", {"web.example"}, 1}, CS_EAUTH},
+        {"no names", {"web.example", {NULL}, 0}, CS_EAUTH},
+        {"other names", {"web.example", {"web.example", "*.web.exampla"}, 2}, CS_EAUTH},
+        {"another order", {"web.example", {"*.web.example", "web.example"}, 2}, CS_EAUTH},
+        {"a name that is none", {"web.example", {"web example"}, 1}, CS_EINVAL},
+        {"a name that is empty", {"web.example", {""}, 1}, CS_EINVAL},
+    };
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    cs_auto(cs_buf_free) struct cs_buf csr = CS_BUF_EMPTY;
+    uint8_t spki[CS_SPKI_BYTES];
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
+    check_ok(cs_csr_make_for(key, &asked, &csr, &err), err);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        int code = cs_csr_check_for(cs_buf_slice(&csr), &cases[i].subject, spki, &err);
+
+        if (code != cases[i].code)
+            fail_msg("%s: '%s' where '%s' was wanted", cases[i].says, cs_code_text(code),
+                     cs_code_text(cases[i].code));
+    }
+    check_slice(CS_SLICE_ARRAY(spki), cs_key_spki(key));
+    csr.ptr[csr.len - 1] ^= 1;
+    check_code(cs_csr_check_for(cs_buf_slice(&csr), &asked, spki, &err), CS_EAUTH);
+}
+
+/* Eight names of 127 characters and a common name of 64: the most that a key request can ask for. */
+static void the_largest_request_fits_the_statement(void **state)
+{
+    char name[128], common_name[65];
+    struct cs_csr_subject most = {.common_name = common_name, .dns_count = 8};
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    cs_auto(cs_buf_free) struct cs_buf csr = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    (void)state;
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    memset(common_name, 'b', sizeof common_name - 1);
+    common_name[sizeof common_name - 1] = '\0';
+    for (size_t i = 0; i < most.dns_count; i++)
+        most.dns_names[i] = name;
+    check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
+    check_ok(cs_csr_make_for(key, &most, &csr, &err), err);
+    assert_in_range(csr.len, 1200, 1536);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -281,6 +339,8 @@ int main(void)
         cmocka_unit_test(leads_to_an_anchor_while_its_dates_hold),
         cmocka_unit_test(finds_whether_a_key_belongs_to_a_certificate),
         cmocka_unit_test(a_request_proves_possession_of_its_key),
+        cmocka_unit_test(a_request_is_for_exactly_the_names_that_were_asked_for),
+        cmocka_unit_test(the_largest_request_fits_the_statement),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
