@@ -31,7 +31,9 @@ struct cli_option {
 
 /* Options that several commands share, so that one word means one thing everywhere. */
 #define CLI_OPTION_AS                                                                                        \
-    CLI_OPTION("as", "NAME", "sign as this operator (default: `as` in the configuration file)")
+    CLI_OPTION(                                                                                              \
+        "as", "NAME",                                                                                        \
+        "sign as this operator (or COUNTERSIGN_AS; default: `as` under [client] in the home's config)")
 #define CLI_OPTION_YES     CLI_OPTION("yes", NULL, "sign without asking, for scripts")
 #define CLI_OPTION_COMMENT CLI_OPTION("comment", "TEXT", "for the people who decide, and for the audit")
 #define CLI_OPTION_PASSPHRASE                                                                                \

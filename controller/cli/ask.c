@@ -86,7 +86,6 @@ static int read_silently(int fd, const char *question, struct cs_buf *out, struc
     sigset_t keyboard, old;
     int rc;
 
-    dprintf(fd, "%s ", question);
     if (tcgetattr(fd, &before) != 0)
         return cs_err_set(err, CS_EIO, "the terminal cannot be switched to silent: give --passphrase-file");
     silent = before;
@@ -98,6 +97,9 @@ static int read_silently(int fd, const char *question, struct cs_buf *out, struc
     sigprocmask(SIG_BLOCK, &keyboard, &old);
     silent.c_lflag &= ~(tcflag_t)ISIG;
     tcsetattr(fd, TCSAFLUSH, &silent);
+    /* Asked once the echo is off: whoever types at the first letter of the question is not seen, and loses
+     * nothing. */
+    dprintf(fd, "%s ", question);
     rc = read_line(fd, out, err);
     tcsetattr(fd, TCSAFLUSH, &before);
     sigprocmask(SIG_SETMASK, &old, NULL);

@@ -60,12 +60,15 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
     const countersign_v1_Operator *who;
     int rc;
 
-    if (!name && cli->home.as[0])
+    if (!name || !*name)
+        name = getenv("COUNTERSIGN_AS");
+    if (!name || !*name)
         name = cli->home.as;
-    if (!name)
-        return cli_usage(cli, err,
-                         "who signs? give --as NAME, or `as = NAME` under [client] in %.100s/config",
-                         cli->home.folder);
+    if (!*name)
+        return cli_usage(
+            cli, err,
+            "who signs? give --as NAME, COUNTERSIGN_AS, or `as = NAME` under [client] in %.100s/config",
+            cli->home.folder);
     rc = cli_policy(cli, &policy, err);
     if (rc != CS_OK)
         return rc;

@@ -129,10 +129,9 @@ const struct cli_command cli_commands[] = {
              CLI_OPTION("browser-may-finish", NULL, "a key made in a browser may complete the last stage"),
              CLI_OPTION("nobody-decides", NULL, "no stages: pushes start when they are requested"),
              CLI_OPTION_POSITION, CLI_OPTION_DRAFT),
-     EXAMPLES(
-         "trust add-rule payments --name *.pay.example --stage approve=approver:2 --stage "
-         "implement=implementer",
-         "trust add-rule lab --device lab-1 --stage approve=approver --requester-may-decide --position 1"),
+     EXAMPLES("trust add-rule payments --name *.pay.example --stage approve=approver:2 --stage "
+              "implement=implementer",
+              "trust add-rule lab --device lab-1 --stage approve=approver --requester-may-decide"),
      1, 1, cli_trust_add_rule},
     {"trust", "remove-rule", "NAME", "Remove a rule from the draft", NULL, OPTIONS(CLI_OPTION_DRAFT),
      EXAMPLES("trust remove-rule lab"), 1, 1, cli_trust_remove_rule},

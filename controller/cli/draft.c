@@ -60,6 +60,45 @@ int cli_draft_open(const struct cli *cli, const char *given, struct cli_draft *r
     return rc;
 }
 
+static int check_follows(const struct cli_draft *draft, const struct cs_policy *current, struct cs_err *err)
+{
+    int rc = cs_policy_check_next(draft->body, current, err);
+
+    if (rc == CS_ESTATE)
+        return cs_err_set(
+            err, rc,
+            "the draft is version %u, and version %u is the newest here: `countersign trust show` fetches "
+            "those between, or copy policies/%u and on from a client that has them",
+            draft->body->version, cs_policy_version(current), cs_policy_version(current) + 1);
+    if (rc == CS_ESTALE)
+        return cs_err_set(
+            err, rc,
+            "the draft is version %u, and version %u is published already: begin again with `countersign "
+            "trust draft --replace`",
+            draft->body->version, cs_policy_version(current));
+    return rc;
+}
+
+int cli_draft_open_following(struct cli *cli, const char *given, struct cli_draft *ret,
+                             struct cs_policy **ret_current, struct cs_err *err)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *current = NULL;
+    struct cli_draft draft = {0};
+    int rc = cli_policy_kept(cli, &current, err);
+
+    if (rc == CS_OK)
+        rc = cli_draft_open(cli, given, &draft, err);
+    if (rc == CS_OK)
+        rc = check_follows(&draft, current, err);
+    if (rc != CS_OK) {
+        cli_draft_free(&draft);
+        return rc;
+    }
+    *ret = draft;
+    *ret_current = cs_steal(current);
+    return CS_OK;
+}
+
 int cli_draft_write(const char *path, const countersign_v1_TrustPolicy *body, struct cs_err *err)
 {
     struct cs_buf payload = CS_BUF_EMPTY, wire = CS_BUF_EMPTY;

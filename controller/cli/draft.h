@@ -21,6 +21,9 @@ CS_MUST_USE int cli_draft_path(const struct cli *cli, const char *given, char re
 /* Reads and decodes; a policy that contradicts itself is refused. On success the caller frees *ret. */
 CS_MUST_USE int cli_draft_open(const struct cli *cli, const char *given, struct cli_draft *ret,
                                struct cs_err *err);
+/* The same for one that follows the newest policy kept here, *ret_current, which the caller frees, too. */
+CS_MUST_USE int cli_draft_open_following(struct cli *cli, const char *given, struct cli_draft *ret,
+                                         struct cs_policy **ret_current, struct cs_err *err);
 /* Checks the policy and writes it, unsigned. */
 CS_MUST_USE int cli_draft_write(const char *path, const countersign_v1_TrustPolicy *body, struct cs_err *err);
 

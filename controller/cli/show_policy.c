@@ -34,24 +34,41 @@ static void add_stages(struct cli_doc *doc, const countersign_v1_Rule *rule, str
     }
 }
 
+/* Text of certificates may hold anything, also what would read as a second condition: it is quoted. */
+static void add_quoted(struct cli_doc *doc, struct cs_buf *out, const char *text)
+{
+    add(doc, out, "\"");
+    for (; *text; text++) {
+        const char one[] = {*text, '\0'};
+
+        add(doc, out, *text == '"' || *text == '\\' ? "\\" : "");
+        add(doc, out, one);
+    }
+    add(doc, out, "\"");
+}
+
 static void add_names(struct cli_doc *doc, struct cs_buf *out, const char *what, const char *names,
-                      size_t stride, size_t count)
+                      size_t stride, size_t count, bool quoted)
 {
     for (size_t i = 0; i < count; i++) {
         add(doc, out, i ? " or " : out->len ? ", " : "");
         add(doc, out, i ? "" : what);
-        add(doc, out, names + i * stride);
+        if (quoted)
+            add_quoted(doc, out, names + i * stride);
+        else
+            add(doc, out, names + i * stride);
     }
 }
+#define ADD_NAMES(doc, out, what, list, count, quoted)                                                       \
+    add_names((doc), (out), (what), (list)[0], sizeof(list)[0], (count), (quoted))
 
-/* "device gw-1 or gw-2, issuer Plant CA" */
+/* 'device gw-1 or gw-2, issuer "Plant CA"' */
 static void add_conditions(struct cli_doc *doc, const countersign_v1_Rule *rule, struct cs_buf *out)
 {
-    add_names(doc, out, "device ", rule->devices[0], sizeof rule->devices[0], rule->devices_count);
-    add_names(doc, out, "connector ", rule->connectors[0], sizeof rule->connectors[0],
-              rule->connectors_count);
-    add_names(doc, out, "issuer ", rule->issuers[0], sizeof rule->issuers[0], rule->issuers_count);
-    add_names(doc, out, "name ", rule->names[0], sizeof rule->names[0], rule->names_count);
+    ADD_NAMES(doc, out, "device ", rule->devices, rule->devices_count, false);
+    ADD_NAMES(doc, out, "connector ", rule->connectors, rule->connectors_count, false);
+    ADD_NAMES(doc, out, "issuer ", rule->issuers, rule->issuers_count, true);
+    ADD_NAMES(doc, out, "name ", rule->names, rule->names_count, true);
     if (out->len == 0)
         add(doc, out, "everything");
 }

@@ -69,12 +69,8 @@ static int edit(struct cli *cli,
 {
     cs_auto(cs_policy_freep) struct cs_policy *current = NULL;
     struct cli_draft draft = {0};
-    int rc = cli_policy_kept(cli, &current, err);
+    int rc = cli_draft_open_following(cli, draft_option(cli), &draft, &current, err);
 
-    if (rc == CS_OK)
-        rc = cli_draft_open(cli, draft_option(cli), &draft, err);
-    if (rc == CS_OK)
-        rc = cs_policy_check_next(draft.body, current, err);
     if (rc == CS_OK)
         rc = change(cli, draft.body, err);
     if (rc == CS_OK) {

@@ -14,36 +14,6 @@ static const char *file_operand(const struct cli *cli)
     return cli->args.operand_count ? cli->args.operands[0] : NULL;
 }
 
-/* A draft that follows the newest policy that is kept here. */
-static int open_following(struct cli *cli, struct cli_draft *draft, struct cs_policy **ret,
-                          struct cs_err *err)
-{
-    cs_auto(cs_policy_freep) struct cs_policy *current = NULL;
-    int rc = cli_policy_kept(cli, &current, err);
-
-    if (rc == CS_OK)
-        rc = cli_draft_open(cli, file_operand(cli), draft, err);
-    if (rc != CS_OK)
-        return rc;
-    rc = cs_policy_check_next(draft->body, current, err);
-    if (rc == CS_ESTATE)
-        return cs_err_set(
-            err, rc,
-            "the draft is version %u, and version %u is the newest here: `countersign trust show` fetches "
-            "those between, or copy policies/%u and on from a client that has them",
-            draft->body->version, cs_policy_version(current), cs_policy_version(current) + 1);
-    if (rc == CS_ESTALE)
-        return cs_err_set(
-            err, rc,
-            "the draft is version %u, and version %u is published already: begin again with `countersign "
-            "trust draft --replace`",
-            draft->body->version, cs_policy_version(current));
-    if (rc != CS_OK)
-        return rc;
-    *ret = cs_steal(current);
-    return CS_OK;
-}
-
 /* What the bytes say, what that changes, and who has signed it. */
 static int show_draft(struct cli_doc *doc, const struct cli_draft *draft, const struct cs_policy *current,
                       bool *ret_complete, struct cs_err *err)
@@ -62,7 +32,7 @@ int cli_trust_diff(struct cli *cli, struct cs_err *err)
     cs_auto(cs_policy_freep) struct cs_policy *current = NULL;
     struct cli_draft draft = {0};
     bool complete;
-    int rc = open_following(cli, &draft, &current, err);
+    int rc = cli_draft_open_following(cli, file_operand(cli), &draft, &current, err);
 
     if (rc == CS_OK)
         rc = show_draft(doc, &draft, current, &complete, err);
@@ -139,7 +109,7 @@ int cli_trust_sign(struct cli *cli, struct cs_err *err)
 
     if (!key_path)
         return cli_usage(cli, err, "say with which key: --root-key FILE");
-    rc = open_following(cli, &draft, &current, err);
+    rc = cli_draft_open_following(cli, file_operand(cli), &draft, &current, err);
     if (rc == CS_OK) {
         cli_show_policy(statement, draft.body);
         rc = show_draft(statement, &draft, current, &complete, err);
@@ -189,8 +159,8 @@ static int describe_missing(const struct cli_draft *draft, const struct cs_polic
         return CS_OK;
     return cs_err_set(err, CS_ESTATE,
                       "the draft has %zu of %zu signatures of the current roots and %zu of %zu of its own: "
-                      "each holder that "
-                      "is missing runs `countersign trust sign FILE --root-key KEY`",
+                      "`countersign trust diff` lists the keys, and each holder who is missing runs "
+                      "`countersign trust sign FILE --root-key KEY`",
                       old.count, old.needed, own.count, own.needed);
 }
 

@@ -173,6 +173,57 @@ static void changes_roots_with_the_signatures_of_old_and_new(void **state)
     check_ok(open_next(d, SIGN(d, "root-1", "root-2", "new-1", "new-2"), &err), err);
 }
 
+static void takes_as_many_signatures_as_the_new_threshold_says(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_err err;
+
+    make_next(d);
+    d->body->roots.threshold = 3;
+    check_code(open_next(d, SIGN(d, "root-0", "root-1"), &err), CS_EAUTH);
+    check_says(err, "signed by 2 of its own roots, and needs 3");
+    check_ok(open_next(d, SIGN(d, "root-0", "root-1", "root-2"), &err), err);
+    /* A lower one counts from the version after it. */
+    d->body->roots.threshold = 1;
+    check_code(open_next(d, SIGN(d, "root-0"), &err), CS_EAUTH);
+    check_says(err, "signed by 1 of the current roots, and needs 2");
+    check_ok(open_next(d, SIGN(d, "root-0", "root-2"), &err), err);
+}
+
+/* TUF specification 5.3.6: what is passed through on the way to the newest may have expired; and 5.3.5: what
+ * has expired still says which versions are over. */
+static void follows_and_counts_policies_that_have_expired(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_buf second = CS_BUF_EMPTY;
+    struct cs_policy *next = NULL;
+    struct cs_err err;
+
+    d->body->expires_at_s = d->body->issued_at_s + 1;
+    deployment_publish(d);
+    assert_true(cs_policy_expired(d->policy, d->now_s + 2));
+    assert_int_equal(cs_buf_append(&second, cs_policy_wire(d->policy)), CS_OK);
+    deployment_publish(d);
+    assert_int_equal(cs_policy_version(d->policy), 3);
+    check_code(cs_policy_open_next(cs_buf_slice(&second), d->policy, &next, &err), CS_ESTALE);
+    cs_buf_free(&second);
+}
+
+static void a_draft_follows_as_what_is_signed_will(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_err err;
+
+    check_code(cs_policy_check_next(d->body, d->policy, &err), CS_ESTALE);
+    make_next(d);
+    check_ok(cs_policy_check_next(d->body, d->policy, &err), err);
+    d->body->version++;
+    check_code(cs_policy_check_next(d->body, d->policy, &err), CS_ESTATE);
+    d->body->version--;
+    d->body->previous_digest.bytes[31] ^= 1;
+    check_code(cs_policy_check_next(d->body, d->policy, &err), CS_EAUTH);
+}
+
 static void refuses_operators_as_roots(void **state)
 {
     struct deployment *d = *state;
@@ -414,6 +465,9 @@ int main(void)
         TEST(opens_the_next_version_and_no_other),
         TEST(refuses_a_next_version_of_another_past),
         TEST(changes_roots_with_the_signatures_of_old_and_new),
+        TEST(takes_as_many_signatures_as_the_new_threshold_says),
+        TEST(follows_and_counts_policies_that_have_expired),
+        TEST(a_draft_follows_as_what_is_signed_will),
         TEST(refuses_operators_as_roots),
         TEST(refuses_every_flipped_byte),
         TEST(opens_its_own_stored_copy),

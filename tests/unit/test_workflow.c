@@ -362,6 +362,92 @@ static void a_newer_policy_cancels_what_it_does_not_allow(void **state)
     assert_string_equal(control_order(c, control_request(c, decided).first_order).reason, "policy changed");
 }
 
+static void drop_operator(struct control *c, const char *name)
+{
+    countersign_v1_TrustPolicy *body = c->d.body;
+    countersign_v1_Operator *who = deployment_operator(&c->d, name);
+
+    *who = body->operators[--body->operators_count];
+}
+
+static void lose_the_requester(struct control *c)
+{
+    drop_operator(c, "alice");
+}
+static void lose_the_decider(struct control *c)
+{
+    drop_operator(c, "bob");
+}
+static void take_the_deciders_key(struct control *c)
+{
+    deployment_operator(&c->d, "bob")->keys[0] = deployment_operator(&c->d, "carol")->keys[0];
+    drop_operator(c, "carol");
+}
+static void take_the_deciders_role(struct control *c)
+{
+    deployment_operator(&c->d, "bob")->roles[0] = countersign_v1_Role_ROLE_AUDITOR;
+}
+static void lose_somebody_else(struct control *c)
+{
+    drop_operator(c, "ben");
+}
+static void wait_for_one_more(struct control *c)
+{
+    c->d.body->rules[0].stages[0].required = 2;
+}
+static void rule_for_another_device(struct control *c)
+{
+    countersign_v1_Rule *rules = c->d.body->rules;
+
+    deployment_add_rule(&c->d, "others");
+    rules[c->d.body->rules_count - 1] = rules[0];
+    memcpy(rules[0].name, "strict", sizeof "strict");
+    memcpy(rules[0].devices[rules[0].devices_count++], "gw-9", sizeof "gw-9");
+    rules[0].stages[0].required = 2;
+}
+
+/* Each on a request that bob has approved. */
+static void a_newer_policy_ends_what_it_does_not_satisfy_and_nothing_else(void **state)
+{
+    static const struct {
+        void (*change)(struct control *c);
+        const char *says;
+        ctl_phase phase;
+    } cases[] = {
+        {lose_the_requester, "the requester is no operator any more", PHASE(CANCELLED)},
+        {lose_the_decider, "the decider is no operator any more", PHASE(CANCELLED)},
+        {take_the_deciders_key, "the decider has another key", PHASE(CANCELLED)},
+        {take_the_deciders_role, "the decider has another role", PHASE(CANCELLED)},
+        {lose_somebody_else, "somebody else is gone", PHASE(REVIEW)},
+        {wait_for_one_more, "the stage wants one more", PHASE(PENDING)},
+        {rule_for_another_device, "another device has a stricter rule", PHASE(REVIEW)},
+    };
+    struct control *c = *state;
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        cs_auto_free countersign_v1_TrustPolicy *before = malloc(sizeof *before);
+        uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
+
+        assert_non_null(before);
+        check_ok(control_decide(c, push, "bob", 1), c->err);
+        *before = *c->d.body;
+        cases[i].change(c);
+        deployment_publish(&c->d);
+        control_policy(c);
+        check_ok(control_tick(c), c->err);
+        if (control_order(c, order).phase != cases[i].phase)
+            fail_msg("%s: phase %d", cases[i].says, (int)control_order(c, order).phase);
+        if (cases[i].phase == PHASE(CANCELLED))
+            assert_string_equal(control_order(c, order).reason, "policy changed");
+        *c->d.body = *before;
+        deployment_publish(&c->d);
+        control_policy(c);
+        check_ok(control_tick(c), c->err);
+        if (cases[i].phase != PHASE(CANCELLED))
+            check_ok(control_cancel(c, push), c->err);
+    }
+}
+
 static void a_device_enrolled_anew_does_not_get_old_pushes(void **state)
 {
     struct control *c = *state;
@@ -398,6 +484,7 @@ int main(void)
         story(a_device_whose_clock_is_behind_is_asked_again),
         story(a_cancel_after_hand_over_is_a_wish),
         story(a_newer_policy_cancels_what_it_does_not_allow),
+        story(a_newer_policy_ends_what_it_does_not_satisfy_and_nothing_else),
         story(a_device_enrolled_anew_does_not_get_old_pushes),
     };
 

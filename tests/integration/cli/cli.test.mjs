@@ -128,6 +128,13 @@ describe('the main job', () => {
     await fails(exits.refused, /not attached to gw-1\/web/, 'push', 'client.example', '--to', 'gw-1/web', '--comment', 'x',
       '--as', 'bob', '--yes');
     await fails(exits.usage, /--comment/, 'push', 'client.example', '--as', 'bob');
+    await fails(exits.usage, /COUNTERSIGN_AS/, 'push', 'client.example', '--comment', 'x', '--yes');
+    fs.writeFileSync(path.join(home, 'config'), '[client]\nas = alice\n');
+    await fails(exits.refused, /alice is no requester/, 'push', 'client.example', '--comment', 'x', '--yes');
+    process.env.COUNTERSIGN_AS = 'carol';
+    await fails(exits.refused, /carol is no requester/, 'push', 'client.example', '--comment', 'x', '--yes');
+    delete process.env.COUNTERSIGN_AS;
+    fs.rmSync(path.join(home, 'config'));
     await fails(exits.refused, /alice is no requester/, 'push', 'client.example', '--comment', 'x', '--as', 'alice', '--yes');
   });
 
