@@ -11,7 +11,7 @@ import { decode, encode, signEnvelope } from '../js/wire.mjs';
 import { Controller, Device, makeCertificate } from './controller.mjs';
 
 const program = path.join(process.env.COUNTERSIGN_TEST_BIN, 'countersign');
-const exits = { done: 0, refused: 1, usage: 2, unreachable: 3, orderFailed: 4, timedOut: 5 };
+const exits = { done: 0, refused: 1, usage: 2, unreachable: 3, orderFailed: 4, timedOut: 5, altered: 6, notAnchored: 7 };
 let folder, controller, home;
 
 function countersign(...args) {
@@ -235,6 +235,79 @@ describe('deciders see through', () => {
   test('and a reject closes the request', async () => {
     await succeeds('reject', 'REQ-2', '--comment', 'no', '--as', 'carol', '--yes');
     await fails(exits.orderFailed, /did not complete/, 'wait', 'REQ-2');
+  });
+});
+
+describe('the audit\'s checkpoints', () => {
+  const kept = () => fs.readFileSync(path.join(home, 'checkpoints'), 'utf8').trim().split('\n');
+  async function withLie(checkpoint, ...args) {
+    controller.lies = { checkpoint };
+    try {
+      return await countersign(...args);
+    } finally {
+      controller.lies = {};
+    }
+  }
+
+  test('each that was seen is there, once', async () => {
+    const before = kept().length;
+    await succeeds('status');
+    await succeeds('status');
+    assert.equal(kept().length, before);
+    await succeeds('trust', 'publish', '--yes');
+    assert.equal(kept().length, before + 1);
+  });
+
+  test('another hash for the same revision, and a lower revision, are told and kept', async () => {
+    const before = kept();
+    const says = /THE CONTROLLER'S AUDIT WAS ALTERED OR ROLLED BACK/;
+    for (const lie of [(c) => ({ ...c, hash: crypto.randomBytes(32) }), (c) => ({ ...c, revision: 1 }), (c) => ({ ...c, revision: 2, made_at_s: 1 })]) {
+      const count = kept().length;
+      const result = await withLie(lie, 'status');
+      assert.equal(result.code, exits.altered);
+      assert.match(result.err, says);
+      assert.match(result.out, /Controller/, 'the command did what it was asked to');
+      assert.equal(kept().length, count + 1, 'it is evidence');
+    }
+    assert.equal((await countersign('status')).code, exits.altered, 'the newest revision was signed with two hashes: that stays told');
+    fs.writeFileSync(path.join(home, 'checkpoints'), `${before.join('\n')}\n`);
+    await succeeds('status');
+  });
+
+  test('one that cannot be had or believed is a warning and changes nothing', async () => {
+    const before = kept();
+    const stranger = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const refuse = () => { throw Object.assign(new Error('not today'), { code: 14 }); };
+    for (const [lie, says] of [[(c) => ({ ...c, key: stranger }), /no known key|sign/], [(c) => ({ ...c, deployment_id: crypto.randomBytes(16) }), /another deployment/],
+      [(c) => ({ ...c, hash: Buffer.alloc(3) }), /hash/], [refuse, /not today/]]) {
+      const result = await withLie(lie, 'status');
+      assert.equal(result.code, exits.done, result.err);
+      assert.match(result.err, /warning: no checkpoint/);
+      assert.match(result.err, says);
+    }
+    assert.deepEqual(kept(), before);
+  });
+
+  test('a file of checkpoints that somebody damaged is told, and left alone', async () => {
+    const file = path.join(home, 'checkpoints');
+    const right = fs.readFileSync(file, 'utf8');
+    fs.writeFileSync(file, `nonsense\n${right}`);
+    const result = await succeeds('status');
+    assert.match(result.err, /checkpoints line 1 is no checkpoint/);
+    fs.writeFileSync(file, `${right}12 ab`);
+    assert.equal((await succeeds('status')).err, '', 'what a crash left half written is no damage');
+    await succeeds('trust', 'publish', '--yes');
+    assert.equal(kept().length, right.trim().split('\n').length + 1);
+    assert.equal(fs.readFileSync(file, 'utf8').startsWith(right), true);
+  });
+
+  test('many commands at once keep all of theirs', async () => {
+    const before = kept().length;
+    const results = await Promise.all(Array.from({ length: 12 }, (_, i) => countersign('device', 'add', `many-${i}`)));
+    for (const { code, err } of results) assert.equal(code, exits.done, err);
+    const revisions = kept().map((line) => line.split(' ')[0]);
+    assert.ok(revisions.length > before);
+    assert.equal(new Set(revisions).size, revisions.length);
   });
 });
 

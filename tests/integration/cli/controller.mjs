@@ -71,6 +71,7 @@ export class Controller {
     this.certificates = new Map(); // id in hex → { chain, x509, hasKey, targets }
     this.requests = [];
     this.orders = [];
+    this.revision = 1; // rises with every call that is no Get… and no List…
     this.lies = {};
   }
 
@@ -78,7 +79,7 @@ export class Controller {
   bend(what, value) { return this.lies[what] ? this.lies[what](value) : value; }
 
   async start() {
-    const methods = { ControllerService: ['GetStatus', 'ListAudit'], TrustService: ['GetPolicy', 'PublishPolicy'],
+    const methods = { ControllerService: ['GetStatus', 'ListAudit', 'GetCheckpoint'], TrustService: ['GetPolicy', 'PublishPolicy'],
       DeviceService: ['CreateToken', 'GetEnrolment', 'AdmitDevice', 'ListDevices', 'GetDevice'],
       CertificateService: ['ImportCertificate', 'ListCertificates', 'GetCertificate', 'Attach', 'Detach', 'GetTopology'],
       PushService: ['PreparePush', 'GetOrderCores', 'SubmitPush', 'Decide', 'CancelRequest', 'ListRequests', 'GetRequest',
@@ -93,6 +94,7 @@ export class Controller {
         handlers[name] = (call, reply) => {
           try {
             if (!this[name]) throw new Refusal(grpc.status.UNIMPLEMENTED, `${name} is not here`);
+            if (!/^(Get|List)/.test(name)) this.revision++;
             reply(null, this[name](call.request));
           } catch (error) {
             reply({ code: error.code ?? grpc.status.INTERNAL, details: error.message });
@@ -110,6 +112,14 @@ export class Controller {
   GetStatus() {
     return { version: 'fake', schema: 1, revision: 1, time_s: nowS(), policy_version: this.policies.length,
       message_key: spkiOf(this.messageKey), agent_ca: this.agentCa, devices: this.devices.size };
+  }
+
+  GetCheckpoint() {
+    if (!this.policies.length) throw new Refusal(grpc.status.FAILED_PRECONDITION, 'there is no trust policy yet');
+    const { deployment_id } = decode('TrustPolicy', payloadOf(this.policies[0]));
+    const { key, ...body } = this.bend('checkpoint', { key: this.messageKey.privateKey, deployment_id, revision: this.revision,
+      hash: sha256(Buffer.from(`record ${this.revision}`)), made_at_s: nowS() });
+    return { envelope: signEnvelope('audit-checkpoint', encode('AuditCheckpoint', body), key) };
   }
 
   GetPolicy({ version }) {
