@@ -40,29 +40,22 @@ int ag_identity_encode(const struct ag_identity *identity, struct cs_buf *out, s
 
         code = cs_buf_append(out, cs_digest_slice(&digest));
     }
-    return code ? cs_err_set(err, code, "the device's identity cannot be written: %s", cs_code_text(code))
-                : CS_OK;
-}
-
-static void take_bytes(struct cs_reader *reader, void *out, size_t len)
-{
-    struct cs_slice bytes = cs_reader_take(reader, len);
-
-    if (bytes.len == len && len > 0)
-        memcpy(out, bytes.ptr, len);
+    if (!code)
+        return CS_OK;
+    out->len = start;
+    return cs_err_set(err, code, "the device's identity cannot be written: %s", cs_code_text(code));
 }
 
 static int take(struct cs_reader *reader, struct ag_identity *identity)
 {
-    take_bytes(reader, identity->device_id, sizeof identity->device_id);
-    struct cs_slice name = cs_reader_take(reader, cs_reader_u32(reader));
+    cs_reader_copy(reader, identity->device_id, sizeof identity->device_id);
+    uint32_t name_len = cs_reader_u32(reader);
 
-    if (name.len > CS_LIMIT_NAME_BYTES)
+    if (name_len > CS_LIMIT_NAME_BYTES)
         return CS_ECORRUPT;
-    if (name.len > 0)
-        memcpy(identity->device_name, name.ptr, name.len);
-    take_bytes(reader, identity->pin.deployment_id, sizeof identity->pin.deployment_id);
-    take_bytes(reader, identity->pin.roots_digest.bytes, sizeof identity->pin.roots_digest.bytes);
+    cs_reader_copy(reader, identity->device_name, name_len);
+    cs_reader_copy(reader, identity->pin.deployment_id, sizeof identity->pin.deployment_id);
+    cs_reader_copy(reader, identity->pin.roots_digest.bytes, sizeof identity->pin.roots_digest.bytes);
     identity->pin.least_version = cs_reader_u32(reader);
     struct cs_slice agent_ca = cs_reader_take(reader, cs_reader_u32(reader));
     struct cs_slice certificate = cs_reader_take(reader, cs_reader_u32(reader));

@@ -97,31 +97,25 @@ int ag_state_encode(const struct ag_state *state, struct cs_buf *out, struct cs_
 
         put(&writer, cs_digest_slice(&digest));
     }
-    return writer.code ? cs_err_set(err, writer.code, "the device's state cannot be written: %s",
-                                    cs_code_text(writer.code))
-                       : CS_OK;
+    if (!writer.code)
+        return CS_OK;
+    out->len = start;
+    return cs_err_set(err, writer.code, "the device's state cannot be written: %s",
+                      cs_code_text(writer.code));
 }
 
 /* ---- reading */
 
-static void take_bytes(struct cs_reader *reader, void *out, size_t len)
-{
-    struct cs_slice bytes = cs_reader_take(reader, len);
-
-    if (bytes.len == len && len > 0)
-        memcpy(out, bytes.ptr, len);
-}
-
 static int take_order(struct cs_reader *reader, struct ag_order *order)
 {
-    take_bytes(reader, order->order_id, sizeof order->order_id);
-    take_bytes(reader, order->core_digest.bytes, sizeof order->core_digest.bytes);
+    cs_reader_copy(reader, order->order_id, sizeof order->order_id);
+    cs_reader_copy(reader, order->core_digest.bytes, sizeof order->core_digest.bytes);
     order->phase = (enum ag_phase)cs_reader_u8(reader);
     order->acknowledged = cs_reader_u8(reader) == 1;
     order->generation = cs_reader_u64(reader);
     order->previous_generation = cs_reader_u64(reader);
     order->attempt = cs_reader_u32(reader);
-    take_bytes(reader, order->chain_digest.bytes, sizeof order->chain_digest.bytes);
+    cs_reader_copy(reader, order->chain_digest.bytes, sizeof order->chain_digest.bytes);
     struct cs_slice account = cs_reader_take(reader, cs_reader_u32(reader));
 
     if (!cs_reader_ok(reader) || order->phase == AG_PHASE_NONE || order->phase > AG_PHASE_COMPLETED)
@@ -135,10 +129,10 @@ static int take_connector(struct cs_reader *reader, struct ag_connector_state *c
 
     if (name_len == 0 || name_len > CS_LIMIT_NAME_BYTES)
         return CS_ECORRUPT;
-    take_bytes(reader, connector->name, name_len);
+    cs_reader_copy(reader, connector->name, name_len);
     connector->highest_generation = cs_reader_u64(reader);
     connector->installed_generation = cs_reader_u64(reader);
-    take_bytes(reader, connector->installed_digest.bytes, sizeof connector->installed_digest.bytes);
+    cs_reader_copy(reader, connector->installed_digest.bytes, sizeof connector->installed_digest.bytes);
     connector->order_count = cs_reader_u8(reader);
     if (!cs_reader_ok(reader) || connector->order_count > AG_LIMIT_ORDERS_KEPT)
         return CS_ECORRUPT;
@@ -153,7 +147,7 @@ static int take_connector(struct cs_reader *reader, struct ag_connector_state *c
 
 static int take_state(struct cs_reader *reader, struct ag_state *state)
 {
-    take_bytes(reader, state->device_id, sizeof state->device_id);
+    cs_reader_copy(reader, state->device_id, sizeof state->device_id);
     state->policy_version = cs_reader_u32(reader);
     state->time_floor_s = (int64_t)cs_reader_u64(reader);
     state->sequence_reserved = cs_reader_u64(reader);

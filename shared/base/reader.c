@@ -23,6 +23,14 @@ struct cs_slice cs_reader_take(struct cs_reader *reader, size_t count)
     return taken;
 }
 
+void cs_reader_copy(struct cs_reader *reader, void *out, size_t count)
+{
+    struct cs_slice taken = cs_reader_take(reader, count);
+
+    if (taken.len > 0)
+        memcpy(out, taken.ptr, taken.len);
+}
+
 uint8_t cs_reader_u8(struct cs_reader *reader)
 {
     return (uint8_t)take_big_endian(reader, 1);

@@ -17,6 +17,8 @@ static inline struct cs_reader cs_reader(struct cs_slice input)
 }
 
 struct cs_slice cs_reader_take(struct cs_reader *reader, size_t count);
+/* Copies `count` bytes to `out`, which stays as it is when there are fewer. */
+void cs_reader_copy(struct cs_reader *reader, void *out, size_t count);
 uint8_t cs_reader_u8(struct cs_reader *reader);
 uint16_t cs_reader_u16(struct cs_reader *reader); /* big-endian, as the others */
 uint32_t cs_reader_u32(struct cs_reader *reader);

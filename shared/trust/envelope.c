@@ -100,20 +100,14 @@ int cs_keyring_add(struct cs_keyring *keyring, struct cs_slice spki)
     return CS_OK;
 }
 
-/* DSSE v1: "DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload, as parts, so that nothing is copied. */
-struct signing_input {
-    char before_type[32], before_payload[32];
-    struct cs_slice parts[4];
-};
-
-static void signing_input_fill(struct signing_input *input, struct cs_slice type, struct cs_slice payload)
+void cs_pae_fill(struct cs_pae *ret, struct cs_slice type, struct cs_slice payload)
 {
-    snprintf(input->before_type, sizeof input->before_type, "DSSEv1 %zu ", type.len);
-    snprintf(input->before_payload, sizeof input->before_payload, " %zu ", payload.len);
-    input->parts[0] = cs_slice_str(input->before_type);
-    input->parts[1] = type;
-    input->parts[2] = cs_slice_str(input->before_payload);
-    input->parts[3] = payload;
+    snprintf(ret->before_type, sizeof ret->before_type, "DSSEv1 %zu ", type.len);
+    snprintf(ret->before_payload, sizeof ret->before_payload, " %zu ", payload.len);
+    ret->parts[0] = cs_slice_str(ret->before_type);
+    ret->parts[1] = type;
+    ret->parts[2] = cs_slice_str(ret->before_payload);
+    ret->parts[3] = payload;
 }
 
 static const struct cs_keyring_key *find_key(const struct cs_keyring_key *keys, size_t key_count,
@@ -130,7 +124,7 @@ int cs_envelope_verify_keys(struct cs_slice wire, enum cs_statement_kind kind,
                             struct cs_err *err)
 {
     struct cs_verified verified = {0};
-    struct signing_input input;
+    struct cs_pae pae;
     struct cs_envelope envelope;
     int rc = cs_envelope_parse(wire, &envelope, err);
 
@@ -139,13 +133,13 @@ int cs_envelope_verify_keys(struct cs_slice wire, enum cs_statement_kind kind,
     if (envelope.kind != kind)
         return cs_err_set(err, CS_EPARSE, "the envelope holds %s where %s is due",
                           cs_statement_type(envelope.kind), cs_statement_type(kind));
-    signing_input_fill(&input, envelope.payload_type, envelope.payload);
+    cs_pae_fill(&pae, envelope.payload_type, envelope.payload);
     for (size_t i = 0; i < envelope.signature_count; i++) {
         const struct cs_keyring_key *key = find_key(keys, key_count, envelope.signatures[i].key_id);
 
         if (!key)
             continue;
-        rc = cs_verify(key->spki, input.parts, CS_ARRAY_LEN(input.parts), envelope.signatures[i].signature);
+        rc = cs_verify(key->spki, pae.parts, CS_PAE_PARTS, envelope.signatures[i].signature);
         if (rc == CS_ENOMEM)
             return cs_err_nomem(err);
         if (rc != CS_OK)
@@ -196,12 +190,12 @@ static void put_field_head(struct cs_buf *out, uint8_t tag, size_t len)
     put(out, cs_slice(head, used));
 }
 
-static int put_signature(struct cs_buf *out, const struct signing_input *input, const struct cs_key *key,
+static int put_signature(struct cs_buf *out, const struct cs_pae *pae, const struct cs_key *key,
                          struct cs_err *err)
 {
     struct cs_digest key_id = cs_key_id(cs_key_spki(key));
     uint8_t signature[CS_SIGNATURE_BYTES];
-    int rc = cs_sign(key, input->parts, CS_ARRAY_LEN(input->parts), signature, err);
+    int rc = cs_sign(key, pae->parts, CS_PAE_PARTS, signature, err);
 
     if (rc != CS_OK)
         return rc;
@@ -218,7 +212,7 @@ int cs_envelope_sign(enum cs_statement_kind kind, struct cs_slice payload, const
 {
     struct cs_slice type = cs_slice_str(cs_statement_type(kind));
     size_t before = out->len;
-    struct signing_input input;
+    struct cs_pae pae;
     int rc;
 
     if (payload.len == 0 || payload.len > CS_LIMIT_POLICY_BYTES || key_count > CS_LIMIT_ENVELOPE_SIGNATURES)
@@ -232,9 +226,9 @@ int cs_envelope_sign(enum cs_statement_kind kind, struct cs_slice payload, const
     put(out, type);
     put_field_head(out, TAG_PAYLOAD, payload.len);
     put(out, payload);
-    signing_input_fill(&input, type, payload);
+    cs_pae_fill(&pae, type, payload);
     for (size_t i = 0; i < key_count && rc == CS_OK; i++)
-        rc = put_signature(out, &input, keys[i], err);
+        rc = put_signature(out, &pae, keys[i], err);
     if (rc != CS_OK)
         out->len = before;
     return rc;
@@ -244,7 +238,7 @@ int cs_envelope_cosign(struct cs_slice wire, const struct cs_key *key, struct cs
 {
     struct cs_digest key_id = cs_key_id(cs_key_spki(key));
     size_t before = out->len;
-    struct signing_input input;
+    struct cs_pae pae;
     struct cs_envelope envelope;
     int rc = cs_envelope_parse(wire, &envelope, err);
 
@@ -259,8 +253,8 @@ int cs_envelope_cosign(struct cs_slice wire, const struct cs_key *key, struct cs
     if (rc != CS_OK)
         return cs_err_set(err, rc, "signing a statement of %zu bytes: %s", wire.len, cs_code_text(rc));
     put(out, wire);
-    signing_input_fill(&input, envelope.payload_type, envelope.payload);
-    rc = put_signature(out, &input, key, err);
+    cs_pae_fill(&pae, envelope.payload_type, envelope.payload);
+    rc = put_signature(out, &pae, key, err);
     if (rc != CS_OK)
         out->len = before;
     return rc;

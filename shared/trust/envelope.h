@@ -49,6 +49,16 @@ struct cs_verified {
     struct cs_digest signers[CS_LIMIT_ENVELOPE_SIGNATURES];
 };
 
+/* What a signature covers, DSSE v1's pre-authentication encoding: "DSSEv1" SP LEN(type) SP type SP
+ * LEN(payload) SP payload, as parts, so that nothing is copied. Borrows both, and points into itself: not to
+ * be copied. */
+enum { CS_PAE_PARTS = 4 };
+struct cs_pae {
+    char before_type[32], before_payload[32];
+    struct cs_slice parts[CS_PAE_PARTS];
+};
+void cs_pae_fill(struct cs_pae *ret, struct cs_slice type, struct cs_slice payload);
+
 /* Parses, requires the kind, checks every signature whose key is in the keyring. CS_EAUTH unless at least one
  * known key signed, and when a known key's signature does not hold; CS_ENOMEM is no verdict. Signatures of
  * unknown keys are passed over. Then *ret is filled. */

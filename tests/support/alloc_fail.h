@@ -6,6 +6,7 @@
 #define CS_TESTS_ALLOC_FAIL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Calls scenario(data) with its 1st, 2nd, … allocation failing until a run ends without having made so many.
  * The scenario checks its own result: an error, or success although an allocation failed; it leaves nothing
@@ -16,6 +17,10 @@ unsigned alloc_fail_run(void (*scenario)(void *), void *data);
 /* The same for a scenario that makes thousands, as everything does that multiplies points of a curve: about
  * `most` of them fail, evenly spread. Returns how many did. */
 unsigned alloc_fail_sample(void (*scenario)(void *), void *data, unsigned most);
+
+/* The same with every allocation of at least so many bytes: our own, past the thousands of a curve's numbers.
+ */
+unsigned alloc_fail_large(void (*scenario)(void *), void *data, size_t of_at_least_bytes);
 
 /* True when an allocation has failed in this run: an error then is as it should be. */
 bool alloc_fail_happened(void);

@@ -1,5 +1,9 @@
+#include "shared/base/text.h"
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
+
+#include <stdio.h>
 
 static struct deployment d;
 
@@ -328,6 +332,47 @@ static void refuses_more_signatures_than_fit(void **state)
     cs_buf_free(&wire);
 }
 
+/* One field of tests/vectors/dsse.txt. */
+static struct cs_slice published(const char *name, char room[256])
+{
+    FILE *file = fopen(CS_TEST_VECTORS "/dsse.txt", "r");
+    size_t len = strlen(name);
+
+    assert_non_null(file);
+    while (fgets(room, 256, file))
+        if (strncmp(room, name, len) == 0 && room[len] == ' ') {
+            fclose(file);
+            return cs_slice(room + len + 1, strlen(room + len + 1) - 1);
+        }
+    fclose(file);
+    fail_msg("dsse.txt has no %s", name);
+    return CS_SLICE_EMPTY;
+}
+
+static void has_the_encoding_and_the_signature_that_dsse_publishes(void **state)
+{
+    char type[256], payload[256], text[256];
+    uint8_t point[CS_POINT_BYTES] = {4}, spki[CS_SPKI_BYTES], signature[CS_SIGNATURE_BYTES];
+    struct cs_buf whole = CS_BUF_EMPTY;
+    struct cs_pae pae;
+
+    (void)state;
+    cs_pae_fill(&pae, published("type", type), published("payload", payload));
+    for (size_t i = 0; i < CS_PAE_PARTS; i++)
+        assert_int_equal(cs_buf_append(&whole, pae.parts[i]), CS_OK);
+    check_slice(cs_buf_slice(&whole), published("pae", text));
+    assert_int_equal(cs_unhex(published("x", text), point + 1, 32), CS_OK);
+    assert_int_equal(cs_unhex(published("y", text), point + 33, 32), CS_OK);
+    cs_spki_from_point(point, spki);
+    assert_int_equal(cs_unhex(published("signature", text), signature, sizeof signature), CS_OK);
+    assert_int_equal(cs_verify(CS_SLICE_ARRAY(spki), pae.parts, CS_PAE_PARTS, CS_SLICE_ARRAY(signature)),
+                     CS_OK);
+    payload[strlen("payload ") + 4]++;
+    assert_int_equal(cs_verify(CS_SLICE_ARRAY(spki), pae.parts, CS_PAE_PARTS, CS_SLICE_ARRAY(signature)),
+                     CS_EAUTH);
+    cs_buf_free(&whole);
+}
+
 /* DSSE v1, protocol.md, "Signature definition": written out here, and checked without the code under test. */
 static void signs_the_pre_authentication_encoding(void **state)
 {
@@ -362,6 +407,95 @@ static void refuses_to_sign_beyond_the_limits(void **state)
     cs_buf_free(&wire);
 }
 
+/* The cosigner's key is none of those that have signed. */
+static void cosigns_no_more_than_fit(void **state)
+{
+    const struct cs_key *keys[CS_LIMIT_ENVELOPE_SIGNATURES + 1];
+    struct cs_buf wire = CS_BUF_EMPTY, out = CS_BUF_EMPTY;
+    struct cs_err err;
+    char name[16];
+
+    (void)state;
+    for (unsigned i = 0; i < CS_ARRAY_LEN(keys); i++) {
+        snprintf(name, sizeof name, "signer %u", i);
+        keys[i] = deployment_key(&d, name);
+    }
+    check_code(
+        cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), keys, CS_ARRAY_LEN(keys), &wire, &err),
+        CS_EINVAL);
+    check_ok(cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), keys, CS_LIMIT_ENVELOPE_SIGNATURES,
+                              &wire, &err),
+             err);
+    check_code(cs_envelope_cosign(cs_buf_slice(&wire), deployment_key(&d, "bob"), &out, &err), CS_EFULL);
+    check_says(err, "16 signatures");
+    assert_int_equal(out.len, 0);
+    cs_buf_free(&wire);
+}
+
+static void refuses_a_payload_beyond_the_limit(void **state)
+{
+    static uint8_t large[CS_LIMIT_POLICY_BYTES + 1];
+    struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_envelope envelope;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(
+        cs_envelope_sign(CS_STATEMENT_DECISION, cs_slice(large, CS_LIMIT_POLICY_BYTES), NULL, 0, &wire, &err),
+        err);
+    check_ok(cs_envelope_parse(cs_buf_slice(&wire), &envelope, &err), err);
+    /* One byte more: its length is 0xc001 as a varint, behind the type's field and the payload's tag. */
+    wire.ptr[2 + envelope.payload_type.len + 1]++;
+    assert_int_equal(cs_buf_append_u8(&wire, 0), CS_OK);
+    check_code(cs_envelope_parse(cs_buf_slice(&wire), &envelope, &err), CS_EPARSE);
+    check_says(err, "49153 bytes");
+    cs_buf_free(&wire);
+}
+
+static void a_keyring_takes_as_many_keys_as_all_operators_have(void **state)
+{
+    static struct cs_keyring keyring;
+    uint8_t spki[CS_SPKI_BYTES] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i <= CS_ARRAY_LEN(keyring.keys); i++) {
+        memcpy(spki, &i, sizeof i);
+        assert_int_equal(cs_keyring_add(&keyring, CS_SLICE_ARRAY(spki)),
+                         i < CS_ARRAY_LEN(keyring.keys) ? CS_OK : CS_EFULL);
+    }
+    assert_int_equal(cs_keyring_add(&keyring, CS_SLICE_ARRAY(spki)), CS_EFULL);
+    memset(spki, 0, sizeof spki);
+    assert_int_equal(cs_keyring_add(&keyring, CS_SLICE_ARRAY(spki)), CS_OK); /* is there already */
+    assert_int_equal(keyring.count, CS_ARRAY_LEN(keyring.keys));
+}
+
+/* Both ends with what was in the buffer before. */
+static void sign_and_cosign_short_of_memory(void *data)
+{
+    const struct cs_key *const *keys = data;
+    struct cs_buf wire = CS_BUF_EMPTY, out = CS_BUF_EMPTY;
+    struct cs_err err;
+    int rc = cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), &keys[0], 1, &wire, &err);
+
+    if (rc == CS_OK) {
+        rc = cs_envelope_cosign(cs_buf_slice(&wire), keys[1], &out, &err);
+        assert_true(rc == CS_OK ? out.len > wire.len : out.len == 0);
+    } else {
+        assert_int_equal(wire.len, 0);
+    }
+    assert_true(rc == CS_OK || alloc_fail_happened());
+    cs_buf_free(&wire);
+    cs_buf_free(&out);
+}
+
+static void without_memory_it_signs_nothing(void **state)
+{
+    const struct cs_key *keys[] = {deployment_key(&d, "bob"), deployment_key(&d, "carol")};
+
+    (void)state;
+    assert_true(alloc_fail_sample(sign_and_cosign_short_of_memory, (void *)keys, 60) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,8 +510,13 @@ int main(void)
         cmocka_unit_test(refuses_two_signatures_of_one_key),
         cmocka_unit_test(takes_one_form_only),
         cmocka_unit_test(refuses_more_signatures_than_fit),
+        cmocka_unit_test(has_the_encoding_and_the_signature_that_dsse_publishes),
         cmocka_unit_test(signs_the_pre_authentication_encoding),
         cmocka_unit_test(refuses_to_sign_beyond_the_limits),
+        cmocka_unit_test(cosigns_no_more_than_fit),
+        cmocka_unit_test(refuses_a_payload_beyond_the_limit),
+        cmocka_unit_test(a_keyring_takes_as_many_keys_as_all_operators_have),
+        cmocka_unit_test(without_memory_it_signs_nothing),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

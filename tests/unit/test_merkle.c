@@ -148,6 +148,102 @@ static void has_the_proofs_of_the_vectors(void **state)
     }
 }
 
+/* The RFC's definitions once more, as slowly as they are written there: MTH of section 2.1.1 and PATH of
+ * section 2.1.3.1 over the leaves from `from` up to `to`. */
+static struct cs_digest slow_root(const struct cs_digest *leaves, size_t from, size_t to)
+{
+    uint8_t bytes[1 + 2 * CS_SHA256_BYTES] = {1};
+    size_t k = 1;
+
+    if (to - from == 1)
+        return leaves[from];
+    while (2 * k < to - from)
+        k *= 2;
+    memcpy(bytes + 1, slow_root(leaves, from, from + k).bytes, CS_SHA256_BYTES);
+    memcpy(bytes + 33, slow_root(leaves, from + k, to).bytes, CS_SHA256_BYTES);
+    return cs_sha256(CS_SLICE_ARRAY(bytes));
+}
+
+static size_t slow_path(const struct cs_digest *leaves, size_t from, size_t to, size_t index,
+                        struct cs_digest *proof)
+{
+    size_t k = 1, len;
+    bool left;
+
+    if (to - from == 1)
+        return 0;
+    while (2 * k < to - from)
+        k *= 2;
+    left = index < from + k;
+    len = left ? slow_path(leaves, from, from + k, index, proof)
+               : slow_path(leaves, from + k, to, index, proof);
+    proof[len] = left ? slow_root(leaves, from + k, to) : slow_root(leaves, from, from + k);
+    return len + 1;
+}
+
+/* Also: a proof holds for no other place, and not with a bit of it changed. */
+static void check_proof(const struct cs_digest *leaves, const struct cs_digest *root, size_t count,
+                        size_t index, struct cs_buf *all)
+{
+    struct cs_digest proof[CS_LIMIT_MERKLE_DEPTH], slow[CS_LIMIT_MERKLE_DEPTH];
+    size_t len = cs_merkle_proof(leaves, count, index, proof);
+
+    assert_int_equal(len, slow_path(leaves, 0, count, index, slow));
+    assert_int_equal(cs_buf_append_u8(all, (uint8_t)len), CS_OK);
+    for (size_t i = 0; i < len; i++) {
+        check_slice(cs_digest_slice(&proof[i]), cs_digest_slice(&slow[i]));
+        assert_int_equal(cs_buf_append(all, cs_digest_slice(&proof[i])), CS_OK);
+    }
+    assert_true(verify(root, count, index, &leaves[index], proof, len));
+    for (size_t other = 0; other < count; other++)
+        if (other != index)
+            assert_false(verify(root, count, other, &leaves[index], proof, len));
+    for (size_t i = 0; i < len; i++) {
+        proof[i].bytes[index % CS_SHA256_BYTES] ^= 1;
+        assert_false(verify(root, count, index, &leaves[index], proof, len));
+        proof[i].bytes[index % CS_SHA256_BYTES] ^= 1;
+    }
+}
+
+/* tests/vectors/merkle-64.txt, which a program in another language wrote. */
+static void has_every_root_and_proof_of_trees_up_to_64_leaves(void **state)
+{
+    FILE *file = fopen(CS_TEST_VECTORS "/merkle-64.txt", "r");
+    struct cs_digest leaves[64], scratch[64];
+    char line[LINE_BYTES];
+    size_t seen = 0;
+
+    (void)state;
+    assert_non_null(file);
+    for (size_t i = 0; i < 64; i++) {
+        uint8_t bytes[64];
+
+        memset(bytes, (int)i, i);
+        leaves[i] = cs_merkle_leaf(cs_slice(bytes, i));
+    }
+    while (fgets(line, sizeof line, file)) {
+        struct cs_buf all = CS_BUF_EMPTY;
+        struct cs_digest root, proofs, wanted;
+        size_t count;
+
+        if (strcmp(strtok(line, " \n"), "tree") != 0)
+            continue;
+        count = next_number();
+        assert_int_equal(count, ++seen);
+        root = cs_merkle_root(leaves, count, scratch);
+        wanted = digest_from_hex(strtok(NULL, " \n"));
+        check_slice(cs_digest_slice(&root), cs_digest_slice(&wanted));
+        for (size_t index = 0; index < count; index++)
+            check_proof(leaves, &root, count, index, &all);
+        proofs = cs_sha256(cs_buf_slice(&all));
+        wanted = digest_from_hex(strtok(NULL, " \n"));
+        check_slice(cs_digest_slice(&proofs), cs_digest_slice(&wanted));
+        cs_buf_free(&all);
+    }
+    fclose(file);
+    assert_int_equal(seen, 64);
+}
+
 static void fill_leaves(struct cs_digest *leaves, size_t count)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -331,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_the_published_roots),
         cmocka_unit_test(has_the_proofs_of_the_vectors),
+        cmocka_unit_test(has_every_root_and_proof_of_trees_up_to_64_leaves),
         cmocka_unit_test(proves_every_leaf_of_trees_of_many_sizes),
         cmocka_unit_test(kept_trees_prove_what_the_rfc_writes),
         cmocka_unit_test(proves_the_largest_tree),
