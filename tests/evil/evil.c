@@ -79,7 +79,7 @@ bool evil_is_as_signed(const struct delivery_story *story, const countersign_v1_
 static bool is_of_the_people(const struct evil *e, const countersign_v1_PushDelivery *delivery,
                              const struct ag_decision *decision)
 {
-    if (evil_is_as_signed(e->push, delivery, decision))
+    if (e->push && evil_is_as_signed(e->push, delivery, decision))
         return true;
     for (size_t i = 0; i < e->other_count; i++)
         if (evil_is_as_signed(e->others[i], delivery, decision))

@@ -139,4 +139,7 @@ void evil_times(struct evil_tally *tally);        /* clocks and windows */
 void evil_certificates(struct evil_tally *tally); /* chains and keys */
 void evil_enrolments(struct evil_tally *tally);   /* what a device pins */
 
+/* Random mutants of valid pushes. Returns how many were accepted that are not what people signed. */
+unsigned evil_random(void);
+
 #endif

@@ -74,7 +74,13 @@ static void every_refusal_is_reached_by_some_strategy(void **unused CS_UNUSED)
     assert_true(evil_tally_count(tally) >= 200);
 }
 
-int main(void)
+static void no_mutant_is_accepted_that_people_did_not_sign(void **unused CS_UNUSED)
+{
+    assert_int_equal(evil_random(), 0);
+}
+
+/* With an argument: only the tests that fit it, as "no_mutant*" does. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_field_of_any_statement_can_be_changed),
@@ -89,8 +95,11 @@ int main(void)
         cmocka_unit_test(no_certificate_or_key_can_be_exchanged),
         cmocka_unit_test(a_device_takes_nothing_but_what_its_token_pins),
         cmocka_unit_test(every_refusal_is_reached_by_some_strategy),
+        cmocka_unit_test(no_mutant_is_accepted_that_people_did_not_sign),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     tally = evil_tally_new();
     int failed = cmocka_run_group_tests_name("evil controller", tests, NULL, NULL);
 
