@@ -232,6 +232,9 @@ static enum ag_verdict check_window(struct deciding *d)
     d->decision->decided_at_s = d->progress.decided_at_s;
     d->decision->policy_issued_at_s = cs_policy_body(d->facts->policy)->issued_at_s;
     d->now_s = d->facts->now_s > d->progress.decided_at_s ? d->facts->now_s : d->progress.decided_at_s;
+    /* By our own clock it had not expired (cs_push_open), by that of the people it has. */
+    if (cs_policy_expired(d->facts->policy, d->now_s))
+        return AG_POLICY_EXPIRED;
     if (d->now_s > d->progress.end_s)
         return AG_WINDOW_PASSED;
     return d->now_s < d->progress.start_s ? AG_NOT_YET : AG_OK;

@@ -38,16 +38,40 @@ void evil_free(struct evil *e)
 
 /* ---- what the device is shown */
 
-static bool is_as_signed(const struct delivery_story *story, const countersign_v1_PushDelivery *delivery,
-                         const struct ag_decision *decision)
+static struct cs_digest payload_digest(struct cs_slice wire)
+{
+    struct cs_envelope envelope;
+    struct cs_err err;
+
+    cs_assert(cs_envelope_parse(wire, &envelope, &err) == CS_OK);
+    return cs_sha256(envelope.payload);
+}
+
+static bool has_decisions(const struct push_story *story, const countersign_v1_PushMessage *message)
+{
+    if (message->decisions_count != story->decision_count)
+        return false;
+    for (size_t i = 0; i < story->decision_count; i++) {
+        struct cs_digest digest = payload_digest(CS_PB_BYTES(&message->decisions[i]));
+
+        if (!cs_digest_eq(&digest, &story->decision_digests[i]))
+            return false;
+    }
+    return true;
+}
+
+bool evil_is_as_signed(const struct delivery_story *story, const countersign_v1_PushDelivery *delivery,
+                       const struct ag_decision *decision)
 {
     cs_auto_free countersign_v1_PushMessage *message = NULL;
     struct cs_err err;
 
     cs_assert(cs_push_message_decode(CS_PB_BYTES(&delivery->message), &message, &err) == CS_OK);
+    struct cs_digest request = payload_digest(CS_PB_BYTES(&message->request));
+
     return cs_slice_eq(CS_PB_BYTES(&message->order_core),
                        cs_buf_slice(&story->push.core_wires[story->order])) &&
-           cs_slice_eq(CS_PB_BYTES(&message->request), cs_buf_slice(&story->push.request_wire)) &&
+           cs_digest_eq(&request, &story->push.request_digest) && has_decisions(&story->push, message) &&
            cs_slice_eq(cs_chain_bytes(decision->chain), cs_buf_slice(&story->chain)) &&
            cs_slice_eq(cs_buf_slice(&decision->pkcs8), cs_buf_slice(&story->pkcs8));
 }
@@ -55,10 +79,10 @@ static bool is_as_signed(const struct delivery_story *story, const countersign_v
 static bool is_of_the_people(const struct evil *e, const countersign_v1_PushDelivery *delivery,
                              const struct ag_decision *decision)
 {
-    if (is_as_signed(e->push, delivery, decision))
+    if (e->push && evil_is_as_signed(e->push, delivery, decision))
         return true;
     for (size_t i = 0; i < e->other_count; i++)
-        if (is_as_signed(e->others[i], delivery, decision))
+        if (evil_is_as_signed(e->others[i], delivery, decision))
             return true;
     return false;
 }

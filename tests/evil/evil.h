@@ -102,8 +102,12 @@ size_t evil_tally_print(const struct evil_tally *tally);
 void evil_make(struct evil *ret);
 void evil_free(struct evil *e);
 
-/* Shows a delivery to the device, and keeps what came of it. Accepted: it must be one of the pushes of this
- * world, with core, chain and key as people signed and sealed them. */
+/* What was accepted is what people signed: the same core, chain and key byte for byte, and the same payloads
+ * of request and decisions in their order. Their envelopes may have signatures that change nothing. */
+bool evil_is_as_signed(const struct delivery_story *story, const countersign_v1_PushDelivery *delivery,
+                       const struct ag_decision *decision);
+/* Shows a delivery to the device, and keeps what came of it. What it accepts must be one of the pushes of
+ * this world, as signed. */
 void evil_offer(struct evil *e, const struct delivery_story *story);
 void evil_show_policy(struct evil *e, struct cs_slice wire);
 void evil_note_code(struct evil *e, int code, const struct cs_err *err);
@@ -127,11 +131,15 @@ void evil_fields(struct evil_tally *tally);       /* every field of every statem
 void evil_kinds(struct evil_tally *tally);        /* one statement in place of another */
 void evil_people(struct evil_tally *tally);       /* who decided, and how often */
 void evil_decisions(struct evil_tally *tally);    /* decisions left out, moved, spliced */
+void evil_signatures(struct evil_tally *tally);   /* signatures in other clothes */
 void evil_replays(struct evil_tally *tally);      /* again, elsewhere, later */
 void evil_proofs(struct evil_tally *tally);       /* Merkle trees */
 void evil_policies(struct evil_tally *tally);     /* what the device holds people's rules to be */
 void evil_times(struct evil_tally *tally);        /* clocks and windows */
 void evil_certificates(struct evil_tally *tally); /* chains and keys */
 void evil_enrolments(struct evil_tally *tally);   /* what a device pins */
+
+/* Random mutants of valid pushes. Returns how many were accepted that are not what people signed. */
+unsigned evil_random(void);
 
 #endif

@@ -95,6 +95,10 @@ static void allows_expired(struct spoiling *s)
     REQUEST(s)->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED;
 }
 
+static void leaves_a_year_to_decide(struct spoiling *s)
+{
+    REQUEST(s)->decide_by_s += 365LL * 86400;
+}
 static void other_deployment(struct spoiling *s)
 {
     REQUEST(s)->deployment_id.bytes[0] ^= 1;
@@ -143,6 +147,15 @@ static void carol_says_later(struct spoiling *s)
     story_fill_decision(&s->story->push, "carol", 2, &decision);
     decision.mode = countersign_v1_Mode_MODE_SCHEDULED;
     decision.not_before_s = s->world->d.now_s + 3600;
+    story_add_decision(&s->story->push, &decision, "carol");
+}
+static void carol_decides_past_the_policys_expiry(struct spoiling *s)
+{
+    countersign_v1_Decision decision;
+
+    only_bob(s);
+    story_fill_decision(&s->story->push, "carol", 2, &decision);
+    decision.decided_at_s = s->world->d.body->expires_at_s + 1;
     story_add_decision(&s->story->push, &decision, "carol");
 }
 static void mallory_signs_for_carol(struct spoiling *s)
@@ -430,6 +443,10 @@ static const struct case_ cases[] = {
      .before = requested_by_bob},
     {.says = "wants newer policies first", .verdict = AG_POLICY_TOO_OLD, .before = sees_newer_policy},
     {.says = "refuses past the policy's expiry", .verdict = AG_POLICY_EXPIRED, .facts = after_the_policy},
+    {.says = "refuses what was decided past the policy's expiry, where its clock is behind",
+     .verdict = AG_POLICY_EXPIRED,
+     .before = leaves_a_year_to_decide,
+     .decide = carol_decides_past_the_policys_expiry},
     {.says = "refuses what only one decided", .verdict = AG_UNDECIDED, .decide = only_bob},
     {.says = "refuses when a decision is left out", .verdict = AG_UNDECIDED, .message = decision_dropped},
     {.says = "refuses what was rejected", .verdict = AG_REJECTED, .decide = carol_rejects},
