@@ -137,6 +137,8 @@ enum ctl_effect_kind {
     CTL_EFFECT_POLICY,   /* a new policy: load it, send it to every device */
     CTL_EFFECT_ADMITTED, /* device_id */
     CTL_EFFECT_REQUEST,  /* request_number: something about it changed, wake those who wait */
+    CTL_EFFECT_CANCEL,   /* device_id, order_number: tell the device's stream that this order, which it was
+                            handed,   is cancelled; only its report says what became of it */
 };
 struct ctl_effect {
     enum ctl_effect_kind kind;

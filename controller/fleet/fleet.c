@@ -57,6 +57,7 @@ static void apply(struct ctl_session *session, const struct ctl_effect *effect)
 {
     switch (effect->kind) {
     case CTL_EFFECT_DELIVER:
+    case CTL_EFFECT_CANCEL: /* the order's row says which */
         ctl_session_add_order(session, effect->order_number);
         ctl_session_pump(session);
         break;
@@ -119,7 +120,7 @@ void ctl_fleet_route(void *data, const struct ctl_effect *effects, size_t count,
         unsigned shard;
 
         if (effects[i].kind == CTL_EFFECT_DELIVER || effects[i].kind == CTL_EFFECT_ACK ||
-            effects[i].kind == CTL_EFFECT_ADMITTED)
+            effects[i].kind == CTL_EFFECT_ADMITTED || effects[i].kind == CTL_EFFECT_CANCEL)
             session_id = ctl_roster_find(shared->roster, effects[i].device_id);
         if (!session_id)
             continue;
