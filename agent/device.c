@@ -12,13 +12,13 @@ static void no_statement(void *owner CS_UNUSED, struct cs_slice envelope CS_UNUS
 static void no_policy_wanted(void *owner CS_UNUSED, uint32_t version CS_UNUSED)
 {
 }
-static void no_busy(void *owner CS_UNUSED, bool busy CS_UNUSED)
+static void no_full(void *owner CS_UNUSED, bool full CS_UNUSED)
 {
 }
 static void no_fatal(void *owner CS_UNUSED, const struct cs_err *why CS_UNUSED)
 {
 }
-static const struct ag_device_events nobody = {no_statement, no_policy_wanted, no_busy, no_fatal};
+static const struct ag_device_events nobody = {no_statement, no_policy_wanted, no_full, no_fatal};
 
 int ag_device_open(struct ag_device *device, const struct ag_config *config, struct ag_port *port,
                    struct cs_err *err)

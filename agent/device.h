@@ -21,8 +21,9 @@ struct ag_device_events {
     /* A push cannot be judged before policies newer than `version` are here: deliver them with
      * ag_device_take_policy(), or give up with ag_device_give_up_policy(). */
     void (*on_policy_wanted)(void *owner, uint32_t version);
-    /* May more deliveries come? */
-    void (*on_busy)(void *owner, bool busy);
+    /* Enough deliveries wait: take no more from the stream for now. Until then it is read on, because a
+     * cancel of what waits comes the same way. */
+    void (*on_full)(void *owner, bool full);
     /* The state could not be made durable: the process must end, and recovers when it starts again. */
     void (*on_fatal)(void *owner, const struct cs_err *why);
 };
@@ -42,7 +43,7 @@ struct ag_device {
     int64_t session_time_ahead_s; /* controller's time - clock, for devices marked clockless */
     bool has_session_time;
     struct cs_list deliveries;
-    size_t delivery_count;
+    size_t delivery_count, delivery_bytes;
     struct cs_list key_requests;
     size_t key_request_count;
 
@@ -71,7 +72,8 @@ void ag_device_recover(struct ag_device *device);
 CS_MUST_USE int ag_device_deliver(struct ag_device *device, struct cs_slice delivery, struct cs_err *err);
 /* Deliveries and key requests that wait are forgotten: their connection is gone, and they will come again. */
 void ag_device_forget_deliveries(struct ag_device *device);
-/* An order that still waits is refused as cancelled; one that is known answers with its report. */
+/* An order that still waits, or of which nothing is known, is refused as cancelled; one that has ended
+ * answers with its report, and one that is being applied goes on. */
 void ag_device_cancel(struct ag_device *device, struct cs_slice order_id);
 
 /* The envelope of a key request; copied. Answered by a statement: with the CSR of a key that was made here,

@@ -426,6 +426,7 @@ static void free_delivery(struct ag_device *device, struct delivery *delivery)
 {
     cs_list_remove(&delivery->node);
     device->delivery_count--;
+    device->delivery_bytes -= delivery->bytes.len;
     cs_buf_free(&delivery->bytes);
     free(delivery);
 }
@@ -440,6 +441,12 @@ static bool waits_for_policy(struct ag_device *device, const struct ag_decision 
     device->policy_expected = true;
     device->events->on_policy_wanted(device->owner, ag_device_next_policy(device));
     return true;
+}
+
+static bool is_full(const struct ag_device *device)
+{
+    return device->delivery_count == AG_LIMIT_DELIVERIES_WAITING ||
+           device->delivery_bytes >= AG_LIMIT_DELIVERIES_BYTES;
 }
 
 void ag_device_go_on(struct ag_device *device)
@@ -463,9 +470,9 @@ void ag_device_go_on(struct ag_device *device)
         }
         act(device, decision);
         if (device->connector)
-            return;
+            break;
     }
-    device->events->on_busy(device->owner, device->delivery_count > 0);
+    device->events->on_full(device->owner, is_full(device));
 }
 
 int ag_device_deliver(struct ag_device *device, struct cs_slice bytes, struct cs_err *err)
@@ -480,7 +487,7 @@ int ag_device_deliver(struct ag_device *device, struct cs_slice bytes, struct cs
     }
     cs_list_append(&device->deliveries, &delivery->node);
     device->delivery_count++;
-    device->events->on_busy(device->owner, true);
+    device->delivery_bytes += bytes.len;
     ag_device_go_on(device);
     return CS_OK;
 }
@@ -518,13 +525,33 @@ static struct delivery *find_delivery(struct ag_device *device, struct cs_slice 
     return NULL;
 }
 
+/* Nothing of it is here: it was put off, or its push never came. */
+static void refuse_unknown(struct ag_device *device, struct cs_slice order_id)
+{
+    cs_auto_free countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+
+    if (!report)
+        return;
+    CS_PB_SET(&report->deployment_id, CS_SLICE_ARRAY(device->identity.pin.deployment_id));
+    CS_PB_SET(&report->device_id, CS_SLICE_ARRAY(device->identity.device_id));
+    CS_PB_SET(&report->order_id, order_id);
+    report->policy_version = device->state.policy_version;
+    report->outcome = countersign_v1_Outcome_OUTCOME_REFUSED;
+    ag_report_set_verdict(report, AG_CANCELLED, NULL);
+    post_passing(device, report);
+}
+
 void ag_device_cancel(struct ag_device *device, struct cs_slice order_id)
 {
     const struct ag_order *order = ag_state_order(&device->state, order_id, NULL);
     struct delivery *delivery = order ? NULL : find_delivery(device, order_id);
 
+    if (order_id.len != sizeof device->order_id)
+        return;
     if (order && ag_phase_final(order->phase))
         post_account(device, order);
+    if (!order && !delivery)
+        refuse_unknown(device, order_id);
     if (!delivery)
         return;
     cs_auto(ag_decision_freep) struct ag_decision *decision = decide(device, cs_buf_slice(&delivery->bytes));

@@ -35,6 +35,16 @@ static enum ag_verdict check_policy(struct deciding *d)
     return d->facts->policy ? AG_OK : AG_NO_POLICY;
 }
 
+/* What cannot be read is reported under the id that the delivery hints at: the only use of the hint. */
+static enum ag_verdict unreadable(struct deciding *d, enum ag_verdict verdict)
+{
+    struct cs_slice hint = CS_PB_BYTES(&d->delivery->order_id);
+
+    if (d->err.code != CS_ENOMEM && hint.len == sizeof d->delivery->order_id.bytes)
+        CS_PB_SET(&d->decision->report.order_id, hint);
+    return refused(d->err.code, verdict);
+}
+
 /* Only names the order, so that a refusal can be reported; nothing of it is believed yet. */
 static enum ag_verdict read_message(struct deciding *d)
 {
@@ -42,9 +52,9 @@ static enum ag_verdict read_message(struct deciding *d)
     countersign_v1_DeviceReport *report = &d->decision->report;
 
     if (cs_push_message_decode(bytes, &d->message, &d->err) != CS_OK)
-        return refused(d->err.code, AG_MESSAGE_MALFORMED);
+        return unreadable(d, AG_MESSAGE_MALFORMED);
     if (cs_core_decode(CS_PB_BYTES(&d->message->order_core), &d->core, &d->err) != CS_OK)
-        return refused(d->err.code, AG_ORDER_MALFORMED);
+        return unreadable(d, AG_ORDER_MALFORMED);
     CS_PB_SET(&report->order_id, CS_PB_BYTES(&d->core->order_id));
     memcpy(report->connector, d->core->connector, sizeof report->connector);
     report->generation = d->core->generation;

@@ -20,9 +20,9 @@ enum {
     AG_LIMIT_CONNECTORS_REMEMBERED = 2 * CS_LIMIT_CONNECTORS_PER_DEVICE,
     /* Orders remembered for each connector: the newest and those whose report may be asked for again. */
     AG_LIMIT_ORDERS_KEPT = 4,
-    /* Deliveries that wait while one is applied: the stream is paused from the first, the others were
-     * on their way already. */
+    /* Deliveries that wait while one is applied, and their bytes: then the stream is paused. */
     AG_LIMIT_DELIVERIES_WAITING = CS_LIMIT_CONNECTORS_PER_DEVICE,
+    AG_LIMIT_DELIVERIES_BYTES = CS_LIMIT_MESSAGE_BYTES,
     AG_LIMIT_STATEMENTS_WAITING = 128,
     /* Keys that were made on request and wait for their certificates: whoever asks for more has forgotten
      * some. */

@@ -119,12 +119,12 @@ static void on_policy_wanted(void *owner, uint32_t version CS_UNUSED)
     uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
 }
 
-static void on_busy(void *owner, bool busy)
+static void on_full(void *owner, bool full)
 {
     struct ag_session *session = owner;
 
     if (session->call)
-        cs_client_call_pause(session->call, busy && !session->device->policy_expected &&
+        cs_client_call_pause(session->call, full && !session->device->policy_expected &&
                                                 !session->device->key_policy_expected);
 }
 
@@ -135,7 +135,7 @@ static void on_device_fatal(void *owner, const struct cs_err *why)
     session->on_fatal(session->owner, why);
 }
 
-static const struct ag_device_events device_events = {on_statement, on_policy_wanted, on_busy,
+static const struct ag_device_events device_events = {on_statement, on_policy_wanted, on_full,
                                                       on_device_fatal};
 
 /* ---- receiving */

@@ -314,24 +314,79 @@ int cli_args_number(const char *text, const char *prefix, uint64_t *ret, struct 
     return CS_OK;
 }
 
-int cli_args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, size_t room,
+struct numbers {
+    uint64_t *list;
+    size_t count, room, most;
+};
+
+static int add_range(struct numbers *numbers, uint64_t first, uint64_t last, struct cs_err *err)
+{
+    if (last < first)
+        return cs_err_set(err, CS_EINVAL, "a range of numbers begins with the lower one");
+    if (last - first >= numbers->most - numbers->count)
+        return cs_err_set(err, CS_EINVAL, "at most %zu numbers can be given at once", numbers->most);
+    if (numbers->count + (size_t)(last - first) + 1 > numbers->room) {
+        size_t room = 2 * numbers->room + (size_t)(last - first) + 1;
+        uint64_t *grown = reallocarray(numbers->list, room, sizeof *grown);
+
+        if (!grown)
+            return cs_err_nomem(err);
+        numbers->list = grown;
+        numbers->room = room;
+    }
+    while (first <= last)
+        numbers->list[numbers->count++] = first++;
+    return CS_OK;
+}
+
+/* "WO-3" or "WO-3..WO-9". */
+static int add_word(struct numbers *numbers, char *word, const char *prefix, struct cs_err *err)
+{
+    char *dots = strstr(word, "..");
+    uint64_t first, last;
+    int rc;
+
+    if (dots)
+        *dots = '\0';
+    rc = cli_args_number(word, prefix, &first, err);
+    last = first;
+    if (rc == CS_OK && dots)
+        rc = cli_args_number(dots + 2, prefix, &last, err);
+    return rc == CS_OK ? add_range(numbers, first, last, err) : rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int cli_args_numbers(const char *text, const char *prefix, size_t most, uint64_t **ret_numbers,
                      size_t *ret_count, struct cs_err *err)
 {
-    size_t count = 0;
+    struct numbers numbers = {.most = most};
+    int rc = CS_OK;
 
-    for (const char *at = text; at;) {
+    for (const char *at = text; at && rc == CS_OK;) {
         const char *comma = strchr(at, ',');
-        char one[64];
-        int rc;
+        char word[128];
 
-        snprintf(one, sizeof one, "%.*s", comma ? (int)(comma - at) : 60, at);
-        if (count == room)
-            return cs_err_set(err, CS_EINVAL, "at most %zu numbers can be given at once", room);
-        rc = cli_args_number(one, prefix, &ret_numbers[count++], err);
-        if (rc != CS_OK)
-            return rc;
+        snprintf(word, sizeof word, "%.*s", comma ? (int)(comma - at) : (int)strlen(at), at);
+        rc = add_word(&numbers, word, prefix, err);
         at = comma ? comma + 1 : NULL;
     }
-    *ret_count = count;
+    if (rc == CS_OK)
+        qsort(numbers.list, numbers.count, sizeof numbers.list[0], by_value);
+    for (size_t i = 1; rc == CS_OK && i < numbers.count; i++)
+        if (numbers.list[i] == numbers.list[i - 1])
+            rc = cs_err_set(err, CS_EINVAL, "%s%llu is given twice", prefix,
+                            (unsigned long long)numbers.list[i]);
+    if (rc != CS_OK) {
+        free(numbers.list);
+        return rc;
+    }
+    *ret_numbers = numbers.list;
+    *ret_count = numbers.count;
     return CS_OK;
 }

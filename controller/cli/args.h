@@ -90,8 +90,9 @@ const char *cli_args_nearest(const char *word, const char *const *candidates);
 
 /* "REQ-3", "req-3" or "3" with the prefix "REQ-". */
 CS_MUST_USE int cli_args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_err *err);
-/* "WO-1,WO-2": at most `room` numbers. */
-CS_MUST_USE int cli_args_numbers(const char *text, const char *prefix, uint64_t *ret_numbers, size_t room,
+/* "WO-1,WO-4..WO-9": at most `most` numbers, each once; they come back in rising order, free() *ret_numbers.
+ */
+CS_MUST_USE int cli_args_numbers(const char *text, const char *prefix, size_t most, uint64_t **ret_numbers,
                                  size_t *ret_count, struct cs_err *err);
 
 #endif

@@ -27,7 +27,7 @@ const struct cli_option cli_common_options[] = {
 #define CLI_OPTION_MANUAL                                                                                    \
     CLI_OPTION("manual", NULL, "Manual Implementation on: the last decision starts the push")
 #define CLI_OPTION_AT     CLI_OPTION("at", "TIME", "Manual Implementation off: not before this time (RFC 3339)")
-#define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-2", "only these work orders of the request")
+#define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
 #define DECISION_DETAILS                                                                                     \
     "Fetches the request, its work orders and all earlier decisions, verifies every signature under the "    \

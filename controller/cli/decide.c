@@ -14,7 +14,7 @@ struct deciding {
     const char *stage; /* the command's: "approve"; NULL: whatever is open */
     countersign_v1_Verdict verdict;
     uint64_t number;
-    uint64_t orders[CS_LIMIT_ORDERS_PER_REQUEST]; /* numbers of WO-n; none: all */
+    uint64_t *orders; /* numbers of WO-n, rising; none: all */
     size_t order_count;
     countersign_v1_Mode mode;
     int64_t not_before_s;
@@ -65,7 +65,7 @@ static int read_options(struct cli *cli, struct deciding *deciding, struct cs_er
     int rc = cli_args_number(cli->args.operands[0], "REQ-", &deciding->number, err);
 
     if (rc == CS_OK && orders)
-        rc = cli_args_numbers(orders, "WO-", deciding->orders, CS_ARRAY_LEN(deciding->orders),
+        rc = cli_args_numbers(orders, "WO-", CS_LIMIT_ORDERS_PER_REQUEST, &deciding->orders,
                               &deciding->order_count, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
@@ -74,12 +74,17 @@ static int read_options(struct cli *cli, struct deciding *deciding, struct cs_er
     return cli_comment(cli, &deciding->comment, err);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
 static bool covers(const struct deciding *deciding, const countersign_v1_OrderCore *core)
 {
-    for (size_t i = 0; i < deciding->order_count; i++)
-        if (deciding->orders[i] == core->number)
-            return true;
-    return deciding->order_count == 0;
+    return deciding->order_count == 0 || bsearch(&core->number, deciding->orders, deciding->order_count,
+                                                 sizeof deciding->orders[0], by_number) != NULL;
 }
 
 /* All orders that are covered must be open at one stage, which is the command's. */
@@ -282,13 +287,11 @@ static int decide(struct cli *cli, struct deciding *deciding, struct cs_err *err
 
 static int decide_as(struct cli *cli, const char *stage, countersign_v1_Verdict verdict, struct cs_err *err)
 {
-    cs_auto_free struct deciding *deciding = CLI_NEW(struct deciding, err);
+    struct deciding deciding = {.stage = stage, .verdict = verdict};
+    int rc = decide(cli, &deciding, err);
 
-    if (!deciding)
-        return CS_ENOMEM;
-    deciding->stage = stage;
-    deciding->verdict = verdict;
-    return decide(cli, deciding, err);
+    free(deciding.orders);
+    return rc;
 }
 
 int cli_approve_run(struct cli *cli, struct cs_err *err)
@@ -318,6 +321,7 @@ int cli_cancel_run(struct cli *cli, struct cs_err *err)
         CLI_NEW(countersign_v1_CancelRequestRequest, err);
     countersign_v1_CancelRequestResponse reply;
     const char *orders = cli_args_option(&cli->args, "orders");
+    cs_auto_free uint64_t *numbers = NULL;
     const char *comment;
     char question[128];
     size_t count = 0;
@@ -327,13 +331,15 @@ int cli_cancel_run(struct cli *cli, struct cs_err *err)
         return CS_ENOMEM;
     rc = cli_args_number(cli->args.operands[0], "REQ-", &request->number, err);
     if (rc == CS_OK && orders)
-        rc = cli_args_numbers(orders, "WO-", request->orders, CS_ARRAY_LEN(request->orders), &count, err);
+        rc = cli_args_numbers(orders, "WO-", CS_ARRAY_LEN(request->orders), &numbers, &count, err);
     if (rc != CS_OK)
         cli->failure = CLI_USAGE;
     if (rc == CS_OK)
         rc = cli_comment(cli, &comment, err);
     if (rc != CS_OK)
         return rc;
+    if (count)
+        memcpy(request->orders, numbers, count * sizeof numbers[0]);
     request->orders_count = (pb_size_t)count;
     snprintf(request->comment, sizeof request->comment, "%s", comment);
     snprintf(question, sizeof question, "Cancel %s of REQ-%llu?",

@@ -56,6 +56,20 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
     return rc;
 }
 
+/* One place that was asked for, and whether a work order for it has come. */
+struct place {
+    const char *device, *connector;
+    bool taken;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = strcmp(x->device, y->device);
+
+    return order ? order : strcmp(x->connector, y->connector);
+}
+
 static bool is_attached(const struct pushing *pushing, const char *device, const char *connector)
 {
     for (size_t i = 0; i < pushing->attached_count; i++)
@@ -65,15 +79,14 @@ static bool is_attached(const struct pushing *pushing, const char *device, const
     return false;
 }
 
-static bool is_asked(const struct pushing *pushing, const char *device, const char *connector)
+static bool is_given(const countersign_v1_PreparePushRequest *prepare, const char *device,
+                     const char *connector)
 {
-    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-
     for (pb_size_t i = 0; i < prepare->targets_count; i++)
         if (strcmp(prepare->targets[i].device_name, device) == 0 &&
             strcmp(prepare->targets[i].connector, connector) == 0)
             return true;
-    return prepare->targets_count == 0 && is_attached(pushing, device, connector);
+    return false;
 }
 
 /* One --to DEVICE/CONNECTOR. */
@@ -88,7 +101,7 @@ static int add_target(struct cli *cli, struct pushing *pushing, const char *text
         return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
     memcpy(target.device_name, text, (size_t)(slash - text));
     memcpy(target.connector, slash + 1, strlen(slash + 1));
-    if (prepare->targets_count && is_asked(pushing, target.device_name, target.connector))
+    if (is_given(prepare, target.device_name, target.connector))
         return cli_usage(cli, err, "--to %.130s is given twice", text);
     if (!is_attached(pushing, target.device_name, target.connector))
         return cs_err_set(err, CS_ESTATE,
@@ -186,40 +199,65 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
     return CS_OK;
 }
 
+/* What was asked for, sorted; the strings are borrowed. */
+static struct place *places_of(const struct pushing *pushing, size_t count)
+{
+    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
+    struct place *places = calloc(count, sizeof *places);
+
+    for (size_t i = 0; places && i < count; i++)
+        places[i] =
+            prepare->targets_count
+                ? (struct place){prepare->targets[i].device_name, prepare->targets[i].connector, false}
+                : (struct place){pushing->attached[i].device_name, pushing->attached[i].connector, false};
+    if (places)
+        qsort(places, count, sizeof *places, by_place);
+    return places;
+}
+
+static int check_target(const countersign_v1_OrderCore *core, struct place *places, size_t count,
+                        struct cs_err *err)
+{
+    const struct place wanted = {core->device_name, core->connector, false};
+    struct place *place = bsearch(&wanted, places, count, sizeof *places, by_place);
+
+    if (core->action != countersign_v1_Action_ACTION_INSTALL || !place)
+        return cs_err_set(err, CS_EAUTH,
+                          "the controller made a work order that was not asked for (%s %s/%s): nothing "
+                          "was signed",
+                          cli_show_action_word(core->action), core->device_name, core->connector);
+    if (core->expects.size != 0)
+        return cs_err_set(err, CS_EAUTH,
+                          "WO-%llu replaces only one certain certificate, which was not asked for: "
+                          "nothing was signed",
+                          (unsigned long long)core->number);
+    if (place->taken)
+        return cs_err_set(err, CS_EAUTH, "the controller made two work orders for %s/%s: nothing was signed",
+                          core->device_name, core->connector);
+    place->taken = true;
+    return CS_OK;
+}
+
 /* Every order is one that was asked for, none twice, none missing. */
 static int check_targets(const struct pushing *pushing, struct cs_err *err)
 {
     const struct cli_fetched_cores *cores = &pushing->cores;
-    size_t asked =
+    const size_t asked =
         pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
+    cs_auto_free struct place *places = NULL;
+    int rc = CS_OK;
 
     if (cores->count != asked)
         return cs_err_set(err, CS_EAUTH,
                           "%zu app connectors were asked for, the controller made %zu work orders: nothing "
                           "was signed",
                           asked, cores->count);
-    for (size_t i = 0; i < cores->count; i++) {
-        const countersign_v1_OrderCore *core = cores->cores[i];
-
-        if (core->action != countersign_v1_Action_ACTION_INSTALL ||
-            !is_asked(pushing, core->device_name, core->connector))
-            return cs_err_set(err, CS_EAUTH,
-                              "the controller made a work order that was not asked for (%s %s/%s): nothing "
-                              "was signed",
-                              cli_show_action_word(core->action), core->device_name, core->connector);
-        if (core->expects.size != 0)
-            return cs_err_set(err, CS_EAUTH,
-                              "WO-%llu replaces only one certain certificate, which was not asked for: "
-                              "nothing was signed",
-                              (unsigned long long)core->number);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(cores->cores[k]->device_name, core->device_name) == 0 &&
-                strcmp(cores->cores[k]->connector, core->connector) == 0)
-                return cs_err_set(err, CS_EAUTH,
-                                  "the controller made two work orders for %s/%s: nothing was signed",
-                                  core->device_name, core->connector);
-    }
-    return CS_OK;
+    places = places_of(pushing, asked);
+    if (!places)
+        return cs_err_nomem(err);
+    for (size_t i = 0; rc == CS_OK && i < cores->count; i++)
+        rc = check_target(cores->cores[i], places, asked, err);
+    return rc;
 }
 
 static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err *err)

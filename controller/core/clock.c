@@ -45,6 +45,8 @@ static int deliver(struct ctl_run *run, uint64_t number, uint64_t session_id)
     }
     if (rc != CS_OK || !is_deliverable(run, &order))
         return rc;
+    if (order.cancel_asked)
+        return ctl_order_ask_cancel(run, &order, session_id);
     rc = ctl_order_hand_over(run, &request, &order, session_id);
     return rc == CS_OK ? ctl_request_store(run, &request) : rc;
 }

@@ -52,6 +52,8 @@ void ctl_order_text(const ctl_order_row *order, char *out, size_t out_bytes)
         snprintf(out, out_bytes, "%s %u/%u", state, (unsigned)order->stages_done, (unsigned)order->stages);
     else if (order->phase == countersign_store_v1_Phase_PHASE_WAITING)
         snprintf(out, out_bytes, "%s (waiting for device)", state);
+    else if (order->cancel_asked && ctl_phase_info(order->phase)->handed_over)
+        snprintf(out, out_bytes, "%s (cancel asked)", state);
     else
         snprintf(out, out_bytes, "%s", state);
 }

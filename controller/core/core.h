@@ -175,6 +175,8 @@ enum ctl_effect_kind {
     CTL_EFFECT_BANNED,      /* device_id: its stream ends */
     CTL_EFFECT_QUARANTINED, /* device_id: likewise */
     CTL_EFFECT_KEY_REQUEST, /* device_id: a key request waits for the device */
+    CTL_EFFECT_CANCEL,      /* device_id, order_number: tell the device's stream that this order, which it was
+                               handed, is cancelled; only its report says what became of it */
 };
 struct ctl_effect {
     enum ctl_effect_kind kind;

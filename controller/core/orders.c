@@ -213,19 +213,36 @@ int ctl_order_decided(struct ctl_run *run, ctl_request_row *request, ctl_order_r
 
 /* ---- delivery */
 
-int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
-                        uint64_t session_id)
+static int tell_device(struct ctl_run *run, enum ctl_effect_kind kind, const ctl_order_row *order,
+                       uint64_t session_id)
 {
-    struct ctl_effect effect = {.kind = CTL_EFFECT_DELIVER,
+    struct ctl_effect effect = {.kind = kind,
                                 .order_number = order->number,
                                 .request_number = order->request_number,
                                 .session_id = session_id};
-    int rc = ctl_order_apply(run, request, order, CTL_ORDER_HANDED_OVER, NULL);
 
-    if (rc != CS_OK)
-        return rc;
     memcpy(effect.device_id, order->device_id.bytes, sizeof effect.device_id);
     return ctl_run_effect(run, &effect);
+}
+
+int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
+                        uint64_t session_id)
+{
+    int rc = ctl_order_apply(run, request, order, CTL_ORDER_HANDED_OVER, NULL);
+
+    return rc == CS_OK ? tell_device(run, CTL_EFFECT_DELIVER, order, session_id) : rc;
+}
+
+int ctl_order_ask_cancel(struct ctl_run *run, ctl_order_row *order, uint64_t session_id)
+{
+    int rc = CS_OK;
+
+    cs_assert(ctl_phase_info(order->phase)->handed_over);
+    if (!order->cancel_asked) {
+        order->cancel_asked = true;
+        rc = order_store(run, order);
+    }
+    return rc == CS_OK ? tell_device(run, CTL_EFFECT_CANCEL, order, session_id) : rc;
 }
 
 int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, bool gone, const char *reason)

@@ -21,6 +21,9 @@ CS_MUST_USE int ctl_order_decided(struct ctl_run *run, ctl_request_row *request,
 CS_MUST_USE int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                     uint64_t session_id);
 
+/* Asks the device of an order that was handed over to leave it, as often as this is called. */
+CS_MUST_USE int ctl_order_ask_cancel(struct ctl_run *run, ctl_order_row *order, uint64_t session_id);
+
 /* Ends every order of this device-id; of those that are handed over what becomes is the device's to say,
  * unless it is gone for good. */
 CS_MUST_USE int ctl_orders_end_for(struct ctl_run *run, struct cs_slice device_id, bool gone,

@@ -190,14 +190,34 @@ int ctl_advertisement_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- reports */
 
+/* A device that could not read a message, or that was told to leave an order that it never got, knows the id
+ * alone. Only what it was handed can be meant; of what it has accepted it knows more, and will say it. */
+static int find_by_id(struct ctl_run *run, const countersign_v1_DeviceReport *report, ctl_order_row *ret)
+{
+    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_LIVE, CTL_BYTES(report->device_id));
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
+        rc = ctl_order_load(run, ctl_number_of(walk.value), ret);
+        if (rc != CS_OK || (ret->phase == PHASE(HANDED_OVER) &&
+                            cs_slice_eq(CTL_BYTES(ret->order_id), CTL_BYTES(report->order_id))))
+            return rc;
+    }
+    return rc;
+}
+
 /* The order that a report is about; CS_ENOTFOUND: none of ours. */
 static int find_order(struct ctl_run *run, const countersign_v1_DeviceReport *report, ctl_order_row *ret)
 {
     struct ctl_key key = ctl_key_generation(CTL_TABLE_GENERATION, CTL_BYTES(report->device_id),
                                             report->connector, report->generation);
     struct cs_slice number;
-    int rc = ctl_bytes_get(run->view, &key, &number, run->err);
+    int rc;
 
+    if (!report->connector[0])
+        return find_by_id(run, report, ret);
+    rc = ctl_bytes_get(run->view, &key, &number, run->err);
     if (rc == CS_OK)
         rc = ctl_order_load(run, ctl_number_of(number), ret);
     if (rc == CS_OK && !cs_slice_eq(CTL_BYTES(ret->order_id), CTL_BYTES(report->order_id)))
@@ -246,6 +266,26 @@ static void put_off(struct ctl_run *run, ctl_order_row *order, const countersign
     order->offer_at_s = run->now_s + wait_s;
 }
 
+/* Back before hand-over, where a cancel that was asked meanwhile needs no device. */
+static int apply_not_yet(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
+                         const countersign_v1_DeviceReport *report)
+{
+    int rc;
+
+    put_off(run, order, report);
+    rc = ctl_order_apply(run, request, order, CTL_ORDER_NOT_YET, NULL);
+    if (rc != CS_OK || !order->cancel_asked || ctl_phase_info(order->phase)->ended)
+        return rc;
+    return ctl_order_apply(run, request, order, CTL_ORDER_CANCELLED, "cancelled");
+}
+
+/* Nobody but people cancels: a device that says so unasked has refused. */
+static bool obeys_cancel(const ctl_order_row *order, const countersign_v1_DeviceReport *report)
+{
+    return order->cancel_asked && report->outcome == countersign_v1_Outcome_OUTCOME_REFUSED &&
+           strcmp(report->verdict, "cancelled") == 0;
+}
+
 static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                         const countersign_v1_DeviceReport *report)
 {
@@ -255,6 +295,9 @@ static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order
                    report->verdict[0] && report->detail[0] ? ": " : "", report->detail);
     if (report->attempt > order->attempts)
         order->attempts = report->attempt;
+    if (obeys_cancel(order, report))
+        return ctl_order_apply(run, request, order, CTL_ORDER_CALLED_OFF,
+                               "cancelled before the device began it");
     switch (report->outcome) {
     case countersign_v1_Outcome_OUTCOME_ACCEPTED:
         return ctl_order_apply(run, request, order, CTL_ORDER_ACCEPTED, NULL);
@@ -264,8 +307,7 @@ static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order
     case countersign_v1_Outcome_OUTCOME_REFUSED:
         return ctl_order_apply(run, request, order, CTL_ORDER_FAILED, reason);
     case countersign_v1_Outcome_OUTCOME_NOT_YET:
-        put_off(run, order, report);
-        return ctl_order_apply(run, request, order, CTL_ORDER_NOT_YET, NULL);
+        return apply_not_yet(run, request, order, report);
     default:
         return cs_err_set(run->err, CS_EINVAL, "the report has no outcome");
     }
@@ -287,7 +329,8 @@ static int store_report(struct ctl_run *run, const struct ctl_device_statement *
         rc = apply_report(run, &request, order, report);
     if (rc == CS_OK)
         rc = ctl_request_settle(run, &request);
-    if (rc == CS_OK)
+    /* Without a connector it says nothing of what is installed. */
+    if (rc == CS_OK && report->connector[0])
         rc = update_connector(run, device, newest, report, &request, order);
     if (rc != CS_OK)
         return rc;

@@ -274,7 +274,6 @@ static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t 
                         countersign_v1_CancelRequestResponse *answer)
 {
     ctl_order_row order;
-    struct ctl_key key = ctl_key_number(CTL_TABLE_ORDER, number);
     int rc = ctl_order_load(run, number, &order);
 
     if (rc != CS_OK)
@@ -285,10 +284,7 @@ static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t 
     if (ctl_phase_info(order.phase)->handed_over) {
         /* From here on only the device can say what became of it. */
         answer->handed_over++;
-        if (order.cancel_asked)
-            return CS_OK;
-        order.cancel_asked = true;
-        return ctl_put(run->view, &key, Order, &order, run->err);
+        return ctl_order_ask_cancel(run, &order, 0);
     }
     if (ctl_phase_info(order.phase)->ended)
         return CS_OK;
@@ -315,5 +311,5 @@ int ctl_cancel_request_run(struct ctl_run *run, const void *body, void *reply)
     if (rc != CS_OK)
         return rc;
     ctl_run_changed(run, cancel->comment, "REQ-%" PRIu64, request.number);
-    return CS_OK;
+    return ctl_run_wake(run, request.number);
 }

@@ -61,12 +61,15 @@ struct cell {
 /* The device's word counts wherever the order stands, because it says what has happened. It can come for an
  * order that is scheduled again: the same message had reached the device twice, and was due the second time.
  */
-#define ENDED_BY_DEVICE [CTL_ORDER_COMPLETED] = TO(COMPLETED), [CTL_ORDER_FAILED] = TO(FAILED)
+#define ENDED_BY_DEVICE                                                                                      \
+    [CTL_ORDER_COMPLETED] = TO(COMPLETED), [CTL_ORDER_FAILED] = TO(FAILED),                                  \
+    [CTL_ORDER_CALLED_OFF] = TO(CANCELLED)
 
 /* An order that has ended takes no event but a late report; that one is kept, and only completion moves it.
  */
 #define LATE_WORD(name)                                                                                      \
-    [CTL_ORDER_ACCEPTED] = TO(name), [CTL_ORDER_NOT_YET] = TO(name), [CTL_ORDER_FAILED] = TO(name)
+    [CTL_ORDER_ACCEPTED] = TO(name), [CTL_ORDER_NOT_YET] = TO(name), [CTL_ORDER_FAILED] = TO(name),          \
+    [CTL_ORDER_CALLED_OFF] = TO(name)
 
 static const struct cell table[CTL_PHASE_COUNT][CTL_ORDER_EVENT_COUNT] = {
     [PHASE(NEW)] = {MOVED_BY_DECISIONS},

@@ -9,6 +9,9 @@
  * └──── NOT_YET ─────┘ REJECTED · CANCELLED · EXPIRED · SUPERSEDED: from PENDING, REVIEW, SCHEDULED and
  * WAITING
  *
+ * CALLED_OFF, the device's word that it obeyed a cancel and has begun nothing, takes HANDED_OVER and ACCEPTED
+ * to CANCELLED.
+ *
  * People see fewer states: WAITING is Push-Scheduled, HANDED_OVER and ACCEPTED are Push-In Progress, SILENT
  * is Failed. Hand-over is the line: before it the controller decides what becomes of an order, behind it only
  * the device's word does. */
@@ -43,7 +46,8 @@ typedef countersign_store_v1_Phase ctl_phase;
     X(ACCEPTED, "be accepted")                                                                               \
     X(NOT_YET, "be put off")                                                                                 \
     X(COMPLETED, "be completed")                                                                             \
-    X(FAILED, "fail")
+    X(FAILED, "fail")                                                                                        \
+    X(CALLED_OFF, "be cancelled by its device")
 
 enum ctl_order_event {
 #define X(name, cannot) CTL_ORDER_##name,

@@ -6,6 +6,7 @@
 #include "controller/fleet/session.h"
 
 #include "controller/core/query_rows.h"
+#include "controller/core/workflow.h"
 #include "controller/fleet/push_message.h"
 #include "controller/limits.h"
 #include "controller/reading.h"
@@ -64,41 +65,53 @@ static int find_common(struct batch *batch, uint64_t request_number, const struc
     return ctl_push_common_read(batch->view, request_number, common, err);
 }
 
-static int build(struct batch *batch, const struct ctl_session *session, uint64_t order_number,
-                 struct message *message, struct cs_err *err)
-{
-    const struct ctl_push_common *common;
-    struct ctl_delivery delivery;
-    ctl_order_row order;
-    int code = ctl_find_order(batch->view, order_number, &order, err);
-
-    if (code == CS_OK)
-        code = find_common(batch, order.request_number, &common, err);
-    if (code == CS_OK)
-        code = ctl_query_delivery(batch->view, &common->request, &order, &delivery, err);
-    if (code == CS_OK && memcmp(delivery.device_id, session->identity.device_id, 16) != 0)
-        code = cs_err_set(err, CS_ESTATE, "the order is another device's");
-    if (code == CS_OK)
-        code = ctl_push_message(batch->fleet->shard, common, &delivery, &message->bytes, err);
-    if (code == CS_OK)
-        memcpy(message->order_id, delivery.order_id, sizeof message->order_id);
-    return code;
-}
-
-static int add_message(struct batch *batch, struct ctl_session *session, uint64_t order_number,
+static int add_message(struct batch *batch, struct ctl_session *session, const ctl_order_row *order,
                        struct cs_err *err)
 {
     struct message *message = &batch->messages[batch->count];
-    int code;
+    const struct ctl_push_common *common;
+    struct ctl_delivery delivery;
+    int code = find_common(batch, order->request_number, &common, err);
 
     *message = (struct message){.session = session};
-    code = build(batch, session, order_number, message, err);
+    if (code == CS_OK)
+        code = ctl_query_delivery(batch->view, &common->request, order, &delivery, err);
+    if (code == CS_OK)
+        code = ctl_push_message(batch->fleet->shard, common, &delivery, &message->bytes, err);
     if (code != CS_OK) {
         cs_buf_free(&message->bytes);
         return code;
     }
+    memcpy(message->order_id, delivery.order_id, sizeof message->order_id);
     batch->tree[batch->count++] = cs_merkle_leaf(cs_buf_slice(&message->bytes));
     batch->bytes += message->bytes.len;
+    return CS_OK;
+}
+
+static void send_cancel(struct ctl_session *session, const ctl_order_row *order)
+{
+    countersign_v1_ControllerMessage *message =
+        ctl_shard_scratch(session->fleet->shard, CTL_SCRATCH_REPLY, sizeof *message);
+
+    message->which_body = countersign_v1_ControllerMessage_cancel_tag;
+    CS_PB_SET(&message->body.cancel.order_id, CS_PB_BYTES(&order->order_id));
+    (void)ctl_session_send(session, message);
+}
+
+/* What the device has to hear of the order as it stands now: the push, or that people want it left. Never
+ * both in the wrong order, because a push that has not gone out yet never does once its cancel is durable. */
+static int tell(struct batch *batch, struct ctl_session *session, uint64_t order_number, struct cs_err *err)
+{
+    ctl_order_row order;
+    int code = ctl_find_order(batch->view, order_number, &order, err);
+
+    if (code != CS_OK || !ctl_phase_info(order.phase)->handed_over)
+        return code;
+    if (!cs_slice_eq(CS_PB_BYTES(&order.device_id), CS_SLICE_ARRAY(session->identity.device_id)))
+        return cs_err_set(err, CS_ESTATE, "the order is another device's");
+    if (!order.cancel_asked)
+        return add_message(batch, session, &order, err);
+    send_cancel(session, &order);
     return CS_OK;
 }
 
@@ -139,7 +152,7 @@ static void take_from(struct batch *batch, struct ctl_session *session)
     if (session->state != CTL_SESSION_OPEN)
         return;
     for (; taken < session->order_count && taken < CTL_LIMIT_BATCH_SESSION && !is_full(batch); taken++)
-        if (add_message(batch, session, session->orders[taken], &err) != CS_OK)
+        if (tell(batch, session, session->orders[taken], &err) != CS_OK)
             cs_log(CS_LOG_ERROR, "delivery", "an order cannot be delivered",
                    CS_F("device", session->identity.name), CS_FU("order", session->orders[taken]),
                    CS_F("error", err.msg), CS_FEND);

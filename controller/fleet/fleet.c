@@ -72,6 +72,7 @@ static void apply(struct ctl_session *session, const struct ctl_effect *effect)
 {
     switch (effect->kind) {
     case CTL_EFFECT_DELIVER:
+    case CTL_EFFECT_CANCEL: /* the order's row says which */
         ctl_session_add_order(session, effect->order_number);
         ctl_session_pump(session);
         break;

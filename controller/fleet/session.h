@@ -42,7 +42,8 @@ struct ctl_session {
     bool in_store;        /* the core was told that it opened */
     bool reads_slowly;    /* send nothing before on_writable */
     uint32_t next_policy; /* version to send next */
-    uint64_t *orders;     /* to deliver; room for CTL_LIMIT_SESSION_ORDERS, NULL while there are none */
+    uint64_t
+        *orders; /* to deliver or to cancel; room for CTL_LIMIT_SESSION_ORDERS, NULL while there are none */
     size_t order_count;
     bool more_orders;          /* in the store */
     bool more_key_requests;    /* likewise */

@@ -403,7 +403,7 @@ static const struct evil_strategy strategies[] = {
 
     /* Keys that the device makes are for their own strategies, once it can. */
     {.says = "delivers for a key that the device has not made",
-     .end = EVIL_ENDS(KEY_MODE_UNSUPPORTED),
+     .end = EVIL_ENDS(KEY_MISSING),
      .prepared = key_on_device},
     {.says = "delivers a removal", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = removes},
     {.says = "delivers a roll back", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = rolls_back},

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { SHORT_RUN = 20000, LONG_RUN = 1000000, A_BATCH = 16 };
+enum { SHORT_RUN = 20000, LONG_RUN = 1000000, A_BATCH = 16, A_TREE = 2 * A_BATCH + CS_LIMIT_MERKLE_DEPTH };
 
 /* ---- signatures that were checked before: most mutants keep most of them, and checking is what takes time
  */
@@ -151,18 +151,19 @@ struct run {
 };
 
 /* All of a batch get past the first gate: the tree is over them as they are, and the signature holds. */
-static void make_batch(struct run *run, struct cs_digest leaves[A_BATCH])
+static void make_batch(struct run *run, struct cs_digest tree[A_TREE])
 {
     struct delivery_story *signing = run->pushes.all[0];
-    struct cs_digest scratch[A_BATCH], root;
+    struct cs_digest root;
     countersign_v1_PushBatch batch;
 
     for (size_t i = 0; i < A_BATCH; i++) {
         run->of[i] = mutate_below(&run->random, (uint32_t)run->pushes.count);
         mutate_message(&run->random, &run->pushes, run->of[i], &run->messages[i]);
-        leaves[i] = cs_merkle_leaf(cs_buf_slice(&run->messages[i]));
+        tree[i] = cs_merkle_leaf(cs_buf_slice(&run->messages[i]));
     }
-    root = cs_merkle_root(leaves, A_BATCH, scratch);
+    cs_merkle_tree_build(tree, A_BATCH);
+    root = cs_merkle_tree_root(tree, A_BATCH);
     deployment_fill_batch(&run->pushes.e->d, &batch);
     CS_PB_SET(&batch.root, cs_digest_slice(&root));
     batch.count = A_BATCH;
@@ -212,13 +213,13 @@ static void offer(struct run *run, const countersign_v1_PushDelivery *delivery, 
 static void try_batch(struct run *run)
 {
     countersign_v1_PushDelivery *delivery = malloc(sizeof *delivery);
-    struct cs_digest leaves[A_BATCH], proof[CS_LIMIT_MERKLE_DEPTH];
+    struct cs_digest tree[A_TREE], proof[CS_LIMIT_MERKLE_DEPTH];
 
     cs_assert(delivery);
-    make_batch(run, leaves);
+    make_batch(run, tree);
     for (size_t i = 0; i < A_BATCH; i++) {
         run->delivery.index = (uint32_t)i;
-        run->delivery.proof_count = (pb_size_t)cs_merkle_proof(leaves, A_BATCH, i, proof);
+        run->delivery.proof_count = (pb_size_t)cs_merkle_tree_proof(tree, A_BATCH, i, proof);
         for (size_t k = 0; k < run->delivery.proof_count; k++)
             CS_PB_SET(&run->delivery.proof[k], cs_digest_slice(&proof[k]));
         CS_PB_SET(&run->delivery.message, cs_buf_slice(&run->messages[i]));

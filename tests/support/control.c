@@ -135,12 +135,22 @@ ctl_meta_row control_meta(struct control *c)
     return row;
 }
 
-bool control_delivered(const struct control *c, uint64_t order)
+static bool has_effect(const struct control *c, enum ctl_effect_kind kind, uint64_t order)
 {
     for (size_t i = 0; i < c->outcome.effect_count; i++)
-        if (c->outcome.effects[i].kind == CTL_EFFECT_DELIVER && c->outcome.effects[i].order_number == order)
+        if (c->outcome.effects[i].kind == kind && c->outcome.effects[i].order_number == order)
             return true;
     return false;
+}
+
+bool control_delivered(const struct control *c, uint64_t order)
+{
+    return has_effect(c, CTL_EFFECT_DELIVER, order);
+}
+
+bool control_cancel_sent(const struct control *c, uint64_t order)
+{
+    return has_effect(c, CTL_EFFECT_CANCEL, order);
 }
 
 /* ---- people */
@@ -526,6 +536,21 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
         CTL_BYTES_COPY(report->installed_digest, request.chain_digest);
     else if (outcome != countersign_v1_Outcome_OUTCOME_ACCEPTED)
         CTL_TEXT_SET(report->verdict, "reload-failed");
+    return say(c, CTL_REPORT, order.device_id.bytes, report);
+}
+
+int control_refuse_unread(struct control *c, uint64_t number, const char *verdict)
+{
+    ctl_order_row order = control_order(c, number);
+    cs_auto_free countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+
+    cs_assert(report);
+    CS_PB_SET(&report->deployment_id, CS_SLICE_ARRAY(c->d.id));
+    CTL_BYTES_COPY(report->device_id, order.device_id);
+    CTL_BYTES_COPY(report->order_id, order.order_id);
+    report->sequence = ++c->sequence;
+    report->outcome = countersign_v1_Outcome_OUTCOME_REFUSED;
+    CTL_TEXT_SET(report->verdict, verdict);
     return say(c, CTL_REPORT, order.device_id.bytes, report);
 }
 

@@ -79,6 +79,8 @@ int control_close(struct control *c, const char *name);
 /* With `installed` on the connector "web": NULL: nothing. */
 int control_advertise(struct control *c, const char *name, const struct cs_digest *installed);
 int control_report(struct control *c, uint64_t number, countersign_v1_Outcome outcome);
+/* Refused with this word, by a device that knows the order's id and nothing else. */
+int control_refuse_unread(struct control *c, uint64_t number, const char *verdict);
 
 /* ---- time */
 int control_tick(struct control *c);
@@ -93,6 +95,8 @@ ctl_meta_row control_meta(struct control *c);
 bool control_get(struct control *c, const struct ctl_key *key, const pb_msgdesc_t *fields, void *row);
 /* Did the last command hand this order over? */
 bool control_delivered(const struct control *c, uint64_t order);
+/* Or told the device to leave it? */
+bool control_cancel_sent(const struct control *c, uint64_t order);
 /* Everything that must hold between any two commands; ends the test where it does not. */
 void control_check(struct control *c);
 

@@ -92,8 +92,10 @@ static void stream_more(struct cs_call *call)
     while (work->left > 0) {
         int rc = cs_call_send(call, cs_slice(zeros, work->size));
 
-        if (rc != CS_OK && rc != CS_EBUSY)
+        if (rc != CS_OK && rc != CS_EBUSY) {
+            cs_call_finish(call, CS_STATUS_RESOURCE_EXHAUSTED, "no room to send");
             return;
+        }
         work->left--;
         service_of(call)->bytes_sent += work->size;
         if (rc == CS_EBUSY)

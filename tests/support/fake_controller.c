@@ -15,6 +15,7 @@ struct fake_order {
     uint8_t order_id[16];
     struct cs_buf delivery; /* an encoded ControllerMessage */
     bool due;               /* to be sent on the stream that is there */
+    bool cancel;            /* likewise, a CancelOrder, behind it */
     struct fake_reports reports;
     uint64_t sequences[SEQUENCES];
     size_t sequence_count;
@@ -74,13 +75,28 @@ static void send_message(struct fake_controller *c, const countersign_v1_Control
         (void)cs_call_send(c->stream, cs_buf_slice(&wire));
 }
 
+static void send_cancel(struct fake_controller *c, const uint8_t order_id[16])
+{
+    countersign_v1_ControllerMessage *message = calloc(1, sizeof *message);
+
+    cs_assert(message);
+    message->which_body = countersign_v1_ControllerMessage_cancel_tag;
+    CS_PB_SET(&message->body.cancel.order_id, cs_slice(order_id, 16));
+    struct cs_buf wire = deployment_encode(countersign_v1_ControllerMessage_fields, message);
+
+    free(message);
+    (void)cs_call_send(c->stream, cs_buf_slice(&wire));
+    cs_buf_free(&wire);
+}
+
 static void send_due(struct fake_controller *c)
 {
     for (size_t i = 0; c->stream && c->streaming && i < c->order_count; i++) {
-        if (!c->orders[i].due)
-            continue;
-        c->orders[i].due = false;
-        (void)cs_call_send(c->stream, cs_buf_slice(&c->orders[i].delivery));
+        if (c->orders[i].due)
+            (void)cs_call_send(c->stream, cs_buf_slice(&c->orders[i].delivery));
+        if (c->orders[i].cancel)
+            send_cancel(c, c->orders[i].order_id);
+        c->orders[i].due = c->orders[i].cancel = false;
     }
 }
 
@@ -504,6 +520,14 @@ void fake_controller_push_again(struct fake_controller *c, const uint8_t order_i
 {
     pthread_mutex_lock(&c->lock);
     find_order(c, cs_slice(order_id, 16))->due = true;
+    pthread_mutex_unlock(&c->lock);
+    uv_async_send(&c->wake);
+}
+
+void fake_controller_cancel(struct fake_controller *c, const uint8_t order_id[16])
+{
+    pthread_mutex_lock(&c->lock);
+    find_order(c, cs_slice(order_id, 16))->cancel = true;
     pthread_mutex_unlock(&c->lock);
     uv_async_send(&c->wake);
 }

@@ -34,6 +34,9 @@ void fake_controller_push(struct fake_controller *controller, const struct deliv
 /* Once more, whatever was reported: a retry, or a controller that lost its memory. */
 void fake_controller_push_again(struct fake_controller *controller, const uint8_t order_id[16]);
 
+/* Asks for an order that was pushed to be left. */
+void fake_controller_cancel(struct fake_controller *controller, const uint8_t order_id[16]);
+
 struct fake_reports {
     unsigned accepted, completed, failed, refused, not_yet; /* distinct sequences */
     unsigned repeated;                                      /* statements that were here before */

@@ -340,6 +340,110 @@ static void survives_being_killed(void **unused CS_UNUSED)
     end(&scene);
 }
 
+static void wait_until_accepted(struct scene *scene, const struct delivery_story *story)
+{
+    struct fake_reports reports = {0};
+
+    for (unsigned i = 0; i < 300 && !reports.accepted; i++) {
+        usleep(100000);
+        fake_controller_reports(scene->controller, id_of(story), &reports);
+    }
+    assert_int_equal(reports.accepted, 1);
+}
+
+/* What the device does comes first; what waits behind it can still be taken back. */
+static void leaves_what_waits_when_it_is_cancelled(void **unused CS_UNUSED)
+{
+    struct scene scene;
+    struct fake_reports reports;
+
+    begin(&scene, "#!/bin/sh\nsleep 2\nexit 0\n");
+    start_agent(&scene);
+    struct delivery_story *begun = push(&scene, 1), *waits = push(&scene, 2);
+
+    wait_until_accepted(&scene, begun);
+    fake_controller_cancel(scene.controller, id_of(begun));
+    fake_controller_cancel(scene.controller, id_of(waits));
+    wait_for(&scene, waits, &reports);
+    assert_int_equal(reports.accepted, 0);
+    assert_int_equal(reports.refused, 1);
+    assert_string_equal(reports.last.verdict, "cancelled");
+    assert_string_equal(reports.last.connector, "web");
+    wait_for(&scene, begun, &reports);
+    assert_int_equal(reports.completed, 1);
+    assert_int_equal(reports.refused, 0);
+    assert_true(serves(&scene, begun));
+    delivery_free(begun);
+    delivery_free(waits);
+    end(&scene);
+}
+
+/* Decided now, but not to run before tomorrow. */
+static struct delivery_story *push_for_tomorrow(struct scene *scene, uint64_t number)
+{
+    struct delivery_story *story;
+    countersign_v1_Decision decision;
+
+    scene->d.now_s = pki_now();
+    story = delivery_prepare(&scene->d, "gw-7", scene->device_id, number);
+    delivery_submit(story);
+    story_decide(&story->push, "bob", 1);
+    story_fill_decision(&story->push, "carol", 2, &decision);
+    decision.mode = countersign_v1_Mode_MODE_SCHEDULED;
+    decision.not_before_s = scene->d.now_s + 86400;
+    story_add_decision(&story->push, &decision, "carol");
+    delivery_assemble(story, CS_SLICE_ARRAY(scene->kem_spki));
+    delivery_wrap(story);
+    fake_controller_push(scene->controller, story);
+    return story;
+}
+
+/* A device keeps nothing of an order that is not due: it says so of one that is cancelled meanwhile. */
+static void answers_a_cancel_of_what_it_put_off(void **unused CS_UNUSED)
+{
+    struct scene scene;
+    struct fake_reports reports = {0};
+
+    begin(&scene, "#!/bin/sh\nexit 0\n");
+    start_agent(&scene);
+    struct delivery_story *tomorrow = push_for_tomorrow(&scene, 1);
+
+    for (unsigned i = 0; i < 300 && !reports.not_yet; i++) {
+        usleep(100000);
+        fake_controller_reports(scene.controller, id_of(tomorrow), &reports);
+    }
+    assert_int_equal(reports.not_yet, 1);
+    fake_controller_cancel(scene.controller, id_of(tomorrow));
+    wait_for(&scene, tomorrow, &reports);
+    assert_int_equal(reports.refused, 1);
+    assert_string_equal(reports.last.verdict, "cancelled");
+    assert_string_equal(reports.last.connector, "");
+    delivery_free(tomorrow);
+    end(&scene);
+}
+
+static void reports_a_push_that_it_cannot_read(void **unused CS_UNUSED)
+{
+    struct scene scene;
+    struct fake_reports reports;
+
+    begin(&scene, "#!/bin/sh\nexit 0\n");
+    start_agent(&scene);
+    scene.d.now_s = pki_now();
+    struct delivery_story *story =
+        delivery_make(&scene.d, "gw-7", scene.device_id, 1, CS_SLICE_ARRAY(scene.kem_spki));
+
+    story->delivery.message.bytes[0] ^= 0x40;
+    CS_PB_SET(&story->delivery.order_id, cs_slice(id_of(story), 16));
+    fake_controller_push(scene.controller, story);
+    wait_for(&scene, story, &reports);
+    assert_int_equal(reports.refused, 1);
+    assert_string_equal(reports.last.verdict, "message-malformed");
+    assert_string_equal(reports.last.connector, "");
+    delivery_free(story);
+    end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +452,9 @@ int main(void)
         cmocka_unit_test(reports_again_until_it_is_heard),
         cmocka_unit_test(refuses_a_second_instance),
         cmocka_unit_test(survives_being_killed),
+        cmocka_unit_test(leaves_what_waits_when_it_is_cancelled),
+        cmocka_unit_test(answers_a_cancel_of_what_it_put_off),
+        cmocka_unit_test(reports_a_push_that_it_cannot_read),
     };
 
     return cmocka_run_group_tests_name("agent", tests, NULL, NULL);

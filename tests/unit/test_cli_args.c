@@ -156,7 +156,7 @@ static void every_command_has_help_and_an_example(void **state)
 
 static void reads_numbers_of_requests_and_orders(void **state)
 {
-    uint64_t number, numbers[2];
+    uint64_t number, *numbers;
     size_t count;
     struct cs_err err;
 
@@ -171,11 +171,32 @@ static void reads_numbers_of_requests_and_orders(void **state)
     check_code(cli_args_number("", "REQ-", &number, &err), CS_EINVAL);
     check_code(cli_args_number("REQ-0", "REQ-", &number, &err), CS_EINVAL);
     check_code(cli_args_number("99999999999999999999999", "", &number, &err), CS_EINVAL);
-    check_ok(cli_args_numbers("WO-1,2", "WO-", numbers, 2, &count, &err), err);
+    check_ok(cli_args_numbers("WO-2,1", "WO-", 2, &numbers, &count, &err), err);
     assert_int_equal(count, 2);
+    assert_int_equal(numbers[0], 1);
     assert_int_equal(numbers[1], 2);
-    check_code(cli_args_numbers("1,2,3", "WO-", numbers, 2, &count, &err), CS_EINVAL);
-    check_code(cli_args_numbers("1,,2", "WO-", numbers, 2, &count, &err), CS_EINVAL);
+    free(numbers);
+    check_ok(cli_args_numbers("WO-7,WO-3..WO-5", "WO-", 4, &numbers, &count, &err), err);
+    assert_int_equal(count, 4);
+    assert_int_equal(numbers[2], 5);
+    assert_int_equal(numbers[3], 7);
+    free(numbers);
+    static const struct {
+        const char *says, *text;
+    } refused[] = {
+        {"more than there is room for", "1,2,3"},
+        {"nothing between commas", "1,,2"},
+        {"one twice", "1,1"},
+        {"one twice by a range", "2,1..2"},
+        {"a range that ends before it begins", "3..2"},
+        {"a range of very many", "1..18446744073709551610"},
+        {"a range without an end", "1.."},
+        {"a range without a beginning", "..2"},
+    };
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(refused); i++)
+        if (cli_args_numbers(refused[i].text, "WO-", 2, &numbers, &count, &err) != CS_EINVAL)
+            fail_msg("%s", refused[i].says);
 }
 
 int main(void)

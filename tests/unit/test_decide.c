@@ -678,6 +678,35 @@ static void the_account_names_requester_deciders_and_rule(void **unused CS_UNUSE
     free_world(&world);
 }
 
+static void a_hint_names_what_cannot_be_read_and_nothing_else(void **unused CS_UNUSED)
+{
+    struct world world;
+
+    make_world(&world);
+    struct delivery_story *story =
+        delivery_make(&world.d, "gw-0", world.device_id, 1, cs_key_spki(world.kem));
+    struct cs_slice hint = CS_SLICE_ARRAY(world.device_id), id = CS_PB_BYTES(&story->push.cores[0].order_id);
+
+    set_facts(&world);
+    CS_PB_SET(&story->delivery.order_id, hint);
+    cs_auto(ag_decision_freep) struct ag_decision *whole = ag_decide(&world.facts, &story->delivery);
+
+    assert_string_equal(whole->report.verdict, "ok");
+    check_slice(CS_PB_BYTES(&whole->report.order_id), id);
+    story->delivery.message.size--;
+    cs_auto(ag_decision_freep) struct ag_decision *torn = ag_decide(&world.facts, &story->delivery);
+
+    assert_string_equal(torn->report.verdict, "message-malformed");
+    check_slice(CS_PB_BYTES(&torn->report.order_id), hint);
+    assert_string_equal(torn->report.connector, "");
+    story->delivery.order_id.size = 3;
+    cs_auto(ag_decision_freep) struct ag_decision *no_id = ag_decide(&world.facts, &story->delivery);
+
+    assert_int_equal(no_id->report.order_id.size, 0);
+    delivery_free(story);
+    free_world(&world);
+}
+
 struct short_of_memory {
     struct world world;
     struct delivery_story *story;
@@ -721,6 +750,7 @@ int main(void)
         cmocka_unit_test(a_certificate_of_the_future_waits_for_a_known_clock),
         cmocka_unit_test(too_little_memory_is_no_verdict),
         cmocka_unit_test(the_account_names_requester_deciders_and_rule),
+        cmocka_unit_test(a_hint_names_what_cannot_be_read_and_nothing_else),
     };
 
     return cmocka_run_group_tests_name("decide", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The life of work orders, as stories; and the table behind it, cell by cell. */
 #include "tests/support/check.h"
 
+#include "controller/core/colour.h"
 #include "controller/core/run.h"
 #include "controller/core/workflow.h"
 #include "tests/support/control.h"
@@ -23,21 +24,21 @@ static const char letters[] = {
 static const char *const walk[] = {
     /*                      OPENED REVIEWED DECIDED REJECTED CANCELLED
      *                      POLICY_CHANGED SUPERSEDED EXPIRED DUE HANDED_OVER SILENT
-     *                      ACCEPTED NOT_YET COMPLETED FAILED */
-    [PHASE(NEW)] =         "prsR." "......" "....",
-    [PHASE(PENDING)] =     "prsRX" "XUE..." "....",
-    [PHASE(REVIEW)] =      "prsRX" "XUE..." "....",
-    [PHASE(SCHEDULED)] =   "..s.X" "XUEwh." "asCF",
-    [PHASE(WAITING)] =     "..w.X" "XUEwh." "awCF",
-    [PHASE(HANDED_OVER)] = "....." "....hS" "asCF",
-    [PHASE(ACCEPTED)] =    "....." "....aS" "asCF",
-    [PHASE(COMPLETED)] =   "....." "......" "CCCC",
-    [PHASE(FAILED)] =      "....." "......" "FFFF",
-    [PHASE(SILENT)] =      "....." "......" "SSCF",
-    [PHASE(REJECTED)] =    "....." "......" "RRCR",
-    [PHASE(CANCELLED)] =   "....." "......" "XXCX",
-    [PHASE(EXPIRED)] =     "....." "......" "EECE",
-    [PHASE(SUPERSEDED)] =  "....." "......" "UUCU",
+     *                      ACCEPTED NOT_YET COMPLETED FAILED CALLED_OFF */
+    [PHASE(NEW)] =         "prsR." "......" ".....",
+    [PHASE(PENDING)] =     "prsRX" "XUE..." ".....",
+    [PHASE(REVIEW)] =      "prsRX" "XUE..." ".....",
+    [PHASE(SCHEDULED)] =   "..s.X" "XUEwh." "asCFX",
+    [PHASE(WAITING)] =     "..w.X" "XUEwh." "awCFX",
+    [PHASE(HANDED_OVER)] = "....." "....hS" "asCFX",
+    [PHASE(ACCEPTED)] =    "....." "....aS" "asCFX",
+    [PHASE(COMPLETED)] =   "....." "......" "CCCCC",
+    [PHASE(FAILED)] =      "....." "......" "FFFFF",
+    [PHASE(SILENT)] =      "....." "......" "SSCFX",
+    [PHASE(REJECTED)] =    "....." "......" "RRCRR",
+    [PHASE(CANCELLED)] =   "....." "......" "XXCXX",
+    [PHASE(EXPIRED)] =     "....." "......" "EECEE",
+    [PHASE(SUPERSEDED)] =  "....." "......" "UUCUU",
 };
 /* clang-format on */
 
@@ -321,21 +322,104 @@ static void a_device_whose_clock_is_behind_is_asked_again(void **state)
     check_phase(c, order, PHASE(HANDED_OVER));
 }
 
-static void a_cancel_after_hand_over_is_a_wish(void **state)
+static uint64_t hand_over(struct control *c, uint64_t *ret_push)
 {
-    struct control *c = *state;
     uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
 
     check_ok(control_open(c, "gw-0"), c->err);
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
+    check_phase(c, order, PHASE(HANDED_OVER));
+    assert_true(control_delivered(c, order));
+    *ret_push = push;
+    return order;
+}
+
+static void check_text(struct control *c, uint64_t order, const char *text)
+{
+    ctl_order_row row = control_order(c, order);
+    char shown[64];
+
+    ctl_order_text(&row, shown, sizeof shown);
+    assert_string_equal(shown, text);
+}
+
+static void a_cancel_after_hand_over_is_asked_of_the_device(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = hand_over(c, &push);
+
     check_ok(control_cancel(c, push), c->err);
     check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_order(c, order).cancel_asked);
+    assert_true(control_cancel_sent(c, order));
+    check_text(c, order, "Push-In Progress (cancel asked)");
+    /* The device was away: it is asked again, and not handed the push once more. */
+    check_ok(control_close(c, "gw-0"), c->err);
+    check_ok(control_open(c, "gw-0"), c->err);
+    assert_true(control_cancel_sent(c, order));
+    assert_false(control_delivered(c, order));
+    check_ok(control_refuse_unread(c, order, "cancelled"), c->err);
+    check_phase(c, order, PHASE(CANCELLED));
+    check_text(c, order, "Cancelled");
+    assert_int_equal(control_request(c, push).orders_in[countersign_v1_OrderState_ORDER_STATE_CANCELLED], 1);
+    assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
 
     push = control_push(c, "shop");
     check_ok(control_cancel(c, push), c->err);
     check_phase(c, control_request(c, push).first_order, PHASE(CANCELLED));
+}
+
+static void what_was_begun_ends_as_its_report_says(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = hand_over(c, &push);
+
+    check_ok(control_report(c, order, countersign_v1_Outcome_OUTCOME_ACCEPTED), c->err);
+    check_ok(control_cancel(c, push), c->err);
+    check_text(c, order, "Push-In Progress (cancel asked)");
+    /* What it says without knowing the order is nothing new about one that it has accepted. */
+    check_ok(control_refuse_unread(c, order, "message-malformed"), c->err);
+    check_phase(c, order, PHASE(ACCEPTED));
+    check_ok(control_report(c, order, countersign_v1_Outcome_OUTCOME_COMPLETED), c->err);
+    check_phase(c, order, PHASE(COMPLETED));
+    check_text(c, order, "Completed");
+}
+
+/* The cancel and the device's "not yet" cross: nothing is offered again. */
+static void what_is_put_off_after_a_cancel_is_cancelled(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = hand_over(c, &push);
+
+    check_ok(control_cancel(c, push), c->err);
+    check_ok(control_report(c, order, countersign_v1_Outcome_OUTCOME_NOT_YET), c->err);
+    check_phase(c, order, PHASE(CANCELLED));
+    assert_int_equal(control_next_due(c), INT64_MAX);
+}
+
+static void a_device_does_not_cancel_on_its_own(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = hand_over(c, &push);
+
+    check_ok(control_refuse_unread(c, order, "cancelled"), c->err);
+    check_phase(c, order, PHASE(FAILED));
+    assert_string_equal(control_order(c, order).reason, "cancelled");
+}
+
+static void a_push_that_its_device_cannot_read_has_failed(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = hand_over(c, &push), later;
+
+    check_ok(control_refuse_unread(c, order, "message-malformed"), c->err);
+    check_phase(c, order, PHASE(FAILED));
+    assert_string_equal(control_order(c, order).reason, "message-malformed");
+    /* An order that was not handed over cannot be meant, whatever the device says. */
+    later = control_request(c, control_push(c, "shop")).first_order;
+    check_ok(control_refuse_unread(c, later, "message-malformed"), c->err);
+    check_phase(c, later, PHASE(PENDING));
 }
 
 static void a_newer_policy_cancels_what_it_does_not_allow(void **state)
@@ -482,7 +566,11 @@ int main(void)
         story(a_failed_push_is_gray_until_the_next),
         story(a_certificate_removed_by_hand_is_noticed),
         story(a_device_whose_clock_is_behind_is_asked_again),
-        story(a_cancel_after_hand_over_is_a_wish),
+        story(a_cancel_after_hand_over_is_asked_of_the_device),
+        story(what_was_begun_ends_as_its_report_says),
+        story(what_is_put_off_after_a_cancel_is_cancelled),
+        story(a_device_does_not_cancel_on_its_own),
+        story(a_push_that_its_device_cannot_read_has_failed),
         story(a_newer_policy_cancels_what_it_does_not_allow),
         story(a_newer_policy_ends_what_it_does_not_satisfy_and_nothing_else),
         story(a_device_enrolled_anew_does_not_get_old_pushes),
