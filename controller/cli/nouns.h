@@ -34,6 +34,7 @@ int cli_order_show(struct cli *cli, struct cs_err *err);
 int cli_topology_run(struct cli *cli, struct cs_err *err);
 int cli_status_run(struct cli *cli, struct cs_err *err);
 int cli_audit_list(struct cli *cli, struct cs_err *err);
+int cli_device_ban(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
 CS_MUST_USE int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);

@@ -51,7 +51,8 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, ListRequests)                                                                             \
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
-    X(PushService, GetOrder)
+    X(PushService, GetOrder)                                                                                 \
+    X(DeviceService, BanDevice)
 
 #define X(service, method) extern const struct cli_rpc_method cli_rpc_##method;
 CLI_RPC_METHODS(X)
