@@ -13,6 +13,7 @@
 #include "agent/core/decide.h"
 #include "agent/core/device_time.h"
 #include "agent/outbox.h"
+#include "agent/renewal.h"
 #include "agent/store.h"
 
 struct ag_device_events {
@@ -34,8 +35,10 @@ struct ag_device {
     struct ag_keys keys;
     struct ag_state state;
     struct ag_outbox outbox;
-    uint64_t sequence;    /* of the last statement */
-    bool policy_expected; /* the delivery at the front waits for it */
+    struct ag_renewal renewal; /* of its identity, while one is under way */
+    bool old_key_stays;        /* on disk, until the newest has opened a session */
+    uint64_t sequence;         /* of the last statement */
+    bool policy_expected;      /* the delivery at the front waits for it */
     bool policy_given_up;
     bool recovered;
     int64_t session_time_ahead_s; /* controller's time - clock, for devices marked clockless */
@@ -75,6 +78,9 @@ void ag_device_cancel(struct ag_device *device, struct cs_slice order_id);
  */
 CS_MUST_USE int ag_device_take_policy(struct ag_device *device, struct cs_slice wire, struct cs_err *err);
 void ag_device_give_up_policy(struct ag_device *device);
+/* The time for the device's own identity, of which nothing but its renewal hangs: the device's, or where that
+ * is not known the session's. */
+int64_t ag_device_identity_time_s(const struct ag_device *device);
 void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
 /* Version to ask from: the pin's least before there is any. */
 uint32_t ag_device_next_policy(const struct ag_device *device);

@@ -1,6 +1,9 @@
 #include "agent/link/session.h"
 
+#include "agent/link/dial.h"
+#include "agent/link/late.h"
 #include "agent/version.h"
+#include "shared/base/text.h"
 
 enum state { WAITING, DIALLING, GREETING, SYNCING, STREAMING };
 
@@ -9,6 +12,9 @@ enum {
     LASTED_MS = 30 * 1000,
     /* How long a policy is waited for that a push needs, or that the controller said it has. */
     POLICY_WAIT_MS = 10 * 1000,
+    /* Wall clocks jump: whether it is time to renew is looked at again after this at the latest. */
+    RENEWAL_LOOK_MS = 60 * 60 * 1000,
+    RENEWAL_RETRY_MS = 60 * 1000,
 };
 
 struct ag_session {
@@ -23,13 +29,20 @@ struct ag_session {
     uint32_t newest_policy; /* that the controller has */
     uint64_t up_since_ms;
     bool failing; /* the last attempt failed too: say less */
+    bool admitted;
+
+    uint32_t renewal_random; /* when in its span this device renews */
+    bool refused_as_expired; /* by the controller */
+    bool renewed_late;       /* the clock said that it had expired: not asked again before a session */
+    bool waits_said;
+    struct ag_late *late;
 
     struct cs_tls_config *tls;
     struct cs_client *client;
     struct cs_client_call *call;
     countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
 
-    uv_timer_t dial_timer, policy_timer;
+    uv_timer_t dial_timer, policy_timer, renewal_timer;
     int open; /* handles and the client */
     bool closing;
     void (*on_closed)(void *owner);
@@ -37,6 +50,14 @@ struct ag_session {
 
 static void dial_later(struct ag_session *session);
 static void drop(struct ag_session *session, const char *why);
+static void on_renewal_timer(uv_timer_t *timer);
+
+static void port_random(const struct ag_session *session, void *out, size_t len)
+{
+    struct ag_port *port = session->device->store.port;
+
+    port->random(port, out, len);
+}
 
 /* ---- sending */
 
@@ -147,7 +168,29 @@ static const struct ag_device_events device_events = {on_statement, on_policy_wa
 
 /* ---- receiving */
 
-/* Reports that are not acknowledged first, then the advertisement: sequences rise. */
+/* What is not acknowledged, as sequences rise: a renewal that is under way has its place among them. */
+static void send_unacknowledged(struct ag_session *session)
+{
+    const struct ag_renewal *renewal = &session->device->renewal;
+    bool renewal_due = ag_renewal_pending(renewal);
+
+    CS_LIST_FOREACH(node, &session->device->outbox.letters)
+    {
+        const struct ag_letter *letter = CS_CONTAINER_OF(node, struct ag_letter, node);
+
+        if (renewal_due && letter->sequence > renewal->sequence) {
+            renewal_due = false;
+            send_statement(session, cs_buf_slice(&renewal->envelope));
+        }
+        send_statement(session, cs_buf_slice(&letter->envelope));
+    }
+    if (renewal_due)
+        send_statement(session, cs_buf_slice(&renewal->envelope));
+}
+
+static void look_at_identity(struct ag_session *session);
+
+/* The advertisement is last. */
 static void begin_streaming(struct ag_session *session)
 {
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
@@ -155,14 +198,12 @@ static void begin_streaming(struct ag_session *session)
 
     uv_timer_stop(&session->policy_timer);
     session->state = STREAMING;
-    CS_LIST_FOREACH(node, &session->device->outbox.letters)
-    {
-        send_statement(session, cs_buf_slice(&CS_CONTAINER_OF(node, struct ag_letter, node)->envelope));
-    }
+    send_unacknowledged(session);
     if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
         send_statement(session, cs_buf_slice(&envelope));
     else
         cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
+    look_at_identity(session);
 }
 
 static void sync_policies(struct ag_session *session)
@@ -193,6 +234,15 @@ static void take_welcome(struct ag_session *session, const countersign_v1_Welcom
     session->failing = false;
     session->newest_policy = welcome->policy_version;
     ag_device_take_session_time(session->device, welcome->time_s);
+    session->admitted = welcome->admitted;
+    session->renewed_late = session->refused_as_expired = session->waits_said = false;
+    ag_renewal_settle(session->device);
+    if (session->state == STREAMING) {
+        /* Admitted, or admitted anew: a renewal that waited for that is granted now. */
+        if (ag_renewal_pending(&session->device->renewal))
+            send_statement(session, cs_buf_slice(&session->device->renewal.envelope));
+        look_at_identity(session);
+    }
     if (session->state != GREETING)
         return;
     session->state = SYNCING;
@@ -239,6 +289,68 @@ static void take_push(struct ag_session *session, const countersign_v1_PushDeliv
         cs_log(CS_LOG_WARN, "push", "delivery not taken", CS_F("error", err.msg), CS_FEND);
 }
 
+/* ---- the identity's renewal */
+
+/* In time: half of the certificate's life is over, a session is open, and people have admitted the device. */
+static void look_at_identity(struct ag_session *session)
+{
+    struct ag_device *device = session->device;
+    uint64_t again_ms = RENEWAL_LOOK_MS;
+    int64_t due_s = 0, expires_s = 0;
+    struct cs_err err = {0};
+
+    if (session->state != STREAMING || !session->admitted || ag_renewal_pending(&device->renewal))
+        return;
+    int code = ag_renewal_times(device, session->renewal_random, &due_s, &expires_s, &err);
+    int64_t wait_s = due_s - ag_device_identity_time_s(device);
+
+    if (!code && wait_s <= 0)
+        code = ag_renewal_begin(device, &err);
+    else if (wait_s < RENEWAL_LOOK_MS / 1000)
+        again_ms = (uint64_t)wait_s * 1000;
+    if (code) {
+        cs_log(CS_LOG_ERROR, "identity", "not renewed", CS_F("error", err.msg), CS_FEND);
+        again_ms = RENEWAL_RETRY_MS;
+    }
+    uv_timer_start(&session->renewal_timer, on_renewal_timer, again_ms, 0);
+}
+
+static void on_renewal_timer(uv_timer_t *timer)
+{
+    look_at_identity(timer->data);
+}
+
+static int adopt(struct ag_session *session, struct cs_slice certificate)
+{
+    struct ag_device *device = session->device;
+    char until[CS_TIME_TEXT_BYTES];
+    int64_t due_s = 0, expires_s = 0;
+    struct cs_err err = {0};
+    int code = ag_renewal_take(device, certificate, &err);
+
+    if (!code)
+        code = ag_renewal_times(device, 0, &due_s, &expires_s, &err);
+    if (code)
+        cs_log(CS_LOG_ERROR, "identity", "certificate not taken", CS_F("error", err.msg), CS_FEND);
+    else
+        cs_log(CS_LOG_INFO, "identity", "renewed", CS_F("until", cs_time_text(expires_s, until)), CS_FEND);
+    port_random(session, &session->renewal_random, sizeof session->renewal_random);
+    return code;
+}
+
+/* The next session has the fresh key. */
+static void take_identity(struct ag_session *session, const countersign_v1_Identity *identity)
+{
+    const struct ag_renewal *renewal = &session->device->renewal;
+
+    if (!ag_renewal_pending(renewal) || identity->sequence != renewal->sequence ||
+        adopt(session, CS_PB_BYTES(&identity->certificate)) != CS_OK)
+        return;
+    ag_backoff_reset(&session->backoff);
+    drop(session, NULL);
+    session->failing = false;
+}
+
 static void take_message(struct ag_session *session, const countersign_v1_ControllerMessage *message)
 {
     switch (message->which_body) {
@@ -259,6 +371,9 @@ static void take_message(struct ag_session *session, const countersign_v1_Contro
         break;
     case countersign_v1_ControllerMessage_challenge_tag:
         answer_challenge(session, &message->body.challenge);
+        break;
+    case countersign_v1_ControllerMessage_identity_tag:
+        take_identity(session, &message->body.identity);
         break;
     default:
         /* A newer controller may know more; what matters is signed and versioned. */
@@ -314,7 +429,11 @@ static void on_up(struct cs_client *client, void *owner)
 
 static void on_down(struct cs_client *client CS_UNUSED, const struct cs_err *why, void *owner)
 {
-    drop(owner, why->msg);
+    struct ag_session *session = owner;
+
+    /* TLS's word for it, and nothing else has this code (tls.h). */
+    session->refused_as_expired = why->code == CS_ESTALE;
+    drop(session, why->msg);
 }
 
 static void maybe_closed(struct ag_session *session)
@@ -359,64 +478,12 @@ static void drop(struct ag_session *session, const char *why)
     session->up_since_ms = 0;
     session->state = WAITING;
     uv_timer_stop(&session->policy_timer);
+    uv_timer_stop(&session->renewal_timer);
     ag_device_forget_deliveries(session->device);
     cs_client_close(client, on_client_closed);
 }
 
 /* ---- dialling */
-
-/* Certificates are not dated by a clock that is known to be wrong. */
-static bool clock_is_wrong(const struct ag_session *session)
-{
-    struct ag_port *port = session->device->store.port;
-
-    return port->clock_s(port) < session->device->state.time_floor_s;
-}
-
-/* What the controller's certificate must lead to: the policy's agent CAs, before it the enrolment token's. */
-static int load_anchors(const struct ag_device *device, struct cs_chain **ret, struct cs_err *err)
-{
-    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
-    cs_auto(cs_buf_free) struct cs_buf ders = CS_BUF_EMPTY;
-
-    if (device->state.policy_version == 0)
-        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
-    int code = ag_store_load_policy(&device->store, device->state.policy_version, &policy, err);
-
-    if (code)
-        return code;
-    const countersign_v1_TrustPolicy *body = cs_policy_body(policy);
-
-    for (size_t i = 0; i < body->agent_cas_count; i++) {
-        if (cs_buf_append(&ders, CS_PB_BYTES(&body->agent_cas[i])) != CS_OK)
-            return cs_err_nomem(err);
-    }
-    if (ders.len == 0)
-        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
-    return cs_chain_parse(cs_buf_slice(&ders), ret, err);
-}
-
-static int make_tls(struct ag_session *session, struct cs_err *err)
-{
-    struct ag_device *device = session->device;
-    cs_auto(cs_chain_freep) struct cs_chain *anchors = NULL;
-    cs_auto(cs_chain_freep) struct cs_chain *certificate = NULL;
-    int code = load_anchors(device, &anchors, err);
-
-    if (!code)
-        code = cs_chain_parse(cs_buf_slice(&device->identity.certificate), &certificate, err);
-    if (code)
-        return code;
-    const struct cs_tls_options options = {
-        .certificate = certificate,
-        .key = device->keys.identity,
-        .anchors = anchors,
-        .ignore_peer_expiry = clock_is_wrong(session),
-        .alpn = "h2",
-    };
-
-    return cs_tls_config_new(&options, &session->tls, err);
-}
 
 static int dial(struct ag_session *session, struct cs_err *err)
 {
@@ -431,7 +498,7 @@ static int dial(struct ag_session *session, struct cs_err *err)
         .on_down = on_down,
         .owner = session,
     };
-    int code = make_tls(session, err);
+    int code = ag_dial_tls(session->device, true, &session->tls, err);
 
     if (code)
         return code;
@@ -447,12 +514,74 @@ static int dial(struct ag_session *session, struct cs_err *err)
     return CS_OK;
 }
 
+static bool has_expired(const struct ag_session *session)
+{
+    int64_t due_s = 0, expires_s = 0;
+
+    if (session->refused_as_expired)
+        return true;
+    return !session->renewed_late &&
+           ag_renewal_times(session->device, 0, &due_s, &expires_s, NULL) == CS_OK &&
+           expires_s <= ag_device_identity_time_s(session->device);
+}
+
+static void say_what_is_waited_for(struct ag_session *session)
+{
+    struct cs_digest digest = cs_key_id(cs_key_spki(session->device->renewal.key));
+    char hex[2 * CS_SHA256_BYTES + 1];
+
+    if (!session->waits_said)
+        cs_log(CS_LOG_WARN, "identity",
+               "the identity certificate has expired: an admin has to admit the fresh key "
+               "(countersign device admit)",
+               CS_F("device", session->device->identity.device_name),
+               CS_F("identity_key", cs_hex(cs_digest_slice(&digest), hex)), CS_FEND);
+    session->waits_said = true;
+}
+
+static void on_late_end(void *owner, int code, struct cs_slice certificate, const struct cs_err *why)
+{
+    struct ag_session *session = owner;
+
+    session->late = NULL;
+    session->open--;
+    if (session->closing) {
+        maybe_closed(session);
+        return;
+    }
+    /* A certificate that the controller takes for valid is taken here, too, whatever our clock says. */
+    if (!code && certificate.len && adopt(session, certificate) == CS_OK) {
+        session->renewed_late = true;
+        session->refused_as_expired = false;
+        ag_backoff_reset(&session->backoff);
+    } else if (!code && !certificate.len) {
+        say_what_is_waited_for(session);
+    } else if (code && !session->failing) {
+        cs_log(CS_LOG_WARN, "identity", "the expired identity is not renewed", CS_F("error", why->msg),
+               CS_FEND);
+    }
+    session->failing = code != CS_OK;
+    dial_later(session);
+}
+
+/* In place of dialling. */
+static int renew_late(struct ag_session *session, struct cs_err *err)
+{
+    int code = ag_renewal_pending(&session->device->renewal) ? CS_OK : ag_renewal_begin(session->device, err);
+
+    if (!code)
+        code = ag_late_start(session->loop, session->device, on_late_end, session, &session->late, err);
+    if (!code)
+        session->open++;
+    return code;
+}
+
 static void on_dial_timer(uv_timer_t *timer)
 {
     struct ag_session *session = timer->data;
     struct cs_err err = {0};
 
-    if (dial(session, &err) == CS_OK)
+    if ((has_expired(session) ? renew_late(session, &err) : dial(session, &err)) == CS_OK)
         return;
     cs_log(CS_LOG_ERROR, "session", "cannot dial the controller", CS_F("error", err.msg), CS_FEND);
     dial_later(session);
@@ -460,10 +589,9 @@ static void on_dial_timer(uv_timer_t *timer)
 
 static void dial_later(struct ag_session *session)
 {
-    struct ag_port *port = session->device->store.port;
     uint32_t random = 0;
 
-    port->random(port, &random, sizeof random);
+    port_random(session, &random, sizeof random);
     uv_timer_start(&session->dial_timer, on_dial_timer, ag_backoff_next_ms(&session->backoff, random), 0);
 }
 
@@ -488,11 +616,13 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
     session->outgoing = outgoing;
     session->backoff =
         (struct ag_backoff){device->config->backoff_base_s * 1000, device->config->backoff_max_s * 1000, 0};
-    device->store.port->random(device->store.port, session->process_nonce, sizeof session->process_nonce);
+    port_random(session, session->process_nonce, sizeof session->process_nonce);
+    port_random(session, &session->renewal_random, sizeof session->renewal_random);
     uv_timer_init(loop, &session->dial_timer);
     uv_timer_init(loop, &session->policy_timer);
-    session->dial_timer.data = session->policy_timer.data = session;
-    session->open = 2;
+    uv_timer_init(loop, &session->renewal_timer);
+    session->dial_timer.data = session->policy_timer.data = session->renewal_timer.data = session;
+    session->open = 3;
     ag_device_listen(device, &device_events, session);
     *ret = session;
     return CS_OK;
@@ -520,6 +650,9 @@ void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner)
     ag_device_listen(session->device, NULL, NULL);
     uv_close((uv_handle_t *)&session->dial_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->policy_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&session->renewal_timer, on_timer_closed);
+    if (session->late)
+        ag_late_cancel(session->late);
     if (session->client)
         cs_client_close(cs_steal(session->client), on_client_closed);
 }
