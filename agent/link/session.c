@@ -1,63 +1,14 @@
-#include "agent/link/session.h"
+#include "agent/link/session_impl.h"
 
 #include "agent/link/dial.h"
-#include "agent/link/late.h"
 #include "agent/version.h"
-#include "shared/base/text.h"
-
-enum state { WAITING, DIALLING, GREETING, SYNCING, STREAMING };
 
 enum {
     /* A connection that lasted this long was a good one. */
     LASTED_MS = 30 * 1000,
     /* How long a policy is waited for that a push needs, or that the controller said it has. */
     POLICY_WAIT_MS = 10 * 1000,
-    /* Wall clocks jump: whether it is time to renew is looked at again after this at the latest. */
-    RENEWAL_LOOK_MS = 60 * 60 * 1000,
-    RENEWAL_RETRY_MS = 60 * 1000,
 };
-
-struct ag_session {
-    uv_loop_t *loop;
-    struct ag_device *device;
-    void (*on_fatal)(void *owner, const struct cs_err *why);
-    void *owner;
-
-    enum state state;
-    struct ag_backoff backoff;
-    uint8_t process_nonce[16];
-    uint32_t newest_policy; /* that the controller has */
-    uint64_t up_since_ms;
-    bool failing; /* the last attempt failed too: say less */
-    bool admitted;
-
-    uint32_t renewal_random; /* when in its span this device renews */
-    bool refused_as_expired; /* by the controller */
-    bool renewed_late;       /* the clock said that it had expired: not asked again before a session */
-    bool waits_said;
-    struct ag_late *late;
-
-    struct cs_tls_config *tls;
-    struct cs_client *client;
-    struct cs_client_call *call;
-    countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
-
-    uv_timer_t dial_timer, policy_timer, renewal_timer;
-    int open; /* handles and the client */
-    bool closing;
-    void (*on_closed)(void *owner);
-};
-
-static void dial_later(struct ag_session *session);
-static void drop(struct ag_session *session, const char *why);
-static void on_renewal_timer(uv_timer_t *timer);
-
-static void port_random(const struct ag_session *session, void *out, size_t len)
-{
-    struct ag_port *port = session->device->store.port;
-
-    port->random(port, out, len);
-}
 
 /* ---- sending */
 
@@ -76,7 +27,7 @@ static void send_message(struct ag_session *session)
 
     /* Too slow a peer: what was not taken is sent again on the next connection. */
     if (code == CS_EFULL)
-        drop(session, "the controller does not read");
+        ag_session_drop(session, "the controller does not read");
 }
 
 static void send_statement(struct ag_session *session, struct cs_slice envelope)
@@ -134,7 +85,7 @@ static void on_statement(void *owner, struct cs_slice envelope)
 {
     struct ag_session *session = owner;
 
-    if (session->state == STREAMING)
+    if (session->state == AG_SESSION_STREAMING)
         send_statement(session, envelope);
 }
 
@@ -188,8 +139,6 @@ static void send_unacknowledged(struct ag_session *session)
         send_statement(session, cs_buf_slice(&renewal->envelope));
 }
 
-static void look_at_identity(struct ag_session *session);
-
 /* The advertisement is last. */
 static void begin_streaming(struct ag_session *session)
 {
@@ -197,18 +146,18 @@ static void begin_streaming(struct ag_session *session)
     struct cs_err err = {0};
 
     uv_timer_stop(&session->policy_timer);
-    session->state = STREAMING;
+    session->state = AG_SESSION_STREAMING;
     send_unacknowledged(session);
     if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
         send_statement(session, cs_buf_slice(&envelope));
     else
         cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
-    look_at_identity(session);
+    ag_session_look_at_identity(session);
 }
 
 static void sync_policies(struct ag_session *session)
 {
-    if (session->state != SYNCING)
+    if (session->state != AG_SESSION_SYNCING)
         return;
     if (session->device->state.policy_version >= session->newest_policy)
         begin_streaming(session);
@@ -218,7 +167,7 @@ static void on_policy_timer(uv_timer_t *timer)
 {
     struct ag_session *session = timer->data;
 
-    if (session->state == SYNCING) {
+    if (session->state == AG_SESSION_SYNCING) {
         cs_log(CS_LOG_WARN, "policy", "the controller did not send the policies that it has",
                CS_FU("version", session->newest_policy), CS_FEND);
         begin_streaming(session);
@@ -237,15 +186,15 @@ static void take_welcome(struct ag_session *session, const countersign_v1_Welcom
     session->admitted = welcome->admitted;
     session->renewed_late = session->refused_as_expired = session->waits_said = false;
     ag_renewal_settle(session->device);
-    if (session->state == STREAMING) {
+    if (session->state == AG_SESSION_STREAMING) {
         /* Admitted, or admitted anew: a renewal that waited for that is granted now. */
         if (ag_renewal_pending(&session->device->renewal))
             send_statement(session, cs_buf_slice(&session->device->renewal.envelope));
-        look_at_identity(session);
+        ag_session_look_at_identity(session);
     }
-    if (session->state != GREETING)
+    if (session->state != AG_SESSION_GREETING)
         return;
-    session->state = SYNCING;
+    session->state = AG_SESSION_SYNCING;
     if (session->device->state.policy_version < welcome->policy_version) {
         send_policy_ask(session);
         uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
@@ -289,68 +238,6 @@ static void take_push(struct ag_session *session, const countersign_v1_PushDeliv
         cs_log(CS_LOG_WARN, "push", "delivery not taken", CS_F("error", err.msg), CS_FEND);
 }
 
-/* ---- the identity's renewal */
-
-/* In time: half of the certificate's life is over, a session is open, and people have admitted the device. */
-static void look_at_identity(struct ag_session *session)
-{
-    struct ag_device *device = session->device;
-    uint64_t again_ms = RENEWAL_LOOK_MS;
-    int64_t due_s = 0, expires_s = 0;
-    struct cs_err err = {0};
-
-    if (session->state != STREAMING || !session->admitted || ag_renewal_pending(&device->renewal))
-        return;
-    int code = ag_renewal_times(device, session->renewal_random, &due_s, &expires_s, &err);
-    int64_t wait_s = due_s - ag_device_identity_time_s(device);
-
-    if (!code && wait_s <= 0)
-        code = ag_renewal_begin(device, &err);
-    else if (wait_s < RENEWAL_LOOK_MS / 1000)
-        again_ms = (uint64_t)wait_s * 1000;
-    if (code) {
-        cs_log(CS_LOG_ERROR, "identity", "not renewed", CS_F("error", err.msg), CS_FEND);
-        again_ms = RENEWAL_RETRY_MS;
-    }
-    uv_timer_start(&session->renewal_timer, on_renewal_timer, again_ms, 0);
-}
-
-static void on_renewal_timer(uv_timer_t *timer)
-{
-    look_at_identity(timer->data);
-}
-
-static int adopt(struct ag_session *session, struct cs_slice certificate)
-{
-    struct ag_device *device = session->device;
-    char until[CS_TIME_TEXT_BYTES];
-    int64_t due_s = 0, expires_s = 0;
-    struct cs_err err = {0};
-    int code = ag_renewal_take(device, certificate, &err);
-
-    if (!code)
-        code = ag_renewal_times(device, 0, &due_s, &expires_s, &err);
-    if (code)
-        cs_log(CS_LOG_ERROR, "identity", "certificate not taken", CS_F("error", err.msg), CS_FEND);
-    else
-        cs_log(CS_LOG_INFO, "identity", "renewed", CS_F("until", cs_time_text(expires_s, until)), CS_FEND);
-    port_random(session, &session->renewal_random, sizeof session->renewal_random);
-    return code;
-}
-
-/* The next session has the fresh key. */
-static void take_identity(struct ag_session *session, const countersign_v1_Identity *identity)
-{
-    const struct ag_renewal *renewal = &session->device->renewal;
-
-    if (!ag_renewal_pending(renewal) || identity->sequence != renewal->sequence ||
-        adopt(session, CS_PB_BYTES(&identity->certificate)) != CS_OK)
-        return;
-    ag_backoff_reset(&session->backoff);
-    drop(session, NULL);
-    session->failing = false;
-}
-
 static void take_message(struct ag_session *session, const countersign_v1_ControllerMessage *message)
 {
     switch (message->which_body) {
@@ -373,7 +260,7 @@ static void take_message(struct ag_session *session, const countersign_v1_Contro
         answer_challenge(session, &message->body.challenge);
         break;
     case countersign_v1_ControllerMessage_identity_tag:
-        take_identity(session, &message->body.identity);
+        ag_session_take_identity(session, &message->body.identity);
         break;
     default:
         /* A newer controller may know more; what matters is signed and versioned. */
@@ -408,7 +295,7 @@ static void on_call_end(struct cs_client_call *call CS_UNUSED, enum cs_status st
     if (!session->failing)
         cs_log(CS_LOG_WARN, "session", "the controller ended the session",
                CS_F("status", cs_status_name(status)), CS_F("error", message ? message : ""), CS_FEND);
-    drop(session, NULL);
+    ag_session_drop(session, NULL);
 }
 
 static void on_up(struct cs_client *client, void *owner)
@@ -419,10 +306,10 @@ static void on_up(struct cs_client *client, void *owner)
     struct cs_err err = {0};
 
     if (cs_client_call_new(client, &options, &events, session, &session->call, &err) != CS_OK) {
-        drop(session, err.msg);
+        ag_session_drop(session, err.msg);
         return;
     }
-    session->state = GREETING;
+    session->state = AG_SESSION_GREETING;
     session->up_since_ms = uv_now(session->loop);
     send_hello(session);
 }
@@ -433,10 +320,10 @@ static void on_down(struct cs_client *client CS_UNUSED, const struct cs_err *why
 
     /* TLS's word for it, and nothing else has this code (tls.h). */
     session->refused_as_expired = why->code == CS_ESTALE;
-    drop(session, why->msg);
+    ag_session_drop(session, why->msg);
 }
 
-static void maybe_closed(struct ag_session *session)
+void ag_session_maybe_closed(struct ag_session *session)
 {
     if (!session->closing || session->open > 0)
         return;
@@ -458,13 +345,12 @@ static void on_client_closed(void *owner)
     cs_tls_config_free(session->tls);
     session->tls = NULL;
     if (session->closing)
-        maybe_closed(session);
+        ag_session_maybe_closed(session);
     else
-        dial_later(session);
+        ag_session_dial_later(session);
 }
 
-/* Ends the connection, if there is one, and sees to the next. `why` NULL: said already. */
-static void drop(struct ag_session *session, const char *why)
+void ag_session_drop(struct ag_session *session, const char *why)
 {
     struct cs_client *client = cs_steal(session->client);
 
@@ -476,7 +362,7 @@ static void drop(struct ag_session *session, const char *why)
     if (session->up_since_ms > 0 && uv_now(session->loop) - session->up_since_ms >= LASTED_MS)
         ag_backoff_reset(&session->backoff);
     session->up_since_ms = 0;
-    session->state = WAITING;
+    session->state = AG_SESSION_WAITING;
     uv_timer_stop(&session->policy_timer);
     uv_timer_stop(&session->renewal_timer);
     ag_device_forget_deliveries(session->device);
@@ -510,70 +396,8 @@ static int dial(struct ag_session *session, struct cs_err *err)
         return code;
     }
     session->open++;
-    session->state = DIALLING;
+    session->state = AG_SESSION_DIALLING;
     return CS_OK;
-}
-
-static bool has_expired(const struct ag_session *session)
-{
-    int64_t due_s = 0, expires_s = 0;
-
-    if (session->refused_as_expired)
-        return true;
-    return !session->renewed_late &&
-           ag_renewal_times(session->device, 0, &due_s, &expires_s, NULL) == CS_OK &&
-           expires_s <= ag_device_identity_time_s(session->device);
-}
-
-static void say_what_is_waited_for(struct ag_session *session)
-{
-    struct cs_digest digest = cs_key_id(cs_key_spki(session->device->renewal.key));
-    char hex[2 * CS_SHA256_BYTES + 1];
-
-    if (!session->waits_said)
-        cs_log(CS_LOG_WARN, "identity",
-               "the identity certificate has expired: an admin has to admit the fresh key "
-               "(countersign device admit)",
-               CS_F("device", session->device->identity.device_name),
-               CS_F("identity_key", cs_hex(cs_digest_slice(&digest), hex)), CS_FEND);
-    session->waits_said = true;
-}
-
-static void on_late_end(void *owner, int code, struct cs_slice certificate, const struct cs_err *why)
-{
-    struct ag_session *session = owner;
-
-    session->late = NULL;
-    session->open--;
-    if (session->closing) {
-        maybe_closed(session);
-        return;
-    }
-    /* A certificate that the controller takes for valid is taken here, too, whatever our clock says. */
-    if (!code && certificate.len && adopt(session, certificate) == CS_OK) {
-        session->renewed_late = true;
-        session->refused_as_expired = false;
-        ag_backoff_reset(&session->backoff);
-    } else if (!code && !certificate.len) {
-        say_what_is_waited_for(session);
-    } else if (code && !session->failing) {
-        cs_log(CS_LOG_WARN, "identity", "the expired identity is not renewed", CS_F("error", why->msg),
-               CS_FEND);
-    }
-    session->failing = code != CS_OK;
-    dial_later(session);
-}
-
-/* In place of dialling. */
-static int renew_late(struct ag_session *session, struct cs_err *err)
-{
-    int code = ag_renewal_pending(&session->device->renewal) ? CS_OK : ag_renewal_begin(session->device, err);
-
-    if (!code)
-        code = ag_late_start(session->loop, session->device, on_late_end, session, &session->late, err);
-    if (!code)
-        session->open++;
-    return code;
 }
 
 static void on_dial_timer(uv_timer_t *timer)
@@ -581,17 +405,18 @@ static void on_dial_timer(uv_timer_t *timer)
     struct ag_session *session = timer->data;
     struct cs_err err = {0};
 
-    if ((has_expired(session) ? renew_late(session, &err) : dial(session, &err)) == CS_OK)
+    if ((ag_session_has_expired(session) ? ag_session_renew_late(session, &err) : dial(session, &err)) ==
+        CS_OK)
         return;
     cs_log(CS_LOG_ERROR, "session", "cannot dial the controller", CS_F("error", err.msg), CS_FEND);
-    dial_later(session);
+    ag_session_dial_later(session);
 }
 
-static void dial_later(struct ag_session *session)
+void ag_session_dial_later(struct ag_session *session)
 {
     uint32_t random = 0;
 
-    port_random(session, &random, sizeof random);
+    ag_session_random(session, &random, sizeof random);
     uv_timer_start(&session->dial_timer, on_dial_timer, ag_backoff_next_ms(&session->backoff, random), 0);
 }
 
@@ -616,8 +441,8 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
     session->outgoing = outgoing;
     session->backoff =
         (struct ag_backoff){device->config->backoff_base_s * 1000, device->config->backoff_max_s * 1000, 0};
-    port_random(session, session->process_nonce, sizeof session->process_nonce);
-    port_random(session, &session->renewal_random, sizeof session->renewal_random);
+    ag_session_random(session, session->process_nonce, sizeof session->process_nonce);
+    ag_session_random(session, &session->renewal_random, sizeof session->renewal_random);
     uv_timer_init(loop, &session->dial_timer);
     uv_timer_init(loop, &session->policy_timer);
     uv_timer_init(loop, &session->renewal_timer);
@@ -638,7 +463,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct ag_session *session = handle->data;
 
     session->open--;
-    maybe_closed(session);
+    ag_session_maybe_closed(session);
 }
 
 void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner))

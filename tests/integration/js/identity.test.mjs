@@ -1,10 +1,13 @@
 // A device's identity through its life, with the real agent and the real controller: renewals in time and too late, bans, two machines
 // with one state folder, and kill -9 at each step of a renewal. Certificates live for seconds here.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import grpc from '@grpc/grpc-js';
+import { enrolDevice } from './device.mjs';
 import { Deployment, until } from './harness.mjs';
 
 // With the shortest back-off, so that a test is not a wait.
@@ -175,6 +178,56 @@ test('a device that comes back is no second one', async (t) => {
   assert.equal((await show(deployment, 'gw-1')).state, 'connected');
   const { records } = await deployment.json('audit', 'list');
   assert.ok(!records.some((record) => record.command === 'QuarantineDevice'));
+});
+
+test('of two streams the answers to challenges say which process is the device', async (t) => {
+  const deployment = await Deployment.create(t);
+  const device = await enrolDevice(deployment, 'gw-1');
+  const welcomed = (session) => until('welcome', () => session.messages.some((message) => message.body === 'welcome'), { timeout_ms: 8000 });
+  const nonce = crypto.randomBytes(16);
+  const first = device.connect({ nonce });
+  await welcomed(first);
+  // The same process on a new connection: it takes over at once, and is not asked.
+  const second = device.connect({ nonce });
+  await welcomed(second);
+  assert.match((await first.ended).details, /newer stream/);
+  assert.ok(!second.messages.some((message) => message.body === 'challenge'));
+  // Another process that does not prove that it is alive: the older one stays.
+  const mute = device.connect({ answers: false });
+  const refused = await mute.ended;
+  assert.equal(refused.code, grpc.status.DEADLINE_EXCEEDED, refused.details);
+  assert.ok(mute.messages.some((message) => message.body === 'challenge') && second.messages.some((message) => message.body === 'challenge'));
+  assert.equal((await show(deployment, 'gw-1')).state, 'connected');
+  // One that answers with another nonce than its own breaks the rules, and is not heard.
+  second.send({ challenge_answer: { challenge: crypto.randomBytes(16), process_nonce: crypto.randomBytes(16) } });
+  assert.equal((await second.ended).code, grpc.status.INVALID_ARGUMENT);
+  // Many at once, all alive: quarantined, once.
+  const crowd = Array.from({ length: 6 }, () => device.connect());
+  await Promise.all(crowd.map(async (session) => assert.notEqual(await session.ended, null)));
+  assert.equal((await show(deployment, 'gw-1')).state, 'quarantined');
+});
+
+test('without its token a device is admitted by its fingerprints only', async (t) => {
+  const deployment = await Deployment.create(t);
+  const agent = await deployment.agent('gw-1');
+  const token = (await deployment.cli('device', 'add', 'gw-1')).trim();
+  assert.equal((await agent.run('enrol', '--token', token)).status, 0);
+  fs.rmSync(path.join(deployment.home, 'tokens', 'gw-1'));
+  const { stdout } = await agent.run('status');
+  const [identity, kem] = [/^identity key +([0-9a-f]{64})$/m, /^KEM key +([0-9a-f]{64})$/m].map((pattern) => stdout.match(pattern)[1]);
+  const refused = async (says, ...args) => {
+    const result = await deployment.cliRaw('device', 'admit', ...args, '--as', 'ada', '--yes');
+    assert.equal(result.status, 1, result.stdout + result.stderr);
+    assert.match(result.stderr, says);
+    assert.notEqual((await show(deployment, 'gw-1')).admission, 'signed by an admin of the trust policy');
+  };
+  await refused(/compares fingerprints instead/, 'gw-1');
+  await refused(/a person has to compare/, 'gw-1', '--pending');
+  await refused(/are not those/, 'gw-1', '--pending', '--fingerprint', identity);
+  await refused(/are not those/, 'gw-1', '--pending', '--fingerprint', identity, '--fingerprint', identity.replace(/./g, '0'));
+  assert.ok((await deployment.cliRaw('device', 'admit', '--pending', '--as', 'ada')).stdout.includes(kem));
+  await admit(deployment, 'gw-1', '--pending', '--fingerprint', identity, '--fingerprint', kem);
+  assert.equal((await show(deployment, 'gw-1')).admission, 'signed by an admin of the trust policy');
 });
 
 // The state folder tells where the agent is: beside a file that is about to be replaced stands its successor.
