@@ -30,11 +30,11 @@ int ag_device_open(struct ag_device *device, const struct ag_config *config, str
     int code = ag_store_load_identity(&device->store, &device->identity, err);
 
     if (!code)
-        code = ag_store_load_keys(&device->store, &device->keys, err);
+        code = ag_store_load_keys(&device->store, device->identity.key_slot, &device->keys, err);
     if (!code)
         code = ag_store_load_state(&device->store, &device->identity, &device->state, err);
     device->sequence = device->state.sequence_reserved;
-    return code;
+    return code ? code : ag_renewal_open(device, err);
 }
 
 void ag_device_free(struct ag_device *device)
@@ -44,6 +44,7 @@ void ag_device_free(struct ag_device *device)
     ag_apply_stop(&device->apply);
     ag_device_forget_deliveries(device);
     ag_outbox_free(&device->outbox);
+    ag_renewal_free(&device->renewal);
     ag_state_free(&device->state);
     ag_keys_free(&device->keys);
     ag_identity_free(&device->identity);
@@ -97,6 +98,14 @@ struct ag_device_time ag_device_now(const struct ag_device *device, const struct
     }
     return ag_device_time(clock_s, device->state.time_floor_s, clockless,
                           device->has_session_time ? clock_s + device->session_time_ahead_s : 0);
+}
+
+int64_t ag_device_identity_time_s(const struct ag_device *device)
+{
+    struct ag_device_time time = ag_device_now(device, NULL);
+    int64_t session_s = device->store.port->clock_s(device->store.port) + device->session_time_ahead_s;
+
+    return !time.known && device->has_session_time && session_s > time.now_s ? session_s : time.now_s;
 }
 
 void ag_device_take_session_time(struct ag_device *device, int64_t time_s)
@@ -237,7 +246,7 @@ int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_
                                                    CS_STATEMENT_KEY_REQUEST};
     cs_auto_free countersign_v1_DeviceAdvertisement *advertisement = calloc(1, sizeof *advertisement);
     cs_auto(cs_buf_free) struct cs_buf payload = CS_BUF_EMPTY;
-    const struct cs_key *key = device->keys.identity;
+    const struct cs_key *key = ag_renewal_newest_key(device);
 
     if (!advertisement)
         return cs_err_nomem(err);

@@ -13,6 +13,7 @@
 #include "agent/core/decide.h"
 #include "agent/core/device_time.h"
 #include "agent/outbox.h"
+#include "agent/renewal.h"
 #include "agent/store.h"
 
 struct ag_device_events {
@@ -35,8 +36,10 @@ struct ag_device {
     struct ag_keys keys;
     struct ag_state state;
     struct ag_outbox outbox;
-    uint64_t sequence;    /* of the last statement */
-    bool policy_expected; /* the delivery at the front waits for it */
+    struct ag_renewal renewal; /* of its identity, while one is under way */
+    bool old_key_stays;        /* on disk, until the newest has opened a session */
+    uint64_t sequence;         /* of the last statement */
+    bool policy_expected;      /* the delivery at the front waits for it */
     bool policy_given_up;
     bool key_policy_expected, key_policy_given_up; /* likewise, for the key request at the front */
     bool recovered;
@@ -84,6 +87,9 @@ void ag_device_take_key_request(struct ag_device *device, struct cs_slice wire);
  */
 CS_MUST_USE int ag_device_take_policy(struct ag_device *device, struct cs_slice wire, struct cs_err *err);
 void ag_device_give_up_policy(struct ag_device *device);
+/* The time for the device's own identity, of which nothing but its renewal hangs: the device's, or where that
+ * is not known the session's. */
+int64_t ag_device_identity_time_s(const struct ag_device *device);
 void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
 /* Version to ask from: the pin's least before there is any. */
 uint32_t ag_device_next_policy(const struct ag_device *device);

@@ -9,6 +9,8 @@
 CS_MUST_USE int ag_device_save(struct ag_device *device, struct cs_err *err);
 /* Reserves a block of numbers on disk before the first of it is used. */
 CS_MUST_USE int ag_device_next_sequence(struct ag_device *device, uint64_t *ret, struct cs_err *err);
+/* Fills the outbox with the final reports that are not acknowledged. */
+void ag_device_post_unacknowledged(struct ag_device *device);
 struct ag_device_time ag_device_now(const struct ag_device *device, const struct cs_policy *policy);
 
 /* The next thing to do: end what was interrupted, then take deliveries, one after the other. */

@@ -38,7 +38,7 @@ static int post(struct ag_device *device, const countersign_v1_DeviceReport *rep
                 struct cs_err *err)
 {
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
-    const struct cs_key *key = device->keys.identity;
+    const struct cs_key *key = ag_renewal_key_for(device, report->sequence);
     int code = cs_envelope_sign(CS_STATEMENT_DEVICE_REPORT, payload, &key, 1, &envelope, err);
     struct cs_slice bytes = cs_buf_slice(&envelope);
 
@@ -74,15 +74,21 @@ static void post_passing(struct ag_device *device, countersign_v1_DeviceReport *
         cs_log(CS_LOG_ERROR, "push", "report not made", CS_F("error", err.msg), CS_FEND);
 }
 
-/* Signs the stored account of an order that has ended once more: same sequence, same bytes. */
+/* Signs the stored account of an order that has ended once more: same sequence, same bytes. Where the key of
+ * that sequence is gone it gets a new sequence, and says the same. */
 static void post_account(struct ag_device *device, const struct ag_order *order)
 {
     cs_auto_free countersign_v1_DeviceReport *report = NULL;
+    cs_auto(cs_buf_free) struct cs_buf payload = CS_BUF_EMPTY;
     struct cs_err err = {0};
     int code = cs_report_decode(cs_buf_slice(&order->account), &report, &err);
 
+    if (!code && !ag_renewal_key_for(device, report->sequence))
+        code = ag_device_next_sequence(device, &report->sequence, &err);
     if (!code)
-        code = post(device, report, cs_buf_slice(&order->account), &err);
+        code = cs_message_encode(countersign_v1_DeviceReport_fields, report, &payload, &err);
+    if (!code)
+        code = post(device, report, cs_buf_slice(&payload), &err);
     if (code)
         cs_log(CS_LOG_ERROR, "push", "stored report not sent", CS_F("error", err.msg), CS_FEND);
 }
@@ -271,7 +277,7 @@ static bool recover_one(struct ag_device *device)
     return true;
 }
 
-static void post_unacknowledged(struct ag_device *device)
+void ag_device_post_unacknowledged(struct ag_device *device)
 {
     for (size_t i = 0; i < device->state.connector_count; i++) {
         const struct ag_connector_state *connector = &device->state.connectors[i];
@@ -289,7 +295,7 @@ void ag_device_recover(struct ag_device *device)
 {
     device->recovered = true;
     ag_keys_recover(device);
-    post_unacknowledged(device);
+    ag_device_post_unacknowledged(device);
     ag_device_go_on(device);
 }
 

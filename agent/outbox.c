@@ -45,6 +45,19 @@ struct ag_letter *ag_outbox_take(struct ag_outbox *outbox, uint64_t sequence)
     return NULL;
 }
 
+void ag_outbox_drop_until(struct ag_outbox *outbox, uint64_t sequence)
+{
+    CS_LIST_FOREACH(node, &outbox->letters)
+    {
+        struct ag_letter *letter = LETTER(node);
+
+        if (letter->sequence > sequence)
+            return;
+        remove_letter(outbox, letter);
+        ag_letter_free(letter);
+    }
+}
+
 static void make_room(struct ag_outbox *outbox)
 {
     struct ag_letter *victim = LETTER(outbox->letters.next);

@@ -31,6 +31,8 @@ CS_MUST_USE int ag_outbox_add(struct ag_outbox *outbox, uint64_t sequence, bool 
                               const uint8_t order_id[16], struct cs_buf *envelope, struct cs_err *err);
 /* Takes a letter out: the caller frees it with ag_letter_free(). NULL if there is none with this sequence. */
 struct ag_letter *ag_outbox_take(struct ag_outbox *outbox, uint64_t sequence);
+/* Frees every letter with this sequence or a lower one. */
+void ag_outbox_drop_until(struct ag_outbox *outbox, uint64_t sequence);
 void ag_letter_free(struct ag_letter *letter);
 
 #endif

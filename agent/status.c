@@ -13,6 +13,39 @@
             return CS_ENOMEM;                                                                                \
     } while (0)
 
+static int write_fingerprint(const char *label, const struct cs_key *key, struct cs_buf *out)
+{
+    struct cs_digest digest = cs_key_id(cs_key_spki(key));
+    char hex[2 * CS_SHA256_BYTES + 1];
+
+    LINE(out, "%s  %s\n", label, cs_hex(cs_digest_slice(&digest), hex));
+    return CS_OK;
+}
+
+/* What an admin compares who admits this device without its token. */
+static int write_fingerprints(const struct ag_store *store, const struct ag_identity *identity,
+                              struct cs_buf *out)
+{
+    cs_auto(cs_buf_free) struct cs_buf renewal = CS_BUF_EMPTY;
+    struct cs_key *fresh = NULL;
+    struct ag_keys keys;
+    int code;
+
+    if (ag_store_load_keys(store, identity->key_slot, &keys, NULL) != CS_OK) {
+        LINE(out, "keys        not readable\n");
+        return CS_OK;
+    }
+    code = write_fingerprint("identity key", keys.identity, out);
+    if (!code && ag_store_load_renewal(store, &renewal, NULL) == CS_OK &&
+        ag_store_load_fresh_key(store, 1 - identity->key_slot, &fresh, NULL) == CS_OK)
+        code = write_fingerprint("fresh identity key, renewal under way", fresh, out);
+    if (!code)
+        code = write_fingerprint("KEM key     ", keys.kem, out);
+    cs_key_free(fresh);
+    ag_keys_free(&keys);
+    return code;
+}
+
 static int write_identity(const struct ag_identity *identity, const struct ag_config *config,
                           struct cs_buf *out)
 {
@@ -111,6 +144,8 @@ int ag_status_write(const struct ag_store *store, const struct ag_config *config
     code = ag_store_load_state(store, &identity, &state, err);
     if (!code)
         code = write_identity(&identity, config, out);
+    if (!code)
+        code = write_fingerprints(store, &identity, out);
     if (!code)
         code = write_policy(store, &state, out);
     for (size_t i = 0; !code && i < config->connectors.count; i++)

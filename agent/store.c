@@ -91,16 +91,15 @@ static int load_key(const struct ag_store *store, const char *name, enum cs_key_
     return code;
 }
 
-static int make_key(const struct ag_store *store, const char *name, enum cs_key_use use, struct cs_key **ret,
-                    struct cs_err *err)
+static const char *const identity_keys[] = {"identity.key", "identity-2.key"};
+
+static int make_new_key(const struct ag_store *store, const char *name, enum cs_key_use use,
+                        struct cs_key **ret, struct cs_err *err)
 {
     cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY;
     struct cs_key *key = NULL;
-    int code = load_key(store, name, use, ret, err);
+    int code = cs_key_generate(use, &key, err);
 
-    if (code != CS_ENOTFOUND)
-        return code;
-    code = cs_key_generate(use, &key, err);
     if (!code && cs_buf_reserve(&pem, 1024) != CS_OK)
         code = cs_err_nomem(err);
     if (!code)
@@ -114,10 +113,20 @@ static int make_key(const struct ag_store *store, const char *name, enum cs_key_
     return code;
 }
 
-int ag_store_load_keys(const struct ag_store *store, struct ag_keys *ret, struct cs_err *err)
+/* One that is there already is kept. */
+static int make_key(const struct ag_store *store, const char *name, enum cs_key_use use, struct cs_key **ret,
+                    struct cs_err *err)
+{
+    int code = load_key(store, name, use, ret, err);
+
+    return code == CS_ENOTFOUND ? make_new_key(store, name, use, ret, err) : code;
+}
+
+int ag_store_load_keys(const struct ag_store *store, unsigned key_slot, struct ag_keys *ret,
+                       struct cs_err *err)
 {
     struct ag_keys keys = {0};
-    int code = load_key(store, "identity.key", CS_KEY_SIGN, &keys.identity, err);
+    int code = load_key(store, identity_keys[key_slot], CS_KEY_SIGN, &keys.identity, err);
 
     if (!code)
         code = load_key(store, "kem.key", CS_KEY_AGREE, &keys.kem, err);
@@ -149,7 +158,7 @@ int ag_store_make_keys(const struct ag_store *store, struct ag_keys *ret, uint8_
     int code = make_device_id(store, ret_device_id, err);
 
     if (!code)
-        code = make_key(store, "identity.key", CS_KEY_SIGN, &keys.identity, err);
+        code = make_key(store, identity_keys[0], CS_KEY_SIGN, &keys.identity, err);
     if (!code)
         code = make_key(store, "kem.key", CS_KEY_AGREE, &keys.kem, err);
     if (code)
@@ -164,6 +173,48 @@ void ag_keys_free(struct ag_keys *keys)
     cs_key_free(keys->identity);
     cs_key_free(keys->kem);
     *keys = (struct ag_keys){0};
+}
+
+/* ---- a renewal */
+
+int ag_store_make_fresh_key(const struct ag_store *store, unsigned slot, struct cs_key **ret,
+                            struct cs_err *err)
+{
+    return make_new_key(store, identity_keys[slot], CS_KEY_SIGN, ret, err);
+}
+
+int ag_store_load_fresh_key(const struct ag_store *store, unsigned slot, struct cs_key **ret,
+                            struct cs_err *err)
+{
+    return load_key(store, identity_keys[slot], CS_KEY_SIGN, ret, err);
+}
+
+static int drop(const struct ag_store *store, const char *name, struct cs_err *err)
+{
+    char path[AG_LIMIT_PATH_BYTES];
+    int code = path_in(store, name, path, err);
+
+    return code ? code : store->port->remove_link(store->port, path, err);
+}
+
+int ag_store_drop_key(const struct ag_store *store, unsigned slot, struct cs_err *err)
+{
+    return drop(store, identity_keys[slot], err);
+}
+
+int ag_store_save_renewal(const struct ag_store *store, struct cs_slice envelope, struct cs_err *err)
+{
+    return save(store, "renewal", envelope, err);
+}
+
+int ag_store_load_renewal(const struct ag_store *store, struct cs_buf *out, struct cs_err *err)
+{
+    return load(store, "renewal", CS_LIMIT_STATEMENT_BYTES, out, err);
+}
+
+int ag_store_drop_renewal(const struct ag_store *store, struct cs_err *err)
+{
+    return drop(store, "renewal", err);
 }
 
 /* ---- state */

@@ -2,13 +2,24 @@
  * what is saved is on disk when the function returns.
  *
  *   FOLDER/lock            taken by the process that runs
- *   FOLDER/device-id, identity.key, kem.key   0600, made before the first enrolment call, kept for its
- * repetition FOLDER/identity        written last: the device is enrolled FOLDER/policies/N      the envelope
- * of every trust policy that was accepted FOLDER/state           generations, orders, time floor, sequence
- * (core/state.h), replaced as a whole FOLDER/connectors/     what is installed (core/plan.h)
+ *
+ *   FOLDER/device-id, identity.key, kem.key   0600, made before the first enrolment call, kept to repeat it
+ *
+ *   FOLDER/identity        written last: the device is enrolled; names the slot of its key
+ *
+ *   FOLDER/identity-2.key  the other slot: identities renew from one to the other and back
+ *
+ *   FOLDER/renewal         the envelope of the renewal that is under way; its key is in the other slot
+ *
+ *   FOLDER/policies/N      the envelope of every trust policy that was accepted
+ *
+ *   FOLDER/state           generations, orders, time floor, sequence (core/state.h), replaced as a whole
+ *
+ *   FOLDER/connectors/     what is installed (core/plan.h)
+ *
  *   FOLDER/keys/SPKI/pending
  *                          a key that was made on request, and waits for its certificate
- * (core/pending_key.h); SPKI is the SHA-256 of its SubjectPublicKeyInfo, in hex */
+ *                          (core/pending_key.h); SPKI is the SHA-256 of its SubjectPublicKeyInfo, in hex */
 #ifndef AG_STORE_H
 #define AG_STORE_H
 
@@ -34,11 +45,24 @@ struct ag_keys {
     struct cs_key *identity, *kem;
 };
 /* CS_ENOTFOUND when they were not made yet. */
-CS_MUST_USE int ag_store_load_keys(const struct ag_store *store, struct ag_keys *ret, struct cs_err *err);
+CS_MUST_USE int ag_store_load_keys(const struct ag_store *store, unsigned key_slot, struct ag_keys *ret,
+                                   struct cs_err *err);
 /* The keys and the device-id that are there, or new ones: an interrupted enrolment goes on with the same. */
 CS_MUST_USE int ag_store_make_keys(const struct ag_store *store, struct ag_keys *ret,
                                    uint8_t ret_device_id[16], struct cs_err *err);
 void ag_keys_free(struct ag_keys *keys);
+
+/* A renewal: the fresh key in its slot, in place of any that is there; then the statement that names it. Each
+ * is CS_ENOTFOUND when there is none. */
+CS_MUST_USE int ag_store_make_fresh_key(const struct ag_store *store, unsigned slot, struct cs_key **ret,
+                                        struct cs_err *err);
+CS_MUST_USE int ag_store_load_fresh_key(const struct ag_store *store, unsigned slot, struct cs_key **ret,
+                                        struct cs_err *err);
+CS_MUST_USE int ag_store_drop_key(const struct ag_store *store, unsigned slot, struct cs_err *err);
+CS_MUST_USE int ag_store_save_renewal(const struct ag_store *store, struct cs_slice envelope,
+                                      struct cs_err *err);
+CS_MUST_USE int ag_store_load_renewal(const struct ag_store *store, struct cs_buf *out, struct cs_err *err);
+CS_MUST_USE int ag_store_drop_renewal(const struct ag_store *store, struct cs_err *err);
 
 /* A device without a state file begins with an empty one; one that belongs to another device-id is refused.
  */

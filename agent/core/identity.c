@@ -27,7 +27,11 @@ static int encode(const struct ag_identity *identity, struct cs_buf *out)
         code = cs_buf_append_u32(out, identity->pin.least_version);
     if (!code)
         code = append_sized(out, cs_buf_slice(&identity->agent_ca));
-    return code ? code : append_sized(out, cs_buf_slice(&identity->certificate));
+    if (!code)
+        code = append_sized(out, cs_buf_slice(&identity->certificate));
+    if (!code)
+        code = cs_buf_append_u32(out, identity->key_slot);
+    return code ? code : cs_buf_append_u64(out, identity->key_above);
 }
 
 int ag_identity_encode(const struct ag_identity *identity, struct cs_buf *out, struct cs_err *err)
@@ -60,7 +64,12 @@ static int take(struct cs_reader *reader, struct ag_identity *identity)
     struct cs_slice agent_ca = cs_reader_take(reader, cs_reader_u32(reader));
     struct cs_slice certificate = cs_reader_take(reader, cs_reader_u32(reader));
 
-    if (!cs_reader_done(reader))
+    /* A record of before the first renewals ends here. */
+    if (cs_reader_ok(reader) && !cs_reader_done(reader)) {
+        identity->key_slot = cs_reader_u32(reader);
+        identity->key_above = cs_reader_u64(reader);
+    }
+    if (!cs_reader_done(reader) || identity->key_slot > 1)
         return CS_ECORRUPT;
     int code = cs_buf_append(&identity->agent_ca, agent_ca);
 

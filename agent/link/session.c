@@ -1,8 +1,7 @@
-#include "agent/link/session.h"
+#include "agent/link/session_impl.h"
 
+#include "agent/link/dial.h"
 #include "agent/version.h"
-
-enum state { WAITING, DIALLING, GREETING, SYNCING, STREAMING };
 
 enum {
     /* A connection that lasted this long was a good one. */
@@ -10,33 +9,6 @@ enum {
     /* How long a policy is waited for that a push needs, or that the controller said it has. */
     POLICY_WAIT_MS = 10 * 1000,
 };
-
-struct ag_session {
-    uv_loop_t *loop;
-    struct ag_device *device;
-    void (*on_fatal)(void *owner, const struct cs_err *why);
-    void *owner;
-
-    enum state state;
-    struct ag_backoff backoff;
-    uint8_t process_nonce[16];
-    uint32_t newest_policy; /* that the controller has */
-    uint64_t up_since_ms;
-    bool failing; /* the last attempt failed too: say less */
-
-    struct cs_tls_config *tls;
-    struct cs_client *client;
-    struct cs_client_call *call;
-    countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
-
-    uv_timer_t dial_timer, policy_timer;
-    int open; /* handles and the client */
-    bool closing;
-    void (*on_closed)(void *owner);
-};
-
-static void dial_later(struct ag_session *session);
-static void drop(struct ag_session *session, const char *why);
 
 /* ---- sending */
 
@@ -55,7 +27,7 @@ static void send_message(struct ag_session *session)
 
     /* Too slow a peer: what was not taken is sent again on the next connection. */
     if (code == CS_EFULL)
-        drop(session, "the controller does not read");
+        ag_session_drop(session, "the controller does not read");
 }
 
 static void send_statement(struct ag_session *session, struct cs_slice envelope)
@@ -105,7 +77,7 @@ static void on_statement(void *owner, struct cs_slice envelope)
 {
     struct ag_session *session = owner;
 
-    if (session->state == STREAMING)
+    if (session->state == AG_SESSION_STREAMING)
         send_statement(session, envelope);
 }
 
@@ -140,27 +112,45 @@ static const struct ag_device_events device_events = {on_statement, on_policy_wa
 
 /* ---- receiving */
 
-/* Reports that are not acknowledged first, then the advertisement: sequences rise. */
+/* What is not acknowledged, as sequences rise: a renewal that is under way has its place among them. */
+static void send_unacknowledged(struct ag_session *session)
+{
+    const struct ag_renewal *renewal = &session->device->renewal;
+    bool renewal_due = ag_renewal_pending(renewal);
+
+    CS_LIST_FOREACH(node, &session->device->outbox.letters)
+    {
+        const struct ag_letter *letter = CS_CONTAINER_OF(node, struct ag_letter, node);
+
+        if (renewal_due && letter->sequence > renewal->sequence) {
+            renewal_due = false;
+            send_statement(session, cs_buf_slice(&renewal->envelope));
+        }
+        send_statement(session, cs_buf_slice(&letter->envelope));
+    }
+    if (renewal_due)
+        send_statement(session, cs_buf_slice(&renewal->envelope));
+}
+
+/* The advertisement is last. */
 static void begin_streaming(struct ag_session *session)
 {
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
     struct cs_err err = {0};
 
     uv_timer_stop(&session->policy_timer);
-    session->state = STREAMING;
-    CS_LIST_FOREACH(node, &session->device->outbox.letters)
-    {
-        send_statement(session, cs_buf_slice(&CS_CONTAINER_OF(node, struct ag_letter, node)->envelope));
-    }
+    session->state = AG_SESSION_STREAMING;
+    send_unacknowledged(session);
     if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
         send_statement(session, cs_buf_slice(&envelope));
     else
         cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
+    ag_session_look_at_identity(session);
 }
 
 static void sync_policies(struct ag_session *session)
 {
-    if (session->state != SYNCING)
+    if (session->state != AG_SESSION_SYNCING)
         return;
     if (session->device->state.policy_version >= session->newest_policy)
         begin_streaming(session);
@@ -170,7 +160,7 @@ static void on_policy_timer(uv_timer_t *timer)
 {
     struct ag_session *session = timer->data;
 
-    if (session->state == SYNCING) {
+    if (session->state == AG_SESSION_SYNCING) {
         cs_log(CS_LOG_WARN, "policy", "the controller did not send the policies that it has",
                CS_FU("version", session->newest_policy), CS_FEND);
         begin_streaming(session);
@@ -186,9 +176,18 @@ static void take_welcome(struct ag_session *session, const countersign_v1_Welcom
     session->failing = false;
     session->newest_policy = welcome->policy_version;
     ag_device_take_session_time(session->device, welcome->time_s);
-    if (session->state != GREETING)
+    session->admitted = welcome->admitted;
+    session->renewed_late = session->refused_as_expired = session->waits_said = false;
+    ag_renewal_settle(session->device);
+    if (session->state == AG_SESSION_STREAMING) {
+        /* Admitted, or admitted anew: a renewal that waited for that is granted now. */
+        if (ag_renewal_pending(&session->device->renewal))
+            send_statement(session, cs_buf_slice(&session->device->renewal.envelope));
+        ag_session_look_at_identity(session);
+    }
+    if (session->state != AG_SESSION_GREETING)
         return;
-    session->state = SYNCING;
+    session->state = AG_SESSION_SYNCING;
     if (session->device->state.policy_version < welcome->policy_version) {
         send_policy_ask(session);
         uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
@@ -244,6 +243,9 @@ static void take_message(struct ag_session *session, const countersign_v1_Contro
     case countersign_v1_ControllerMessage_challenge_tag:
         answer_challenge(session, &message->body.challenge);
         break;
+    case countersign_v1_ControllerMessage_identity_tag:
+        ag_session_take_identity(session, &message->body.identity);
+        break;
     default:
         /* A newer controller may know more; what matters is signed and versioned. */
         cs_log(CS_LOG_DEBUG, "session", "message passed over", CS_FU("kind", message->which_body), CS_FEND);
@@ -277,7 +279,7 @@ static void on_call_end(struct cs_client_call *call CS_UNUSED, enum cs_status st
     if (!session->failing)
         cs_log(CS_LOG_WARN, "session", "the controller ended the session",
                CS_F("status", cs_status_name(status)), CS_F("error", message ? message : ""), CS_FEND);
-    drop(session, NULL);
+    ag_session_drop(session, NULL);
 }
 
 static void on_up(struct cs_client *client, void *owner)
@@ -288,20 +290,24 @@ static void on_up(struct cs_client *client, void *owner)
     struct cs_err err = {0};
 
     if (cs_client_call_new(client, &options, &events, session, &session->call, &err) != CS_OK) {
-        drop(session, err.msg);
+        ag_session_drop(session, err.msg);
         return;
     }
-    session->state = GREETING;
+    session->state = AG_SESSION_GREETING;
     session->up_since_ms = uv_now(session->loop);
     send_hello(session);
 }
 
 static void on_down(struct cs_client *client CS_UNUSED, const struct cs_err *why, void *owner)
 {
-    drop(owner, why->msg);
+    struct ag_session *session = owner;
+
+    /* TLS's word for it, and nothing else has this code (tls.h). */
+    session->refused_as_expired = why->code == CS_ESTALE;
+    ag_session_drop(session, why->msg);
 }
 
-static void maybe_closed(struct ag_session *session)
+void ag_session_maybe_closed(struct ag_session *session)
 {
     if (!session->closing || session->open > 0)
         return;
@@ -323,13 +329,12 @@ static void on_client_closed(void *owner)
     cs_tls_config_free(session->tls);
     session->tls = NULL;
     if (session->closing)
-        maybe_closed(session);
+        ag_session_maybe_closed(session);
     else
-        dial_later(session);
+        ag_session_dial_later(session);
 }
 
-/* Ends the connection, if there is one, and sees to the next. `why` NULL: said already. */
-static void drop(struct ag_session *session, const char *why)
+void ag_session_drop(struct ag_session *session, const char *why)
 {
     struct cs_client *client = cs_steal(session->client);
 
@@ -341,66 +346,14 @@ static void drop(struct ag_session *session, const char *why)
     if (session->up_since_ms > 0 && uv_now(session->loop) - session->up_since_ms >= LASTED_MS)
         ag_backoff_reset(&session->backoff);
     session->up_since_ms = 0;
-    session->state = WAITING;
+    session->state = AG_SESSION_WAITING;
     uv_timer_stop(&session->policy_timer);
+    uv_timer_stop(&session->renewal_timer);
     ag_device_forget_deliveries(session->device);
     cs_client_close(client, on_client_closed);
 }
 
 /* ---- dialling */
-
-/* Certificates are not dated by a clock that is known to be wrong. */
-static bool clock_is_wrong(const struct ag_session *session)
-{
-    struct ag_port *port = session->device->store.port;
-
-    return port->clock_s(port) < session->device->state.time_floor_s;
-}
-
-/* What the controller's certificate must lead to: the policy's agent CAs, before it the enrolment token's. */
-static int load_anchors(const struct ag_device *device, struct cs_chain **ret, struct cs_err *err)
-{
-    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
-    cs_auto(cs_buf_free) struct cs_buf ders = CS_BUF_EMPTY;
-
-    if (device->state.policy_version == 0)
-        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
-    int code = ag_store_load_policy(&device->store, device->state.policy_version, &policy, err);
-
-    if (code)
-        return code;
-    const countersign_v1_TrustPolicy *body = cs_policy_body(policy);
-
-    for (size_t i = 0; i < body->agent_cas_count; i++) {
-        if (cs_buf_append(&ders, CS_PB_BYTES(&body->agent_cas[i])) != CS_OK)
-            return cs_err_nomem(err);
-    }
-    if (ders.len == 0)
-        return cs_chain_parse(cs_buf_slice(&device->identity.agent_ca), ret, err);
-    return cs_chain_parse(cs_buf_slice(&ders), ret, err);
-}
-
-static int make_tls(struct ag_session *session, struct cs_err *err)
-{
-    struct ag_device *device = session->device;
-    cs_auto(cs_chain_freep) struct cs_chain *anchors = NULL;
-    cs_auto(cs_chain_freep) struct cs_chain *certificate = NULL;
-    int code = load_anchors(device, &anchors, err);
-
-    if (!code)
-        code = cs_chain_parse(cs_buf_slice(&device->identity.certificate), &certificate, err);
-    if (code)
-        return code;
-    const struct cs_tls_options options = {
-        .certificate = certificate,
-        .key = device->keys.identity,
-        .anchors = anchors,
-        .ignore_peer_expiry = clock_is_wrong(session),
-        .alpn = "h2",
-    };
-
-    return cs_tls_config_new(&options, &session->tls, err);
-}
 
 static int dial(struct ag_session *session, struct cs_err *err)
 {
@@ -415,7 +368,7 @@ static int dial(struct ag_session *session, struct cs_err *err)
         .on_down = on_down,
         .owner = session,
     };
-    int code = make_tls(session, err);
+    int code = ag_dial_tls(session->device, true, &session->tls, err);
 
     if (code)
         return code;
@@ -427,7 +380,7 @@ static int dial(struct ag_session *session, struct cs_err *err)
         return code;
     }
     session->open++;
-    session->state = DIALLING;
+    session->state = AG_SESSION_DIALLING;
     return CS_OK;
 }
 
@@ -436,18 +389,18 @@ static void on_dial_timer(uv_timer_t *timer)
     struct ag_session *session = timer->data;
     struct cs_err err = {0};
 
-    if (dial(session, &err) == CS_OK)
+    if ((ag_session_has_expired(session) ? ag_session_renew_late(session, &err) : dial(session, &err)) ==
+        CS_OK)
         return;
     cs_log(CS_LOG_ERROR, "session", "cannot dial the controller", CS_F("error", err.msg), CS_FEND);
-    dial_later(session);
+    ag_session_dial_later(session);
 }
 
-static void dial_later(struct ag_session *session)
+void ag_session_dial_later(struct ag_session *session)
 {
-    struct ag_port *port = session->device->store.port;
     uint32_t random = 0;
 
-    port->random(port, &random, sizeof random);
+    ag_session_random(session, &random, sizeof random);
     uv_timer_start(&session->dial_timer, on_dial_timer, ag_backoff_next_ms(&session->backoff, random), 0);
 }
 
@@ -472,11 +425,13 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
     session->outgoing = outgoing;
     session->backoff =
         (struct ag_backoff){device->config->backoff_base_s * 1000, device->config->backoff_max_s * 1000, 0};
-    device->store.port->random(device->store.port, session->process_nonce, sizeof session->process_nonce);
+    ag_session_random(session, session->process_nonce, sizeof session->process_nonce);
+    ag_session_random(session, &session->renewal_random, sizeof session->renewal_random);
     uv_timer_init(loop, &session->dial_timer);
     uv_timer_init(loop, &session->policy_timer);
-    session->dial_timer.data = session->policy_timer.data = session;
-    session->open = 2;
+    uv_timer_init(loop, &session->renewal_timer);
+    session->dial_timer.data = session->policy_timer.data = session->renewal_timer.data = session;
+    session->open = 3;
     ag_device_listen(device, &device_events, session);
     *ret = session;
     return CS_OK;
@@ -492,7 +447,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct ag_session *session = handle->data;
 
     session->open--;
-    maybe_closed(session);
+    ag_session_maybe_closed(session);
 }
 
 void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner))
@@ -504,6 +459,9 @@ void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner)
     ag_device_listen(session->device, NULL, NULL);
     uv_close((uv_handle_t *)&session->dial_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->policy_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&session->renewal_timer, on_timer_closed);
+    if (session->late)
+        ag_late_cancel(session->late);
     if (session->client)
         cs_client_close(cs_steal(session->client), on_client_closed);
 }

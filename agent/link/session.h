@@ -6,6 +6,11 @@
  *      ▲           └───────────┴───────────────────┴──── lost ─────────────────┘
  *      └──────────────────────── back-off ◀─────────────────────────────────────┘
  *
+ * When half of the identity certificate's life is over it is renewed in the session, and the next session has
+ * the fresh key. When it has expired, by our clock or by the controller's word, no session can be opened:
+ * then, in place of dialling, the renewal is said on the enrolment listener (late.h) until an admin has
+ * admitted the fresh key.
+ *
  * While SYNCING statements wait in the device's outbox; pushes that come early wait in the device. */
 #ifndef AG_LINK_SESSION_H
 #define AG_LINK_SESSION_H

@@ -61,7 +61,8 @@ struct ag_port {
     int (*read_link)(struct ag_port *port, const char *path, char *ret, size_t size, struct cs_err *err);
     /* `path` leads to `target` by one rename over whatever link or file is there. */
     int (*switch_link)(struct ag_port *port, const char *path, const char *target, struct cs_err *err);
-    int (*remove_link)(struct ag_port *port, const char *path, struct cs_err *err);
+    int (*remove_link)(struct ag_port *port, const char *path,
+                       struct cs_err *err); /* or file; absent is fine */
     /* Within one folder. `copy_name`: `path` has a second name afterwards; CS_EEXISTS is fine for the caller.
      */
     int (*copy_name)(struct ag_port *port, const char *path, const char *second, struct cs_err *err);

@@ -357,7 +357,7 @@ static int posix_remove_link(struct ag_port *port CS_UNUSED, const char *path, s
     if (code)
         return code == CS_ENOTFOUND ? CS_OK : code;
     if (unlinkat(place.folder, place.name, 0) != 0 && errno != ENOENT)
-        return fail(err, "cannot remove the link", path);
+        return fail(err, "cannot remove the link or file", path);
     return sync_fd(place.folder, path, err);
 }
 

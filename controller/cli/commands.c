@@ -179,9 +179,25 @@ const struct cli_command cli_commands[] = {
      OPTIONS(CLI_OPTION("wait", NULL, "wait for the device and admit it"), CLI_OPTION_TIMEOUT, CLI_OPTION_AS,
              CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("device add gw-1 --wait --as alice", "device add gw-1"), 1, 1, cli_device_add},
-    {"device", "admit", "NAME", "Sign the admission of a device that has enrolled", NULL,
-     OPTIONS(CLI_OPTION_AS, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE), EXAMPLES("device admit gw-1 --as alice"),
-     1, 1, cli_device_admit},
+    {"device", "admit", "[NAME]", "Sign the admission of a device, or of one whose trust was taken away",
+     "For a device that has enrolled: checks with the token that its holder made the keys. For one whose "
+     "identity "
+     "had expired: checks that the key that was admitted signed for the fresh one. For one that is banned or "
+     "quarantined: admits the same keys anew. With --pending, everything that waits is listed, with or "
+     "without "
+     "the token at hand: compare both fingerprints with those of `countersign-agent status` on the device.",
+     OPTIONS(CLI_OPTION("pending", NULL, "list all that waits, and ask for each"),
+             CLI_OPTION_MANY("fingerprint", "HEX",
+                             "of the identity key and of the KEM key, as the device shows them: instead of "
+                             "comparing by eye"),
+             CLI_OPTION_AS, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     EXAMPLES("device admit gw-1 --as alice", "device admit --pending --as alice",
+              "device admit gw-1 --pending --fingerprint 9f3c…01 --fingerprint 77ab…e2 --as alice"),
+     0, 1, cli_device_admit},
+    {"device", "ban", "NAME", "End a device's session at once, and take no other before a new admission",
+     "Work orders that were not handed over yet become Cancelled. `device admit NAME` lifts it.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_YES),
+     EXAMPLES("device ban gw-1 --comment \"stolen from the van\""), 1, 1, cli_device_ban},
     {"device", "list", "", "List the devices", NULL, NULL, EXAMPLES("device list"), 0, 0, cli_device_list},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},

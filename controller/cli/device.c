@@ -10,20 +10,34 @@ enum { PAGE = 16 };
 
 static const char *presence(const countersign_v1_Device *device)
 {
+    if (device->banned)
+        return "banned";
+    if (device->quarantined)
+        return "quarantined";
+    if (device->waits_for_admission)
+        return device->admitted ? "waits for a new admission" : "waits for admission";
     return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
 }
 
 static enum cli_tint presence_tint(const countersign_v1_Device *device)
 {
-    return !device->admitted ? CLI_YELLOW : device->connected ? CLI_GREEN : CLI_GRAY;
+    if (device->banned || device->quarantined)
+        return CLI_RED;
+    if (!device->admitted || device->waits_for_admission)
+        return CLI_YELLOW;
+    return device->connected ? CLI_GREEN : CLI_GRAY;
 }
 
 int cli_device_list(struct cli *cli, struct cs_err *err)
 {
     static const struct cli_column columns[] = {
-        {"name", "DEVICE", false},           {"state", "STATE", false},
-        {"connectors", "CONNECTORS", false}, {"platform", "PLATFORM", false},
-        {"agent_version", "AGENT", false},   {"last_seen", "LAST SEEN", false},
+        {"name", "DEVICE", false},
+        {"state", "STATE", false},
+        {"connectors", "CONNECTORS", false},
+        {"platform", "PLATFORM", false},
+        {"agent_version", "AGENT", false},
+        {"last_seen", "LAST SEEN", false},
+        {"identity_until", "IDENTITY UNTIL", false},
         {"device_id", "DEVICE-ID", false},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -48,7 +62,7 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
             CLI_ROW(doc, cli_text(device->name), cli_tinted(presence(device), presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_text(device->platform),
                     cli_text(device->agent_version), cli_time(device->last_seen_s),
-                    cli_hex(CS_PB_BYTES(&device->device_id)));
+                    cli_time(device->identity_until_s), cli_hex(CS_PB_BYTES(&device->device_id)));
             cs_buf_free(&names);
             memcpy(request.after_name, device->name, sizeof request.after_name);
         }
@@ -76,6 +90,7 @@ static void show_trust_in(struct cli *cli, struct cli_doc *doc, const countersig
     cli_field(doc, "admission", "Admission", cli_tinted("signed by an admin of the trust policy", CLI_GREEN));
     cli_field(doc, "admitted_by", "Admitted by", cli_text(admission->admin));
     cli_field(doc, "admitted_at", "Admitted at", cli_time(admission->admitted_at_s));
+    cli_field(doc, "renewals", "Renewals since", cli_number(cs_device_renewals(device)));
     rc = cli_check_advertisement(device, CS_PB_BYTES(&reply->advertisement), &said, &why);
     cli_field(doc, "advertisement", "Connectors stated by",
               rc == CS_OK ? cli_tinted("the device itself", CLI_GREEN) : cli_tinted(why.msg, CLI_YELLOW));
@@ -106,6 +121,10 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
     cli_field(doc, "address", "Address", cli_text(device->address));
     cli_field(doc, "last_seen", "Last seen", cli_time(device->last_seen_s));
     cli_field(doc, "policy_version", "Policy version", cli_number(device->policy_version));
+    cli_field(doc, "identity_until", "Identity until", cli_time(device->identity_until_s));
+    cli_field(doc, "banned", "Banned", cli_bool(device->banned));
+    cli_field(doc, "quarantined", "Quarantined", cli_bool(device->quarantined));
+    cli_field(doc, "waits_for_admission", "Waits for admission", cli_bool(device->waits_for_admission));
     show_trust_in(cli, doc, reply);
     cli_table(doc, "connectors", columns, CS_ARRAY_LEN(columns),
               "It has no app connectors: declare one on the device.");
@@ -117,4 +136,38 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
                 cli_hex(CS_PB_BYTES(&connector->installed_digest)));
     }
     return cli_write(cli, doc, err);
+}
+
+int cli_device_ban(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *what = cli_doc_new();
+    cs_auto(cli_doc_freep) struct cli_doc *done = cli_doc_new();
+    cs_auto_free countersign_v1_BanDeviceRequest *request = CLI_NEW(countersign_v1_BanDeviceRequest, err);
+    countersign_v1_BanDeviceResponse reply;
+    const char *device = cli->args.operands[0];
+    const char *comment = NULL;
+    int rc = cs_name_check(cs_slice_str(device), "the device's name", err);
+
+    if (!request)
+        return CS_ENOMEM;
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    if (rc == CS_OK)
+        rc = cli_comment(cli, &comment, err);
+    if (rc != CS_OK)
+        return rc;
+    cli_field(what, "device", "Device", cli_tinted(device, CLI_BOLD));
+    cli_field(what, "comment", "Comment", cli_text(comment));
+    rc = cli_confirm(cli, what, "Ban this device?", err);
+    if (rc != CS_OK)
+        return rc;
+    snprintf(request->name, sizeof request->name, "%s", device);
+    snprintf(request->comment, sizeof request->comment, "%s", comment);
+    rc = cli_call(cli, &cli_rpc_BanDevice, request, &reply, err);
+    if (rc != CS_OK)
+        return rc;
+    cli_field(done, "device", "Device", cli_tinted(device, CLI_BOLD));
+    cli_field(done, "state", "State", cli_tinted("banned", CLI_RED));
+    cli_hint(done, "A new admission lifts it: countersign device admit %s", device);
+    return cli_write(cli, done, err);
 }

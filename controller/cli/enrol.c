@@ -1,9 +1,7 @@
-/* countersign device add, device admit - a new device: its token, and the admission that people sign for its
- * keys. */
-#include "controller/cli/check.h"
+/* countersign device add - a new device: the token with which it enrols. */
+#include "controller/cli/admit.h"
 #include "controller/cli/file.h"
 #include "controller/cli/nouns.h"
-#include "controller/cli/show.h"
 #include "controller/cli/token.h"
 
 #include "shared/base/text.h"
@@ -49,8 +47,8 @@ static int keep_token(struct cli *cli, const char *device, struct cs_slice text,
     return rc == CS_OK ? cli_file_write(path, 0600, text, err) : rc;
 }
 
-static int load_token(struct cli *cli, const char *device, countersign_v1_EnrolmentToken *ret,
-                      struct cs_err *err)
+int cli_token_load(struct cli *cli, const char *device, countersign_v1_EnrolmentToken *ret,
+                   struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
@@ -68,7 +66,7 @@ static int load_token(struct cli *cli, const char *device, countersign_v1_Enrolm
     return rc;
 }
 
-static void drop_token(struct cli *cli, const char *device)
+void cli_token_drop(struct cli *cli, const char *device)
 {
     char path[PATH_MAX];
 
@@ -100,67 +98,14 @@ static int sleep_and_poll(struct cli *cli, const char *device, int64_t until_s,
     }
 }
 
-/* Signs for exactly the keys that the token's holder enrolled. */
-static int admit(struct cli *cli, const countersign_v1_EnrolmentToken *token,
-                 const countersign_v1_GetEnrolmentResponse *enrolment, const countersign_v1_Operator *admin,
-                 struct cs_err *err)
-{
-    cs_auto(cli_doc_freep) struct cli_doc *statement = cli_doc_new();
-    cs_auto_free countersign_v1_Admission *decoded = NULL;
-    cs_auto_free countersign_v1_AdmitDeviceRequest *request = CLI_NEW(countersign_v1_AdmitDeviceRequest, err);
-    countersign_v1_Admission admission = {.policy_version = cs_policy_version(cli->policy),
-                                          .admitted_at_s = time(NULL)};
-    countersign_v1_AdmitDeviceResponse reply;
-    struct cs_buf payload = CS_BUF_EMPTY, envelope = CS_BUF_EMPTY;
-    int rc = request ? cli_check_enrolment(token, enrolment, err) : CS_ENOMEM;
-
-    if (rc != CS_OK)
-        return rc;
-    CS_PB_SET(&admission.deployment_id, CS_PB_BYTES(&token->deployment_id));
-    CS_PB_SET(&admission.device_id, CS_PB_BYTES(&enrolment->device_id));
-    CS_PB_SET(&admission.identity_spki, CS_PB_BYTES(&enrolment->identity_spki));
-    CS_PB_SET(&admission.kem_spki, CS_PB_BYTES(&enrolment->kem_spki));
-    memcpy(admission.admin, admin->name, sizeof admission.admin);
-    memcpy(admission.device_name, token->device_name, sizeof admission.device_name);
-    rc = cs_message_encode(countersign_v1_Admission_fields, &admission, &payload, err);
-    if (rc == CS_OK)
-        rc = cs_admission_decode(cs_buf_slice(&payload), &decoded, err);
-    if (rc == CS_OK) {
-        cli_show_admission(statement, decoded);
-        rc = cli_sign(cli, CS_STATEMENT_ADMISSION, cs_buf_slice(&payload), statement, admin, &envelope, err);
-    }
-    if (rc == CS_OK) {
-        CS_PB_SET(&request->envelope, cs_buf_slice(&envelope));
-        rc = cli_call(cli, &cli_rpc_AdmitDevice, request, &reply, err);
-    }
-    cs_buf_free(&payload);
-    cs_buf_free(&envelope);
-    return rc;
-}
-
-static int print_admitted(struct cli *cli, const char *device, struct cs_slice device_id, struct cs_err *err)
-{
-    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-
-    cli_field(doc, "device", "Device", cli_tinted(device, CLI_BOLD));
-    cli_field(doc, "state", "State", cli_tinted("admitted", CLI_GREEN));
-    cli_field(doc, "device_id", "Device-id", cli_hex(device_id));
-    cli_hint(doc, "Next: countersign cert attach CERT %s CONNECTOR", device);
-    return cli_write(cli, doc, err);
-}
-
 static int wait_and_admit(struct cli *cli, const countersign_v1_EnrolmentToken *token,
                           const countersign_v1_Operator *admin, int64_t until_s, struct cs_err *err)
 {
-    countersign_v1_GetEnrolmentResponse enrolment = {0};
-    int rc = sleep_and_poll(cli, token->device_name, until_s, &enrolment, err);
+    cs_auto_free countersign_v1_GetEnrolmentResponse *enrolment =
+        CLI_NEW(countersign_v1_GetEnrolmentResponse, err);
+    int rc = enrolment ? sleep_and_poll(cli, token->device_name, until_s, enrolment, err) : CS_ENOMEM;
 
-    if (rc == CS_OK)
-        rc = admit(cli, token, &enrolment, admin, err);
-    if (rc != CS_OK)
-        return rc;
-    drop_token(cli, token->device_name);
-    return print_admitted(cli, token->device_name, CS_PB_BYTES(&enrolment.device_id), err);
+    return rc == CS_OK ? cli_admit_enrolled(cli, token, enrolment, admin, err) : rc;
 }
 
 static int print_token(struct cli *cli, const char *device, struct cs_slice text, bool waits,
@@ -218,20 +163,5 @@ int cli_device_add(struct cli *cli, struct cs_err *err)
         rc = wait_and_admit(cli, token, admin, cli->now_s + timeout_s, err);
     cs_buf_wipe(&text);
     cs_wipe(token, sizeof *token);
-    return rc;
-}
-
-int cli_device_admit(struct cli *cli, struct cs_err *err)
-{
-    cs_auto_free countersign_v1_EnrolmentToken *token = CLI_NEW(countersign_v1_EnrolmentToken, err);
-    const countersign_v1_Operator *admin;
-    int rc = token ? load_token(cli, cli->args.operands[0], token, err) : CS_ENOMEM;
-
-    if (rc == CS_OK)
-        rc = cli_signer(cli, countersign_v1_Role_ROLE_ADMIN, &admin, err);
-    if (rc == CS_OK)
-        rc = wait_and_admit(cli, token, admin, 0, err);
-    if (token)
-        cs_wipe(token, sizeof *token);
     return rc;
 }

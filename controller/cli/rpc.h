@@ -56,7 +56,8 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \
-    X(CertificateService, ListKeyRequests)
+    X(CertificateService, ListKeyRequests)                                                                   \
+    X(DeviceService, BanDevice)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

@@ -41,7 +41,7 @@ void cs_tls_free(struct cs_tls *tls);
 /* Takes cipher bytes and moves the handshake or decrypts. CS_OK; anything else ends the connection, after
  * what cs_tls_pending() still has (an alert) was sent. Plain bytes are appended to `plain`. CS_ECLOSED on a
  * clean close_notify. The error's sentence says what a person should check ("the peer sent no client
- * certificate", "speaks TLS 1.2 at most", …). */
+ * certificate", "speaks TLS 1.2 at most", …). CS_ESTALE: the peer says that our certificate has expired. */
 CS_MUST_USE int cs_tls_feed(struct cs_tls *tls, struct cs_slice cipher, struct cs_buf *plain,
                             struct cs_err *err);
 /* Tells that the wire has ended. Always an error, whose sentence says what that means now: CS_ECLOSED after a

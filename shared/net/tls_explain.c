@@ -94,7 +94,7 @@ int tls_explain_alert(unsigned description, struct cs_err *err)
          "the peer wants a client certificate, and we have none for it"},
         {MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA, CS_EDENIED,
          "the peer does not trust the CA of our certificate: one side has another deployment's certificate"},
-        {MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, CS_EDENIED,
+        {MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, CS_ESTALE,
          "the peer says that our certificate has expired: renew it, or check the clocks"},
         {MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, CS_EDENIED, "the peer says that our certificate was revoked"},
         {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, CS_EDENIED,

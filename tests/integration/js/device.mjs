@@ -38,20 +38,25 @@ export function makeDevice(deployment, token) {
       return { ca: toPem('CERTIFICATE', token.agent_ca), cert: device.certificate,
         key: identity.privateKey.export({ format: 'pem', type: 'pkcs8' }) };
     },
-    // The stream after hello; every message is kept, `ended` has the error.
-    connect() {
+    // The stream after hello; every message is kept, `ended` has the error. `answers`: challenges, with the nonce of hello.
+    connect({ nonce = crypto.randomBytes(16), answers = true } = {}) {
       const { ca, key, cert } = device.tls;
       const client = new grpc.Client(`127.0.0.1:${deployment.agentsPort}`,
         grpc.credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert)), names);
       const stream = client.makeBidiStreamRequest('/countersign.v1.AgentService/Connect', same, same);
       const session = { stream, messages: [], send: (body) => stream.write(encode('AgentMessage', body)) };
-      stream.on('data', (bytes) => session.messages.push(decode('ControllerMessage', bytes)));
+      stream.on('data', (bytes) => {
+        const message = decode('ControllerMessage', bytes);
+        session.messages.push(message);
+        if (message.body === 'challenge' && answers)
+          session.send({ challenge_answer: { challenge: message.challenge.challenge, process_nonce: nonce } });
+      });
       session.ended = new Promise((resolve) => {
         stream.on('error', (error) => { client.close(); resolve(error); });
         stream.on('end', () => resolve(null));
       });
       session.close = () => { stream.cancel(); client.close(); };
-      session.send({ hello: { agent_version: 'test', process_nonce: crypto.randomBytes(16) } });
+      session.send({ hello: { agent_version: 'test', process_nonce: nonce } });
       return session;
     },
     state(kind, name, fields, key = identity.privateKey) {

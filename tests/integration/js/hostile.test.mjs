@@ -19,6 +19,8 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const services = ['AgentService', 'EnrolmentService', 'ControllerService', 'TrustService', 'DeviceService', 'CertificateService', 'PushService'];
 const methods = services.flatMap((service) => root.lookupService(`countersign.v1.${service}`).methodsArray
   .map((method) => ({ path: `/countersign.v1.${service}/${method.name}`, type: method.resolve().resolvedRequestType })));
+// Whoever can open the admin socket may ban a device by its name: no signature is in the way, so it is not done in the right shape.
+const unsigned = new Set(['/countersign.v1.DeviceService/BanDevice']);
 
 // ---- HTTP/2 by hand (RFC 9113, RFC 7541)
 
@@ -122,7 +124,7 @@ const attacks = {
     calls(rand.pick(methods).path, grpcFrame(rand.bytes(50), rand.pick([0, 1, 49, 51, 131_072, 2 ** 31, 2 ** 32 - 1]), rand.below(3)))]),
   'protobuf of noise': (rand) => Buffer.concat([hello, ...methods.map((method, i) =>
     calls(method.path, rand.chance(0.2) ? rand.bytes(300) : grpcFrame(rand.bytes(rand.below(3000))), 2 * i + 1))]),
-  'protobuf of the right shape': (rand) => Buffer.concat([hello, ...methods.map((method, i) =>
+  'protobuf of the right shape': (rand) => Buffer.concat([hello, ...methods.filter(({ path }) => !unsigned.has(path)).map((method, i) =>
     calls(method.path, grpcFrame(anyMessage(rand, method.type)), 2 * i + 1))]),
   'protobuf without end': (rand) => Buffer.concat([hello, calls(rand.pick(methods).path, grpcFrame(Buffer.concat([
     Buffer.from([0x0a]), Buffer.alloc(9, 0xff), Buffer.of(1)]))), calls(rand.pick(methods).path, grpcFrame(Buffer.alloc(60_000, 0x0b)), 3)]),
