@@ -164,6 +164,7 @@ static int read_token(const char *argument, struct cs_buf *out, struct cs_err *e
 
     if (strcmp(argument, "-") != 0)
         return cs_buf_append_str(out, argument) == CS_OK ? CS_OK : cs_err_nomem(err);
+    setvbuf(stdin, NULL, _IONBF, 0); /* its buffer would keep a copy */
     if (!fgets(line, sizeof line, stdin))
         return cs_err_set(err, CS_EINVAL, "no token on standard input");
     int code = cs_buf_append_str(out, line);

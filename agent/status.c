@@ -1,6 +1,7 @@
 #include "agent/status.h"
 
 #include "agent/core/decide.h"
+#include "agent/core/pending_key.h"
 #include "shared/base/text.h"
 #include "shared/crypto/x509.h"
 
@@ -132,6 +133,28 @@ static int write_connector(const struct ag_state *state, const struct ag_connect
     return CS_OK;
 }
 
+static int write_pending_keys(const struct ag_store *store, struct cs_buf *out)
+{
+    struct cs_digest spkis[2 * AG_LIMIT_KEYS_PENDING];
+    size_t count = 0;
+
+    if (ag_store_list_pending_keys(store, spkis, CS_ARRAY_LEN(spkis), &count, NULL) != CS_OK || count == 0)
+        return CS_OK;
+    LINE(out, "\n%zu key%s for %s certificate%s\n", count, count == 1 ? " waits" : "s wait",
+         count == 1 ? "its" : "their", count == 1 ? "" : "s");
+    for (size_t i = 0; i < count; i++) {
+        cs_auto(cs_buf_wipe) struct cs_buf record = CS_BUF_EMPTY;
+        char spki[2 * CS_SHA256_BYTES + 1], when[CS_TIME_TEXT_BYTES];
+        struct ag_pending_key pending;
+
+        if (ag_store_load_pending_key(store, &spkis[i], &record, NULL) == CS_OK &&
+            ag_pending_key_decode(cs_buf_slice(&record), &pending, NULL) == CS_OK)
+            LINE(out, "  for \"%s\", made at %s, SPKI %s\n", pending.connector,
+                 cs_time_text(pending.made_at_s, when), cs_hex(cs_digest_slice(&spkis[i]), spki));
+    }
+    return CS_OK;
+}
+
 int ag_status_write(const struct ag_store *store, const struct ag_config *config, struct cs_buf *out,
                     struct cs_err *err)
 {
@@ -150,6 +173,8 @@ int ag_status_write(const struct ag_store *store, const struct ag_config *config
         code = write_policy(store, &state, out);
     for (size_t i = 0; !code && i < config->connectors.count; i++)
         code = write_connector(&state, &config->connectors.items[i], out);
+    if (!code)
+        code = write_pending_keys(store, out);
     ag_identity_free(&identity);
     ag_state_free(&state);
     return code == CS_ENOMEM ? cs_err_nomem(err) : code;

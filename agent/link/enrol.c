@@ -94,10 +94,17 @@ static int call_enrol(struct enrolling *enrolling, const struct ag_config *confi
 
 /* ---- what is asked, and what comes of it */
 
+static void request_free(countersign_v1_EnrolRequest **request)
+{
+    if (*request)
+        cs_wipe(*request, sizeof **request);
+    free(*request);
+}
+
 static int make_request(const countersign_v1_EnrolmentToken *token, const struct ag_keys *keys,
                         struct cs_slice device_id, struct cs_buf *out, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_EnrolRequest *request = calloc(1, sizeof *request);
+    countersign_v1_EnrolRequest *request cs_auto(request_free) = calloc(1, sizeof *request);
     cs_auto(cs_buf_free) struct cs_buf csr = CS_BUF_EMPTY;
 
     if (!request)

@@ -57,7 +57,7 @@ void cli_doc_free(struct cli_doc *doc)
         return;
     for (size_t i = 0; i < doc->count; i++) {
         for (size_t k = 0; k < doc->sections[i].count; k++)
-            cs_buf_free(&doc->sections[i].cells[k].bytes);
+            cs_buf_wipe(&doc->sections[i].cells[k].bytes); /* an enrolment token may be among them */
         free(doc->sections[i].cells);
     }
     free(doc->sections);
@@ -315,7 +315,7 @@ static struct cs_buf *render_all(const struct section *section, bool brief)
     for (size_t i = 0; texts && i < section->count; i++) {
         if (render(&section->cells[i], brief, &texts[i]) != CS_OK) {
             for (size_t k = 0; k <= i; k++)
-                cs_buf_free(&texts[k]);
+                cs_buf_wipe(&texts[k]);
             free(texts);
             return NULL;
         }
@@ -326,7 +326,7 @@ static struct cs_buf *render_all(const struct section *section, bool brief)
 static void free_texts(struct cs_buf *texts, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        cs_buf_free(&texts[i]);
+        cs_buf_wipe(&texts[i]);
     free(texts);
 }
 

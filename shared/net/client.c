@@ -318,8 +318,8 @@ static int write_some(struct cs_client *client, struct cs_err *err)
 static void give_room_back(struct cs_client *client)
 {
     if (client->options.slim && !cs_stream_is_writing(&client->stream)) {
-        cs_buf_free(&client->out);
-        cs_buf_free(&client->room.plain);
+        cs_buf_wipe(&client->out);
+        cs_buf_wipe(&client->room.plain);
     }
 }
 

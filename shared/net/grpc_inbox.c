@@ -87,7 +87,7 @@ enum cs_grpc_read cs_grpc_inbox_take(struct cs_grpc_inbox *inbox, struct cs_http
     /* One message may be large; many unfinished ones at once are an attack on our memory. */
     if (read == CS_GRPC_READ_MORE && *inbox->held_bytes > CS_LIMIT_CONNECTION_BACKLOG)
         read = CS_GRPC_READ_TOO_BIG;
-    cs_buf_free(&kept);
+    cs_buf_wipe(&kept);
     inbox->delivering = false;
     return read;
 }

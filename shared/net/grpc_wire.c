@@ -39,7 +39,7 @@ enum cs_grpc_read cs_grpc_reader_step(struct cs_grpc_reader *reader, struct cs_s
     size_t whole;
 
     if (reader->delivered) {
-        cs_buf_free(&reader->held);
+        cs_buf_wipe(&reader->held);
         reader->delivered = false;
     }
     if (reader->held.len == 0 && input->len == 0)
@@ -74,7 +74,7 @@ enum cs_grpc_read cs_grpc_reader_step(struct cs_grpc_reader *reader, struct cs_s
 int cs_grpc_reader_keep(struct cs_grpc_reader *reader, struct cs_slice bytes)
 {
     if (reader->delivered) {
-        cs_buf_free(&reader->held);
+        cs_buf_wipe(&reader->held);
         reader->delivered = false;
     }
     return cs_buf_append(&reader->held, bytes);
@@ -87,7 +87,7 @@ bool cs_grpc_reader_is_open(const struct cs_grpc_reader *reader)
 
 void cs_grpc_reader_free(struct cs_grpc_reader *reader)
 {
-    cs_buf_free(&reader->held);
+    cs_buf_wipe(&reader->held);
     reader->delivered = false;
 }
 

@@ -267,7 +267,7 @@ static int make_session(struct cs_http2 *session)
          */
         cs_assert(http2_memory_end_session() || rv != 0);
     } else {
-        rv = nghttp2_session_client_new2(&session->session, callbacks, session, option);
+        rv = nghttp2_session_client_new3(&session->session, callbacks, session, option, http2_memory_wiped());
     }
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);

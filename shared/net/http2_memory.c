@@ -1,5 +1,7 @@
 #include "shared/net/http2_memory.h"
 
+#include "shared/base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -76,4 +78,59 @@ bool http2_memory_end_session(void)
 
     shared.making_session = false;
     return was_asked_for;
+}
+
+/* What stands before each block of a client's session. */
+union head {
+    size_t size;
+    max_align_t aligned;
+};
+
+static void *take_noted(size_t size, void *user)
+{
+    union head *head = size <= SIZE_MAX - sizeof *head ? malloc(sizeof *head + size) : NULL;
+
+    (void)user;
+    if (!head)
+        return NULL;
+    head->size = size;
+    return head + 1;
+}
+
+static void give_back_wiped(void *ptr, void *user)
+{
+    union head *head = ptr ? (union head *)ptr - 1 : NULL;
+
+    (void)user;
+    if (head)
+        cs_wipe(head, sizeof *head + head->size);
+    free(head);
+}
+
+static void *take_zeroed_noted(size_t count, size_t size, void *user)
+{
+    void *ptr = size && count > SIZE_MAX / size ? NULL : take_noted(count * size, user);
+
+    if (ptr)
+        memset(ptr, 0, count * size);
+    return ptr;
+}
+
+static void *resize_wiped(void *ptr, size_t size, void *user)
+{
+    size_t before = ptr ? ((union head *)ptr - 1)->size : 0;
+    void *moved = take_noted(size, user);
+
+    if (moved && ptr) {
+        memcpy(moved, ptr, before < size ? before : size);
+        give_back_wiped(ptr, user);
+    }
+    return moved;
+}
+
+nghttp2_mem *http2_memory_wiped(void)
+{
+    static nghttp2_mem memory = {NULL, take_noted, give_back_wiped, take_zeroed_noted, resize_wiped};
+
+    return &memory;
 }

@@ -16,4 +16,8 @@ nghttp2_mem *http2_memory(void);
 void http2_memory_begin_session(void);
 bool http2_memory_end_session(void);
 
+/* For clients, whose frames carry private keys and enrolment tokens to the controller: every block is
+ * overwritten before it is given back. */
+nghttp2_mem *http2_memory_wiped(void);
+
 #endif

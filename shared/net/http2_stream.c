@@ -19,7 +19,7 @@ struct cs_http2_stream *http2_stream_new(struct cs_http2 *session, void *user)
 static void drop_queue(struct cs_http2_stream *stream)
 {
     stream->session->queued_bytes -= stream->out.len - stream->out_at;
-    cs_buf_free(&stream->out);
+    cs_buf_wipe(&stream->out);
     stream->out_at = 0;
 }
 

@@ -54,7 +54,7 @@ static void on_written(uv_write_t *request, int status)
     struct cs_err err;
     int rc = CS_OK;
 
-    cs_buf_free(&write->bytes);
+    cs_buf_wipe(&write->bytes);
     free(write);
     stream->writing = false;
     if (stream->closing)
@@ -83,7 +83,7 @@ static int queue_write(struct cs_stream *stream, struct cs_buf *bytes, struct cs
     part = uv_buf_init((char *)write->bytes.ptr, (unsigned)write->bytes.len);
     status = uv_write(&write->request, &stream->uv.stream, &part, 1, on_written);
     if (status < 0) {
-        cs_buf_free(&write->bytes);
+        cs_buf_wipe(&write->bytes);
         free(write);
         return translate(status, "writing", err);
     }
@@ -165,6 +165,7 @@ static void take_cipher(struct cs_stream *stream, struct cs_slice cipher)
     /* Not ready: handshake, bytes and goodbye came in one piece. Nobody waits for an answer to them. */
     if (room->plain.len && stream->ready && !stream->closing)
         stream->events->on_bytes(stream, cs_buf_slice(&room->plain));
+    cs_wipe(room->plain.ptr, room->plain.len);
     if (rc != CS_OK)
         go_down(stream, &err);
     else if (stream->slim && stream->ready && !stream->closing && !stream->writing)
@@ -189,10 +190,12 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
     bytes = cs_slice(buf->base, (size_t)count);
     stream->bytes_received += bytes.len;
-    if (stream->tls)
+    if (stream->tls) {
         take_cipher(stream, bytes);
-    else
+    } else {
         stream->events->on_bytes(stream, bytes);
+        cs_wipe(buf->base, (size_t)count);
+    }
 }
 
 int cs_stream_init(struct cs_stream *stream, uv_loop_t *loop, bool is_unix, struct cs_stream_room *room,

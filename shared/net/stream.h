@@ -27,7 +27,7 @@ struct cs_stream_events {
 };
 
 /* Room to read into and to decrypt into, for all streams of one owner: what is read is used up before the
- * next read. */
+ * next read, and overwritten, for keys and tokens travel here. */
 struct cs_stream_room {
     uint8_t *read;
     size_t read_bytes;

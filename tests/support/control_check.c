@@ -154,6 +154,32 @@ static void check_audit(struct control *c, size_t i, struct cs_digest *hash, uin
     *hash = said;
 }
 
+/* Nobody keeps a sealed key longer than it can be of use. */
+static void check_sealed_key(struct control *c, size_t i)
+{
+    struct cs_slice key = key_at(c, i);
+    uint64_t number = ctl_key_last_u64(cs_slice(key.ptr, key.len - 4));
+    struct ctl_key reserved = ctl_key_number(CTL_TABLE_RESERVATION, number);
+    ctl_request_row request;
+
+    if (has(c, &reserved))
+        return;
+    request = control_request(c, number);
+    cs_assert(
+        !ctl_phase_info(
+             control_order(c, request.first_order + key.ptr[key.len - 1] + 256u * key.ptr[key.len - 2]).phase)
+             ->ended);
+}
+
+static void check_waiting_key_request(struct control *c, size_t i)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_KEY_REQUEST, cs_buf_slice(&c->store.pairs[i].value));
+    ctl_key_request_row row;
+
+    cs_assert(control_get(c, &key, countersign_store_v1_KeyRequest_fields, &row));
+    cs_assert(row.state == countersign_v1_KeyRequestState_KEY_REQUEST_STATE_WAITING);
+}
+
 void control_check(struct control *c)
 {
     ctl_meta_row meta = control_meta(c);
@@ -191,6 +217,12 @@ void control_check(struct control *c)
             break;
         case CTL_TABLE_AUDIT:
             check_audit(c, i, &hash, &revision);
+            break;
+        case CTL_TABLE_SEALED_KEY:
+            check_sealed_key(c, i);
+            break;
+        case CTL_TABLE_DEVICE_KEY_REQUEST:
+            check_waiting_key_request(c, i);
             break;
         default:
             break;
