@@ -123,6 +123,11 @@ describe('the main job', () => {
     await succeeds('trust', 'sign', '--root-key', path.join(home, 'roots/root-2.key'), '--yes');
     assert.deepEqual((await json('trust', 'diff')).root_signatures.map((one) => one.signature), ['missing', 'signed', 'missing']);
     assert.match((await succeeds('trust', 'show', path.join(home, 'draft'))).out, /1 of the 2 that it takes/);
+    const signed = fs.readFileSync(path.join(home, 'draft'));
+    fs.writeFileSync(path.join(home, 'draft'), Buffer.concat([signed.subarray(0, -1), Buffer.of(signed.at(-1) ^ 1)]));
+    await fails(exits.refused, /signature of the envelope does not hold/, 'trust', 'diff');
+    await fails(exits.refused, /does not hold/, 'trust', 'sign', '--root-key', path.join(home, 'roots/root-1.key'), '--yes');
+    await fails(exits.refused, /does not hold/, 'trust', 'publish');
     fs.appendFileSync(path.join(home, 'draft'), 'x');
     await fails(exits.refused, /is no trust policy or draft of one/, 'trust', 'diff');
     fs.rmSync(path.join(home, 'draft'));
