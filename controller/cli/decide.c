@@ -194,6 +194,7 @@ static int show_all(struct cli_doc *doc, const struct deciding *deciding, const 
     cli_field(doc, "request_comment", "Request's comment",
               cli_text(cli_show_signed_comment(review->given->request.comment,
                                                CS_PB_BYTES(&request->comment_digest))));
+    cli_show_push_terms(doc, request);
     for (size_t i = 0; i < cs_push_decision_count(review->push); i++) {
         const countersign_v1_Decision *earlier = cs_push_decision(review->push, i);
         char said[2 * CLI_TEXT_BYTES];

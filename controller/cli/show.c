@@ -57,16 +57,10 @@ const char *cli_show_signed_comment(const char *comment, struct cs_slice digest)
                : "(the controller gave another comment than the signed one)";
 }
 
-void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest *request,
-                           const char *comment)
+void cli_show_push_terms(struct cli_doc *doc, const countersign_v1_PushRequest *request)
 {
     char text[CLI_TEXT_BYTES];
 
-    cli_field(doc, "statement", "Statement", cli_tinted("push request", CLI_BOLD));
-    number_field(doc, "request", "Request", "REQ-", request->number);
-    cli_field(doc, "request_id", "Request id", cli_hex(CS_PB_BYTES(&request->request_id)));
-    cli_field(doc, "requester", "Requester", cli_text(request->requester));
-    cli_field(doc, "requested_at", "Requested at", cli_time(request->requested_at_s));
     cli_field(doc, "decide_by", "Decide by", cli_time(request->decide_by_s));
     cli_field(doc, "window", "Window from start", cli_text(cli_show_duration(request->window_s, text)));
     cli_field(doc, "max_attempts", "Attempts", cli_number(request->max_attempts));
@@ -76,6 +70,17 @@ void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest
                                  ? "push although the certificate has expired"
                                  : "push although the certificate is revoked",
                              CLI_RED));
+}
+
+void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest *request,
+                           const char *comment)
+{
+    cli_field(doc, "statement", "Statement", cli_tinted("push request", CLI_BOLD));
+    number_field(doc, "request", "Request", "REQ-", request->number);
+    cli_field(doc, "request_id", "Request id", cli_hex(CS_PB_BYTES(&request->request_id)));
+    cli_field(doc, "requester", "Requester", cli_text(request->requester));
+    cli_field(doc, "requested_at", "Requested at", cli_time(request->requested_at_s));
+    cli_show_push_terms(doc, request);
     cli_field(doc, "comment", "Comment",
               cli_text(cli_show_signed_comment(comment, CS_PB_BYTES(&request->comment_digest))));
     cli_field(doc, "order_count", "Work orders", cli_number(request->order_count));

@@ -49,6 +49,8 @@ void cli_show_admission(struct cli_doc *doc, const countersign_v1_Admission *adm
 void cli_show_certificate(struct cli_doc *doc, const struct cli_check_certificate *certificate);
 void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest *request,
                            const char *comment);
+/* The part of it that whoever decides takes over: until when, how long, how often, and what is overridden. */
+void cli_show_push_terms(struct cli_doc *doc, const countersign_v1_PushRequest *request);
 void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count);
 void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
                        const char *comment);

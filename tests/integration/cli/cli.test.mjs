@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { decode, encode, signEnvelope } from '../js/wire.mjs';
+import { decode, encode, sha256, signEnvelope } from '../js/wire.mjs';
 import { Controller, Device, makeCertificate } from './controller.mjs';
 
 const program = path.join(process.env.COUNTERSIGN_TEST_BIN, 'countersign');
@@ -99,6 +99,40 @@ describe('the main job', () => {
     home = mine;
   });
 
+  test('drafts are changed in words, and refused where they contradict themselves', async () => {
+    await fails(exits.refused, /no draft .*trust draft/, 'trust', 'set-expiry', '9d');
+    await succeeds('trust', 'draft');
+    await fails(exits.refused, /a draft already/, 'trust', 'draft');
+    await fails(exits.refused, /stays as it was.*cannot be satisfied/, 'trust', 'set-stage', 'default', 'approve', '--required', '2');
+    await fails(exits.refused, /stays as it was.*names zoe, who is no operator/, 'trust', 'set-stage', 'default', '1', '--operator', 'zoe');
+    await fails(exits.usage, /to add one, say who decides/, 'trust', 'set-stage', 'default', 'security');
+    await fails(exits.refused, /no rule lab/, 'trust', 'remove-stage', 'lab', 'approve');
+    await fails(exits.usage, /say who decides/, 'trust', 'add-rule', 'lab', '--device', 'lab-1');
+    await fails(exits.usage, /--threshold is a number from 1 to/, 'trust', 'set-roots', path.join(home, 'roots/root-1.pub'), '--threshold', '2');
+    await succeeds('trust', 'add-rule', 'lab', '--device', 'lab-1', '--stage', 'approve=approver:1:carol', '--requester-may-decide');
+    await succeeds('trust', 'set-stage', 'lab', 'check', '--role', 'admin', '--position', '1');
+    const { changes } = await json('trust', 'set-stage', 'lab', 'approve', '--anybody');
+    assert.deepEqual(changes.filter((one) => one.what.startsWith('rule lab') || one.what.startsWith('order')).map((one) => [one.what, one.after]), [
+      ['rule lab matches', 'device lab-1'], ['rule lab, who decides', 'check: 1 admin, then approve: 1 approver'],
+      ['rule lab, requester may decide too', 'yes'], ["rule lab, a browser's key may finish", 'no'], ['order of the rules', 'lab, default']]);
+    await succeeds('trust', 'keygen', 'spare', '--passphrase-file', 'passphrase');
+    await fails(exits.usage, /--root-key FILE/, 'trust', 'sign');
+    await fails(exits.refused, /root key neither/, 'trust', 'sign', '--root-key', path.join(home, 'roots/spare.key'), '--yes',
+      '--passphrase-file', 'passphrase');
+    await fails(exits.usage, /give --yes/, 'trust', 'sign', '--root-key', path.join(home, 'roots/root-2.key'));
+    await succeeds('trust', 'sign', '--root-key', path.join(home, 'roots/root-2.key'), '--yes');
+    assert.deepEqual((await json('trust', 'diff')).root_signatures.map((one) => one.signature), ['missing', 'signed', 'missing']);
+    assert.match((await succeeds('trust', 'show', path.join(home, 'draft'))).out, /1 of the 2 that it takes/);
+    const signed = fs.readFileSync(path.join(home, 'draft'));
+    fs.writeFileSync(path.join(home, 'draft'), Buffer.concat([signed.subarray(0, -1), Buffer.of(signed.at(-1) ^ 1)]));
+    await fails(exits.refused, /signature of the envelope does not hold/, 'trust', 'diff');
+    await fails(exits.refused, /does not hold/, 'trust', 'sign', '--root-key', path.join(home, 'roots/root-1.key'), '--yes');
+    await fails(exits.refused, /does not hold/, 'trust', 'publish');
+    fs.appendFileSync(path.join(home, 'draft'), 'x');
+    await fails(exits.refused, /is no trust policy or draft of one/, 'trust', 'diff');
+    fs.rmSync(path.join(home, 'draft'));
+  });
+
   test('a device is admitted only with the keys of the token\'s holder', async () => {
     const device = new Device('gw-1');
     const { out } = await succeeds('device', 'add', 'gw-1');
@@ -164,6 +198,9 @@ describe('the main job', () => {
     assert.match(err, /push request[\s\S]*client\.example[\s\S]*gw-1/);
     const words = (text) => text.match(/^In words +([a-z]+(?: [a-z]+){7})$/m)[1];
     assert.equal((await json('request', 'show', 'REQ-1')).digest_words, words(err), 'everybody sees the words that were signed');
+    const list = fs.readFileSync(new URL('../../../shared/trust/spoken_words.inc', import.meta.url), 'utf8').match(/[a-z]+/g);
+    const digest = sha256(decode('Envelope', controller.requests[0].envelope).payload);
+    assert.equal(words(err), [...digest.subarray(0, 8)].map((byte) => list[byte]).join(' '), 'as proto/README.md has it');
     await fails(exits.usage, /exclude each other/, 'approve', 'REQ-1', '--manual', '--at', '2030-01-01T00:00:00Z', '--as', 'carol');
     await fails(exits.usage, /Manual Implementation/, 'approve', 'REQ-1', '--as', 'carol', '--yes');
     await fails(exits.refused, /at stage 1, "approve"/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes');
@@ -171,6 +208,7 @@ describe('the main job', () => {
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--yes', '--passphrase-file', 'passphrase');
     const approved = await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
     assert.equal(approved.err.match(/^Request in words +(.*)$/m)[1], words(err), 'whoever decides can compare with the requester');
+    assert.match(approved.err, /Window from start +1d[\s\S]*client\.example[\s\S]*Fingerprint[\s\S]*Valid from[\s\S]*gw-1 +app/);
     assert.equal((await json('request', 'show', 'REQ-1')).decisions[0].digest_words, words(approved.err));
     await fails(exits.timedOut, /has not ended/, 'wait', 'REQ-1', '--timeout', '1s');
     await fails(exits.refused, /does not open/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes',
@@ -254,7 +292,7 @@ describe('the audit\'s checkpoints', () => {
     await succeeds('status');
     await succeeds('status');
     assert.equal(kept().length, before);
-    await succeeds('trust', 'publish', '--yes');
+    await publish();
     assert.equal(kept().length, before + 1);
   });
 
@@ -296,7 +334,7 @@ describe('the audit\'s checkpoints', () => {
     assert.match(result.err, /checkpoints line 1 is no checkpoint/);
     fs.writeFileSync(file, `${right}12 ab`);
     assert.equal((await succeeds('status')).err, '', 'what a crash left half written is no damage');
-    await succeeds('trust', 'publish', '--yes');
+    await publish();
     assert.equal(kept().length, right.trim().split('\n').length + 1);
     assert.equal(fs.readFileSync(file, 'utf8').startsWith(right), true);
   });

@@ -67,9 +67,7 @@ test('checkpoints are kept, and an export is verified with files alone', async (
   });
 
   const file = deployment.path('audit.jsonl');
-  await deployment.cli('trust', 'draft');
-  await deployment.cli('trust', 'sign', '--root-key', deployment.path('home/roots/root-1.key'), '--yes');
-  await deployment.cli('trust', 'publish');
+  await deployment.publish();
   await deployment.cli('audit', 'export', '--out', file);
   const lines = fs.readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
   assert.equal(lines[0].countersign_audit, 1);

@@ -67,7 +67,7 @@ test('no secret is where it must not be', async (t) => {
   // An operator whose key has a passphrase signs the requests.
   fs.writeFileSync(deployment.path('operator-passphrase'), `${PASSPHRASES.operator}\n`, { mode: 0o600 });
   await deployment.cli('operator', 'keygen', 'olga', '--passphrase-file', deployment.path('operator-passphrase'));
-  await deployment.cli('trust', 'publish', '--operator', 'olga=requester', '--yes');
+  await deployment.publish(['add-operator', 'olga=requester']);
   const push = async (name, comment, ...more) => {
     const out = await deployment.cli('push', name, '--comment', comment, '--as', 'olga', '--yes', '--passphrase-file',
       deployment.path('operator-passphrase'), ...more);
