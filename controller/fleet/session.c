@@ -246,8 +246,8 @@ static void on_opened(struct ctl_task *task)
     if (task->command.code != CS_OK) {
         ctl_session_fail(session, &task->command.err);
     } else if (session->state == CTL_SESSION_OPENING) {
-        session->state = CTL_SESSION_OPEN;
-        session->more_orders = true; /* what waited for this device while it was away */
+        session->state =
+            CTL_SESSION_OPEN; /* what waited meanwhile came as effects of the opening, before this */
         cs_log(CS_LOG_INFO, "session", "agent connected", CS_F("device", session->identity.name),
                CS_F("peer", session->address), CS_FU("session", session->id),
                CS_F("agent_version", opening->hello.agent_version), CS_FEND);
