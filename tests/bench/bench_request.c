@@ -95,6 +95,15 @@ static void report_all(struct crowd *crowd, const struct crowd_push *push, count
 
 /* ---- */
 
+static void say_core(const char *step, const struct crowd_push *push)
+{
+    printf("  %s: %.0f ms on the core thread, %u ms of processor time", step, push->core_ms,
+           (unsigned)push->core_cpu_ms);
+    if (push->shard_ms > 0)
+        printf("; before that %.0f ms on a shard", push->shard_ms);
+    printf("\n");
+}
+
 static void round_of(struct crowd *crowd, const char *name, bool held)
 {
     struct crowd_push push;
@@ -107,13 +116,11 @@ static void round_of(struct crowd *crowd, const char *name, bool held)
     id = crowd_import(crowd, name, held);
     crowd_attach(crowd, &id);
     crowd_prepare(crowd, &id, &push);
-    printf("  PreparePush of %u orders: %.0f ms on the core thread\n", (unsigned)push.order_count,
-           push.core_ms);
+    say_core("PreparePush", &push);
     crowd_submit(crowd, &push);
-    printf("  SubmitPush: %.0f ms on the core thread\n", push.core_ms);
+    say_core("SubmitPush", &push);
     crowd_decide(crowd, &push, "bob", 1);
-    printf("  Decide of stage 1: %.0f ms on a shard, %.0f ms on the core thread\n", push.shard_ms,
-           push.core_ms);
+    say_core("Decide of stage 1", &push);
     atomic_store(&crowd->pushes, 0);
     atomic_store(&crowd->push_bytes, 0);
     atomic_store(&signatures, 0);
@@ -122,8 +129,7 @@ static void round_of(struct crowd *crowd, const char *name, bool held)
     start_ms = now_ms();
     crowd_decide(crowd, &push, "carol", 2);
     decided_ms = now_ms();
-    printf("  Decide of stage 2: %.0f ms on a shard, %.0f ms on the core thread\n", push.shard_ms,
-           push.core_ms);
+    say_core("Decide of stage 2", &push);
     if (!crowd_wait_pushes(crowd, crowd->count, 600000))
         must(CS_ETIMEOUT, &(struct cs_err){.msg = "not every message was queued"}, "delivery");
     queued_ms = (double)atomic_load(&crowd->last_push_ns) / 1e6;

@@ -79,6 +79,7 @@ struct crowd_push {
     uint32_t order_count;
     struct cs_digest digest, decided;
     double core_ms, shard_ms;
+    uint64_t core_cpu_ms; /* its processor time alone: what a busy machine does not change */
 };
 void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret);
 void crowd_submit(struct crowd *crowd, struct crowd_push *push);

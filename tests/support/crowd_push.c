@@ -84,19 +84,30 @@ void crowd_attach(struct crowd *crowd, const struct cs_digest *id)
     free(bodies);
 }
 
+/* One command, and what it took of the core thread. */
+static void run_timed(struct crowd *crowd, struct crowd_push *push, enum ctl_command_kind kind,
+                      const void *body, void *reply)
+{
+    const uint64_t cpu_ms = crowd_thread_cpu_ms("core");
+    const double start_ms = now_ms();
+
+    crowd_run(crowd, kind, body, reply);
+    push->core_ms = now_ms() - start_ms;
+    push->core_cpu_ms = crowd_thread_cpu_ms("core") - cpu_ms;
+}
+
 void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret)
 {
     countersign_v1_PreparePushRequest *body = calloc(1, sizeof *body);
     countersign_v1_PreparePushResponse reply = countersign_v1_PreparePushResponse_init_zero;
-    double start_ms;
 
     cs_assert(body);
     CS_PB_SET(&body->certificate_id, cs_digest_slice(id));
-    start_ms = now_ms();
-    crowd_run(crowd, CTL_PREPARE_PUSH, body, &reply);
+    *ret = (struct crowd_push){0};
+    run_timed(crowd, ret, CTL_PREPARE_PUSH, body, &reply);
     free(body);
-    *ret = (struct crowd_push){
-        .number = reply.number, .order_count = reply.order_count, .core_ms = now_ms() - start_ms};
+    ret->number = reply.number;
+    ret->order_count = reply.order_count;
 }
 
 void crowd_submit(struct crowd *crowd, struct crowd_push *push)
@@ -113,7 +124,6 @@ void crowd_submit(struct crowd *crowd, struct crowd_push *push)
     ctl_reservation_row reserved;
     enum cs_push_reason reason;
     struct cs_err err;
-    double start_ms;
 
     must(ctl_reading_open(crowd->store, &reading, &err), &err, "store");
     must(ctl_get(reading.view, &key, Reservation, &reserved, &err), &err, "reservation");
@@ -131,9 +141,7 @@ void crowd_submit(struct crowd *crowd, struct crowd_push *push)
     must(cs_push_open(d->policy, cs_buf_slice(&wire), d->now_s, &opened, &reason, &err), &err, "request");
     push->digest = cs_push_request_digest(opened);
     body = (struct ctl_submit_push){cs_buf_slice(&wire), &request, push->digest, "", 1, opened};
-    start_ms = now_ms();
-    crowd_run(crowd, CTL_SUBMIT_PUSH, &body, &reply);
-    push->core_ms = now_ms() - start_ms;
+    run_timed(crowd, push, CTL_SUBMIT_PUSH, &body, &reply);
     push->first_order = reserved.first_order;
     cs_buf_free(&wire);
 }
@@ -149,7 +157,7 @@ void crowd_decide(struct crowd *crowd, struct crowd_push *push, const char *who,
     struct ctl_reading reading;
     struct cs_buf wire;
     struct cs_err err;
-    double start_ms, evaluated_ms;
+    double start_ms;
 
     deployment_fill_decision(d, who, stage, &push->digest, &decision);
     CS_PB_SET(&decision.comment_digest, cs_digest_slice(&no_comment));
@@ -165,12 +173,10 @@ void crowd_decide(struct crowd *crowd, struct crowd_push *push, const char *who,
     must(ctl_evaluation_add(&evaluation, cs_buf_slice(&wire), &err), &err, "decision");
     ctl_reading_close(&reading);
     push->decided = cs_push_decision_digest(evaluation.push, stage - 1);
-    evaluated_ms = now_ms();
+    push->shard_ms = now_ms() - start_ms;
     body = (struct ctl_decide){push->number,   cs_buf_slice(&wire), &decision, push->decided, "", 1,
                                evaluation.push};
-    crowd_run(crowd, CTL_DECIDE, &body, &reply);
-    push->shard_ms = evaluated_ms - start_ms;
-    push->core_ms = now_ms() - evaluated_ms;
+    run_timed(crowd, push, CTL_DECIDE, &body, &reply);
     ctl_evaluation_free(&evaluation);
     cs_buf_free(&wire);
 }
