@@ -132,7 +132,9 @@ static int order_due(struct ctl_run *run, uint64_t number)
 
 /* ---- requests */
 
-static int decide_by_over(struct ctl_run *run, uint64_t number)
+/* What is done of a whole request says how many orders that was, so that a run with a large one ends with it.
+ */
+static int decide_by_over(struct ctl_run *run, uint64_t number, uint32_t *ret_orders)
 {
     ctl_request_row request;
     int rc = ctl_request_load(run, number, &request);
@@ -146,33 +148,37 @@ static int decide_by_over(struct ctl_run *run, uint64_t number)
     }
     if (rc == CS_OK)
         rc = ctl_request_settle(run, &request);
+    if (rc == CS_OK)
+        *ret_orders = request.order_count;
     ctl_run_detail(run, "REQ-%" PRIu64 " not decided in time", number);
     return rc;
 }
 
-static int review(struct ctl_run *run, uint64_t number)
+static int review(struct ctl_run *run, uint64_t number, uint32_t *ret_orders)
 {
     ctl_request_row request;
     int rc = ctl_request_load(run, number, &request);
 
     if (rc == CS_OK)
         rc = ctl_request_review(run, &request);
+    if (rc == CS_OK)
+        *ret_orders = request.order_count;
     ctl_run_detail(run, "REQ-%" PRIu64 " reviewed", number);
     return rc;
 }
 
-static int do_due(struct ctl_run *run, enum ctl_due_kind kind, uint64_t number)
+static int do_due(struct ctl_run *run, enum ctl_due_kind kind, uint64_t number, uint32_t *ret_orders)
 {
     switch (kind) {
     case CTL_DUE_REVIEW:
-        return review(run, number);
+        return review(run, number, ret_orders);
     case CTL_DUE_DECIDE_BY:
-        return decide_by_over(run, number);
+        return decide_by_over(run, number, ret_orders);
     case CTL_DUE_ORDER:
         return order_due(run, number);
     case CTL_DUE_RESERVATION:
         ctl_run_detail(run, "REQ-%" PRIu64 " not submitted", number);
-        return ctl_reservation_lapse(run, number);
+        return ctl_reservation_lapse(run, number, ret_orders);
     }
     return cs_err_set(run->err, CS_ECORRUPT, "the due queue has an entry of no known kind");
 }
@@ -189,6 +195,7 @@ int ctl_tick_run(struct ctl_run *run, const void *body, void *reply)
     while (done < tick->most && reviews < REVIEWS_IN_A_RUN &&
            (rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
         enum ctl_due_kind kind;
+        uint32_t orders = 1;
         uint64_t number;
         int64_t due_s;
 
@@ -196,7 +203,7 @@ int ctl_tick_run(struct ctl_run *run, const void *body, void *reply)
             return cs_err_set(run->err, CS_ECORRUPT, "the due queue has a key that is none of its own");
         if (due_s > run->now_s)
             break;
-        rc = do_due(run, kind, number);
+        rc = do_due(run, kind, number, &orders);
         if (rc == CS_ESTALE) /* stays due until the core thread holds the newest policy */
             continue;
         /* An order keeps its own entry; the others are done once. */
@@ -205,7 +212,7 @@ int ctl_tick_run(struct ctl_run *run, const void *body, void *reply)
         if (rc != CS_OK)
             return rc;
         reviews += kind == CTL_DUE_REVIEW;
-        done++;
+        done += orders;
     }
     if (rc != CS_OK && rc != CS_ENOTFOUND && rc != CS_ESTALE)
         return rc;

@@ -45,7 +45,7 @@ static int give_back(struct ctl_run *run, struct cs_slice core_bytes)
     return ctl_connector_store(run, CTL_BYTES(core->device_id), &connector);
 }
 
-int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
+int ctl_reservation_lapse(struct ctl_run *run, uint64_t number, uint32_t *ret_orders)
 {
     struct ctl_key prefix = ctl_key_number(CTL_TABLE_CORE, number);
     struct ctl_key tree = ctl_key_number(CTL_TABLE_TREE, number);
@@ -55,6 +55,7 @@ int ctl_reservation_lapse(struct ctl_run *run, uint64_t number)
 
     if (rc != CS_OK)
         return rc;
+    *ret_orders = reserved.order_count;
     while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
         rc = give_back(run, walk.value);
         if (rc == CS_OK)

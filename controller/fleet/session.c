@@ -275,8 +275,8 @@ static void on_opened(struct ctl_task *task)
     } else if (session->state == CTL_SESSION_OPENING) {
         session->state = CTL_SESSION_OPEN;
         ctl_map_remove(&session->fleet->refused, session->identity.device_id);
-        /* What waited for this device while it was away. */
-        session->more_orders = session->more_key_requests = true;
+        /* Orders that waited came as effects of the opening, before this. */
+        session->more_key_requests = true;
         cs_log(CS_LOG_INFO, "session", "agent connected", CS_F("device", session->identity.name),
                CS_F("peer", session->address), CS_FU("session", session->id),
                CS_F("agent_version", opening->hello.agent_version), CS_FEND);

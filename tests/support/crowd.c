@@ -106,6 +106,7 @@ void crowd_start(struct crowd *crowd, unsigned shards)
     publish = (struct ctl_publish_policy){cs_policy_wire(crowd->d.policy), crowd->d.policy};
     crowd_run(crowd, CTL_PUBLISH_POLICY, &publish, &published);
     must(cs_key_generate(CS_KEY_AGREE, &crowd->kem, &err), &err, "key");
+    crowd->ca = pki_make_ca("Example CA");
 }
 
 struct on_shard {
@@ -145,6 +146,7 @@ static void end_call(struct crowd_device *device)
 {
     if (device->call.method)
         cs_call_end(&device->call, CS_STATUS_CANCELLED);
+    device->call.method = NULL;
 }
 
 void crowd_stop(struct crowd *crowd)
@@ -167,6 +169,7 @@ void crowd_stop(struct crowd *crowd)
         cs_buf_free(&crowd->devices[i].certificate);
     free(crowd->devices);
     cs_key_free(crowd->kem);
+    pki_free(&crowd->ca);
     deployment_free(&crowd->d);
     sem_destroy(&crowd->done);
     snprintf(command, sizeof command, "rm -rf '%s'", crowd->folder);
@@ -195,6 +198,8 @@ static int take_message(struct cs_call *call, struct cs_slice message)
         atomic_store(&crowd->last_push_ns, now_ns());
         atomic_fetch_add(&crowd->push_bytes, message.len);
         atomic_fetch_add(&crowd->pushes, 1);
+    } else if (message.len && message.ptr[0] == (countersign_v1_ControllerMessage_cancel_tag << 3 | 2)) {
+        atomic_fetch_add(&crowd->cancels, 1);
     }
     return CS_OK;
 }
@@ -254,6 +259,7 @@ static bool wait_for(atomic_size_t *counter, size_t count, uint64_t timeout_ms)
 
 void crowd_connect(struct crowd *crowd)
 {
+    on_shards(crowd, end_call);
     atomic_store(&crowd->welcomed, 0);
     on_shards(crowd, open_call);
     cs_assert(wait_for(&crowd->welcomed, crowd->count, 60000));

@@ -41,11 +41,12 @@ struct crowd {
     struct ctl_store *store;
     struct ctl_vault *vault;
     struct ctl_shared shared;
+    struct pki ca;      /* of the certificates that are pushed */
     struct cs_key *kem; /* one for all: nobody opens what is sealed to it */
     struct crowd_device *devices;
     size_t count;
-    sem_t done;                     /* one for each answered command */
-    atomic_size_t welcomed, pushes; /* messages of this kind that were queued for devices */
+    sem_t done;                              /* one for each answered command */
+    atomic_size_t welcomed, pushes, cancels; /* messages of this kind that were queued for devices */
     atomic_size_t push_bytes;
     atomic_uint_fast64_t last_push_ns;
 };
@@ -55,7 +56,7 @@ void crowd_stop(struct crowd *crowd);
 
 /* Enrolled, admitted, with the app connector "web". */
 void crowd_enrol(struct crowd *crowd, size_t count);
-/* Opens every device's stream; back when all are welcomed. */
+/* Opens every device's stream, anew where it was open; back when all are welcomed. */
 void crowd_connect(struct crowd *crowd);
 /* Waits until so many pushes were queued since the counter was last set to 0. */
 bool crowd_wait_pushes(struct crowd *crowd, size_t count, uint64_t timeout_ms);
@@ -65,6 +66,27 @@ void crowd_run(struct crowd *crowd, enum ctl_command_kind kind, const void *body
 /* Many at a time, as many shards would hand them in. `bodies` are `size` bytes apart; replies are dropped. */
 void crowd_run_all(struct crowd *crowd, enum ctl_command_kind kind, const void *bodies, size_t size,
                    size_t count);
+
+/* A certificate with a held key, or with one that needs no sealing at delivery; its id. */
+struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held);
+/* To every device. */
+void crowd_attach(struct crowd *crowd, const struct cs_digest *id);
+
+/* One request to all of them, and what its last step took: on the core thread with its commit, and before
+ * that on a shard. */
+struct crowd_push {
+    uint64_t number, first_order;
+    uint32_t order_count;
+    struct cs_digest digest, decided;
+    double core_ms, shard_ms;
+    uint64_t core_cpu_ms; /* its processor time alone: what a busy machine does not change */
+};
+void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret);
+void crowd_submit(struct crowd *crowd, struct crowd_push *push);
+/* Accepts now. bob decides stage 1, carol stage 2. */
+void crowd_decide(struct crowd *crowd, struct crowd_push *push, const char *who, uint32_t stage);
+/* How many of its orders were handed over already. */
+uint32_t crowd_cancel(struct crowd *crowd, const struct crowd_push *push);
 
 /* What one thread of this process has worked, in milliseconds: "core", "shard-0". */
 uint64_t crowd_thread_cpu_ms(const char *name);

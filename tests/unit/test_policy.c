@@ -22,8 +22,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-}
-
 static struct cs_verified signed_by(struct deployment *d, struct cs_buf *wire, const char *const *names,
                                     size_t count)
 {
