@@ -216,6 +216,22 @@ static void opens_its_own_stored_copy(void **state)
     cs_buf_free(&decision);
 }
 
+/* Its roots have signed it, and yet it is none. */
+static void refuses_what_the_roots_signed_and_does_not_parse(void **state)
+{
+    struct deployment *d = *state;
+    const struct cs_key *roots[] = {deployment_key(d, "root-0"), deployment_key(d, "root-1")};
+    struct cs_policy *next = NULL;
+    struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    check_ok(cs_envelope_sign(CS_STATEMENT_TRUST_POLICY, CS_SLICE_LIT("no policy"), roots, 2, &wire, &err),
+             err);
+    check_code(cs_policy_open_next(cs_buf_slice(&wire), d->policy, &next, &err), CS_EPARSE);
+    assert_null(next);
+    cs_buf_free(&wire);
+}
+
 static void expires_after_its_last_second(void **state)
 {
     struct deployment *d = *state;
@@ -338,6 +354,7 @@ static void picks_the_first_rule_that_matches_or_the_strictest(void **state)
         {"not by a mail address", "gw", "web", "X", "x", "email:shop.example", "strict"},
         {"by one label before", "gw", "web", "X", "x", "dns:www.shop.example", "shop"},
         {"not by two labels before", "gw", "web", "X", "x", "dns:a.www.shop.example", "strict"},
+        {"not without a name", "gw", "web", "X", "", NULL, "strict"},
         {"not by an empty label", "gw", "web", "X", "x", "dns:.shop.example", "strict"},
         {"not by the end of a label", "gw", "web", "X", "x", "dns:notshop.example", "strict"},
         {"devices have case", "LAB-1", "web", "X", "x", NULL, "strict"},
@@ -378,6 +395,10 @@ static void does_not_match_a_name_that_was_cut(void **state)
     deployment_publish(d);
     memset(leaf.common_name, 'a', 127);
     assert_string_equal(cs_policy_rule(d->policy, "gw", "web", &leaf)->name, "strict");
+    memset(d->body->rules[2].issuers[0], 'a', 127);
+    deployment_publish(d);
+    memset(leaf.issuer_common_name, 'a', 127);
+    assert_string_equal(cs_policy_rule(d->policy, "gw", "web", &leaf)->name, "strict");
 }
 
 /* Opening a first policy and its successor; what runs out of memory leaves nothing behind and is no verdict.
@@ -400,6 +421,7 @@ static void open_both_short_of_memory(void *data)
 static void without_memory_it_refuses_nothing_for_good(void **state)
 {
     assert_true(alloc_fail_sample(open_both_short_of_memory, *state, 200) > 50);
+    assert_true(alloc_fail_large(open_both_short_of_memory, *state, 1000) > 3);
 }
 
 int main(void)
@@ -417,6 +439,7 @@ int main(void)
         TEST(refuses_operators_as_roots),
         TEST(refuses_every_flipped_byte),
         TEST(opens_its_own_stored_copy),
+        TEST(refuses_what_the_roots_signed_and_does_not_parse),
         TEST(expires_after_its_last_second),
         TEST(checks_who_signed),
         TEST(gives_the_keys_of_people_and_of_the_controller),
