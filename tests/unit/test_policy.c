@@ -294,6 +294,28 @@ static void checks_who_signed(void **state)
     cs_buf_free(&both_wire);
 }
 
+/* Her browser key stands first in the policy. */
+static void of_two_keys_that_signed_the_better_one_counts(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_buf wire = CS_BUF_EMPTY;
+    countersign_v1_Operator *eve = deployment_operator(d, "eve");
+    countersign_v1_KeyKind kind;
+    struct cs_verified by_both;
+    struct cs_err err;
+
+    eve->keys[eve->keys_count] = (countersign_v1_OperatorKey){.kind = countersign_v1_KeyKind_KEY_KIND_FILE};
+    CS_PB_SET(&eve->keys[eve->keys_count].spki, cs_key_spki(deployment_key(d, "eve-file")));
+    eve->keys_count++;
+    deployment_publish(d);
+    by_both = signed_by(d, &wire, (const char *const[]){"eve", "eve-file"}, 2);
+    check_ok(
+        cs_policy_check_signer(d->policy, &by_both, "eve", countersign_v1_Role_ROLE_APPROVER, &kind, &err),
+        err);
+    assert_int_equal(kind, countersign_v1_KeyKind_KEY_KIND_FILE);
+    cs_buf_free(&wire);
+}
+
 static void gives_the_keys_of_people_and_of_the_controller(void **state)
 {
     struct deployment *d = *state;
@@ -442,6 +464,7 @@ int main(void)
         TEST(refuses_what_the_roots_signed_and_does_not_parse),
         TEST(expires_after_its_last_second),
         TEST(checks_who_signed),
+        TEST(of_two_keys_that_signed_the_better_one_counts),
         TEST(gives_the_keys_of_people_and_of_the_controller),
         TEST(picks_the_first_rule_that_matches_or_the_strictest),
         TEST(does_not_match_a_name_that_was_cut),

@@ -276,6 +276,8 @@ CHANGE(r_most_orders, R, m->order_count = 16384)
 CHANGE(r_many_orders, R, m->order_count = 16385)
 CHANGE(r_comment, R, m->comment_digest.size = 0)
 CHANGE(r_override, R, m->overrides_count = 1; m->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED)
+CHANGE(r_overrides, R, m->overrides_count = 2; m->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED;
+       m->overrides[1] = countersign_v1_Override_OVERRIDE_REVOKED)
 CHANGE(r_override_unset, R, m->overrides_count = 1)
 CHANGE(r_override_unknown, R, m->overrides_count = 1; m->overrides[0] = (countersign_v1_Override)3)
 CHANGE(r_override_twice, R, m->overrides_count = 2;
@@ -306,6 +308,7 @@ static void refuses_incomplete_push_requests(void **state)
     try_request("16385 orders", r_many_orders, CS_EPARSE);
     try_request("no comment digest", r_comment, CS_EPARSE);
     try_request("an override", r_override, CS_OK);
+    try_request("both overrides", r_overrides, CS_OK);
     try_request("an override that is not set", r_override_unset, CS_EPARSE);
     try_request("an override that is not known", r_override_unknown, CS_EPARSE);
     try_request("an override twice", r_override_twice, CS_EPARSE);
