@@ -184,13 +184,11 @@ static void name_decider(struct deciding *d, size_t index)
     countersign_v1_DeviceReport *report = &d->decision->report;
     const countersign_v1_Decision *decision = cs_push_decision(d->push, index);
     const countersign_v1_Rule *rule = d->order.rule;
-    const char *stage = decision->stage >= 1 && decision->stage <= rule->stages_count
-                            ? rule->stages[decision->stage - 1].name
-                            : "?";
+    const char *stage = decision->stage <= rule->stages_count ? rule->stages[decision->stage - 1].name : "?";
     struct cs_digest digest = cs_push_decision_digest(d->push, index);
 
-    if (report->deciders_count == CS_ARRAY_LEN(report->deciders))
-        return;
+    /* A request has at most as many decisions as a report has deciders. */
+    cs_assert(report->deciders_count < CS_ARRAY_LEN(report->deciders));
     snprintf(report->deciders[report->deciders_count++], sizeof report->deciders[0], "%s: %s", stage,
              decision->decider);
     CS_PB_SET(&report->decision_digests[report->decision_digests_count], cs_digest_slice(&digest));
@@ -203,8 +201,6 @@ static enum ag_verdict check_decisions(struct deciding *d)
 
     d->order.index = d->message->order_index;
     d->order.rule = cs_policy_rule(d->facts->policy, d->facts->device_name, d->core->connector, &d->leaf);
-    if (!d->order.rule)
-        return AG_UNDECIDED;
     memcpy(report->rule, d->order.rule->name, sizeof report->rule);
     for (size_t i = 0; i < d->message->decisions_count; i++) {
         enum cs_push_reason reason = CS_PUSH_UNDECIDED;

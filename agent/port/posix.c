@@ -69,13 +69,30 @@ static void close_place(struct place *place)
     close(place->folder);
 }
 
-/* What stands beside `name` until it is renamed over it. */
-static int temporary_name(const char *name, char *out, size_t size, struct cs_err *err)
-{
-    int len = snprintf(out, size, ".%s.new", name);
+enum { TEMPORARY_NAME_BYTES = 256 };
 
-    return len < 0 || (size_t)len >= size ? cs_err_set(err, CS_ETOOBIG, "the name is too long: %s", name)
-                                          : CS_OK;
+/* What stands beside `name` until it is renamed over it. */
+static int temporary_name(const char *name, char out[TEMPORARY_NAME_BYTES], struct cs_err *err)
+{
+    int len = snprintf(out, TEMPORARY_NAME_BYTES, ".%s.new", name);
+
+    return len < 0 || len >= TEMPORARY_NAME_BYTES
+               ? cs_err_set(err, CS_ETOOBIG, "the name is too long: %s", name)
+               : CS_OK;
+}
+
+/* Opens the folder for something that will be renamed over `path`, and names it; what a power cut left there
+ * goes. */
+static int open_beside(const char *path, struct place *ret, char ret_name[TEMPORARY_NAME_BYTES],
+                       struct cs_err *err)
+{
+    int code = open_place(path, ret, err);
+
+    if (!code)
+        code = temporary_name(ret->name, ret_name, err);
+    if (!code)
+        unlinkat(ret->folder, ret_name, 0);
+    return code;
 }
 
 static int sync_fd(int fd, const char *path, struct cs_err *err)
@@ -199,14 +216,11 @@ static int posix_replace_file(struct ag_port *port CS_UNUSED, const char *path, 
                               const struct ag_file_look *look, struct cs_err *err)
 {
     cs_auto(close_place) struct place place = {-1, NULL};
-    char beside[256];
-    int code = open_place(path, &place, err);
+    char beside[TEMPORARY_NAME_BYTES];
+    int code = open_beside(path, &place, beside, err);
 
-    if (!code)
-        code = temporary_name(place.name, beside, sizeof beside, err);
     if (code)
         return code;
-    unlinkat(place.folder, beside, 0); /* what a power cut left */
     code = create(&place, beside, path, content, look, err);
     if (code)
         return code;
@@ -324,7 +338,7 @@ static int posix_read_link(struct ag_port *port CS_UNUSED, const char *path, cha
 
     if (len < 0)
         return fail(err, "cannot read the link", path);
-    if ((size_t)len >= size)
+    if ((size_t)len >= TEMPORARY_NAME_BYTES)
         return cs_err_set(err, CS_ETOOBIG, "the link %s is too long", path);
     ret[len] = '\0';
     return CS_OK;
@@ -334,14 +348,11 @@ static int posix_switch_link(struct ag_port *port CS_UNUSED, const char *path, c
                              struct cs_err *err)
 {
     cs_auto(close_place) struct place place = {-1, NULL};
-    char beside[256];
-    int code = open_place(path, &place, err);
+    char beside[TEMPORARY_NAME_BYTES];
+    int code = open_beside(path, &place, beside, err);
 
-    if (!code)
-        code = temporary_name(place.name, beside, sizeof beside, err);
     if (code)
         return code;
-    unlinkat(place.folder, beside, 0);
     if (symlinkat(target, place.folder, beside) != 0)
         return fail(err, "cannot make a link beside", path);
     if (renameat(place.folder, beside, place.folder, place.name) != 0)

@@ -21,13 +21,14 @@ static int check_signed_by(struct cs_slice wire, const countersign_v1_RootSet *r
 {
     struct cs_keyring *keyring cs_auto_free = calloc(1, sizeof *keyring);
     struct cs_verified verified;
-    int rc = CS_OK;
+    int rc;
 
     if (!keyring)
         return cs_err_nomem(err);
-    for (pb_size_t i = 0; i < roots->keys_count && rc == CS_OK; i++)
+    for (pb_size_t i = 0; i < roots->keys_count; i++) {
         rc = cs_keyring_add(keyring, CS_PB_BYTES(&roots->keys[i]));
-    cs_assert(rc == CS_OK);
+        cs_assert(rc == CS_OK);
+    }
     rc = cs_envelope_verify(wire, CS_STATEMENT_TRUST_POLICY, keyring, &verified, err);
     if (rc != CS_OK) {
         cs_err_prefix(err, "the trust policy, by %s roots", whose);

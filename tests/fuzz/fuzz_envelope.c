@@ -17,8 +17,9 @@ static void make_once(void)
     if (cosigner)
         return;
     cs_assert(cs_crypto_init(NULL) == CS_OK);
-    for (uint8_t i = 0; i < CS_ARRAY_LEN(all); i++) {
-        struct cs_digest scalar = cs_sha256(cs_slice(&i, 1));
+    for (size_t i = 0; i < CS_ARRAY_LEN(all); i++) {
+        uint8_t number = (uint8_t)i;
+        struct cs_digest scalar = cs_sha256(cs_slice(&number, 1));
 
         cs_assert(cs_key_from_scalar(cs_digest_slice(&scalar), CS_KEY_SIGN, all[i], NULL) == CS_OK);
     }

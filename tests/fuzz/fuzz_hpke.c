@@ -43,6 +43,14 @@ static void write_over(uint8_t *target, size_t room, size_t at, struct cs_slice 
         target[(at + i) % room] ^= bytes.ptr[i];
 }
 
+static bool is_as_made(const struct sealing *now)
+{
+    return memcmp(now->enc, good.enc, sizeof good.enc) == 0 &&
+           memcmp(now->info, good.info, sizeof good.info) == 0 &&
+           memcmp(now->aad, good.aad, sizeof good.aad) == 0 &&
+           memcmp(now->sealed, good.sealed, sizeof good.sealed) == 0;
+}
+
 /* The whole of what a stranger sends: enc first, then the ciphertext. */
 static void open_given(struct cs_slice input)
 {
@@ -87,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sealed.len = at % (sizeof now.sealed + 1);
     else if (kind == GIVEN_WHOLE)
         open_given(bytes);
-    same = memcmp(&now, &good, sizeof now) == 0 && sealed.len == sizeof now.sealed && kind != OTHER_KEY;
+    same = is_as_made(&now) && sealed.len == sizeof now.sealed && kind != OTHER_KEY;
     rc = cs_hpke_open(kind == OTHER_KEY ? good.other : good.recipient, CS_SLICE_ARRAY(now.enc),
                       CS_SLICE_ARRAY(now.info), CS_SLICE_ARRAY(now.aad), sealed, &out, NULL);
     cs_assert(same ? rc == CS_OK : rc == CS_EAUTH);

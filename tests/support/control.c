@@ -29,6 +29,7 @@ void control_start(struct control *ret)
 {
     *ret = (struct control){0};
     deployment_make(&ret->d);
+    pki_set_now(ret->d.now_s);
     ret->random = 1;
     ret->ca = pki_make_ca("Test CA");
     control_policy(ret);

@@ -11,7 +11,9 @@ struct pki {
 };
 
 /* Everything is valid from a day ago for a year unless the caller says otherwise. */
+/* The system's time, or where it was made to stand still: for deployments that have a time of their own. */
 int64_t pki_now(void);
+void pki_set_now(int64_t now_s);
 
 struct pki pki_make_ca(const char *common_name);
 /* `issuer` NULL: self-signed. What is 0 in `what` is filled in: dates, and the subject's key. */

@@ -3,7 +3,6 @@
 
 #include "agent/core/decide.h"
 #include "agent/core/journal.h"
-#include "tests/support/alloc_fail.h"
 #include "tests/support/delivery.h"
 
 struct world {
@@ -526,6 +525,7 @@ static void make_world(struct world *world)
 
     memset(world, 0, sizeof *world);
     deployment_make(&world->d);
+    pki_set_now(world->d.now_s);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->kem, &err), err);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->other_kem, &err), err);
     check_ok(cs_key_export_pem(world->other_kem, CS_SLICE_EMPTY, &pem, &err), err);
@@ -707,48 +707,12 @@ static void a_hint_names_what_cannot_be_read_and_nothing_else(void **unused CS_U
     free_world(&world);
 }
 
-struct short_of_memory {
-    struct world world;
-    struct delivery_story *story;
-};
-
-static void decide_short_of_memory(void *data)
-{
-    struct short_of_memory *s = data;
-    cs_auto(ag_decision_freep) struct ag_decision *decision = ag_decide(&s->world.facts, &s->story->delivery);
-
-    /* mbedTLS tries one form of private key after the other, and forgets that the right one had no memory;
-     * and does not tell a signature that it could not check from one that is wrong (x509.h). */
-    bool is_forgotten = decision && alloc_fail_happened() &&
-                        (decision->verdict == AG_KEY_MISMATCH || decision->verdict == AG_CHAIN_LINKS);
-
-    if (decision && decision->verdict != AG_OK && decision->verdict != AG_UNDECIDED && !is_forgotten)
-        fail_msg("'%s' (%s) where memory ran out", ag_verdict_word(decision->verdict),
-                 decision->report.detail);
-    assert_true((decision && decision->verdict == AG_OK) || alloc_fail_happened());
-}
-
-static void too_little_memory_is_no_verdict(void **unused CS_UNUSED)
-{
-    struct short_of_memory *s = calloc(1, sizeof *s);
-
-    assert_non_null(s);
-    make_world(&s->world);
-    s->story = delivery_make(&s->world.d, "gw-0", s->world.device_id, 1, cs_key_spki(s->world.kem));
-    set_facts(&s->world);
-    assert_true(alloc_fail_sample(decide_short_of_memory, s, 300) > 50);
-    delivery_free(s->story);
-    free_world(&s->world);
-    free(s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_verdict),
         cmocka_unit_test(an_expired_certificate_needs_the_request_to_say_so),
         cmocka_unit_test(a_certificate_of_the_future_waits_for_a_known_clock),
-        cmocka_unit_test(too_little_memory_is_no_verdict),
         cmocka_unit_test(the_account_names_requester_deciders_and_rule),
         cmocka_unit_test(a_hint_names_what_cannot_be_read_and_nothing_else),
     };

@@ -432,6 +432,51 @@ static void cosigns_no_more_than_fit(void **state)
     cs_buf_free(&wire);
 }
 
+static void cosigns_what_parses_and_fits(void **state)
+{
+    const struct cs_key *bob = deployment_key(&d, "bob");
+    struct cs_buf wire = CS_BUF_EMPTY, out = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    (void)state;
+    check_code(cs_envelope_cosign(CS_SLICE_LIT("no envelope"), bob, &out, &err), CS_EPARSE);
+    check_ok(cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), NULL, 0, &wire, &err), err);
+    out.limit_bytes = wire.len + 10;
+    check_code(cs_envelope_cosign(cs_buf_slice(&wire), bob, &out, &err), CS_ETOOBIG);
+    assert_int_equal(out.len, 0);
+    cs_buf_free(&out);
+    cs_buf_free(&wire);
+}
+
+/* Key id and signature have one size each, and nothing stands behind them. */
+static void refuses_a_signature_of_another_form(void **state)
+{
+    static const struct {
+        size_t key_id, signature, behind;
+        int wanted;
+    } cases[] = {{32, 64, 0, CS_OK}, {31, 64, 0, CS_EPARSE}, {32, 63, 0, CS_EPARSE}, {32, 64, 1, CS_EPARSE}};
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        static const uint8_t zeros[64];
+        uint8_t head[] = {0x1a, (uint8_t)(4 + cases[i].key_id + cases[i].signature + cases[i].behind), 0x0a,
+                          (uint8_t)cases[i].key_id};
+        uint8_t middle[] = {0x12, (uint8_t)cases[i].signature};
+        struct cs_buf wire = CS_BUF_EMPTY;
+        struct cs_envelope envelope;
+        struct cs_err err;
+
+        check_ok(cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), NULL, 0, &wire, &err), err);
+        assert_int_equal(cs_buf_append(&wire, CS_SLICE_ARRAY(head)), CS_OK);
+        assert_int_equal(cs_buf_append(&wire, cs_slice(zeros, cases[i].key_id)), CS_OK);
+        assert_int_equal(cs_buf_append(&wire, CS_SLICE_ARRAY(middle)), CS_OK);
+        assert_int_equal(cs_buf_append(&wire, cs_slice(zeros, cases[i].signature)), CS_OK);
+        assert_int_equal(cs_buf_append(&wire, cs_slice(zeros, cases[i].behind)), CS_OK);
+        check_code(cs_envelope_parse(cs_buf_slice(&wire), &envelope, &err), cases[i].wanted);
+        cs_buf_free(&wire);
+    }
+}
+
 static void refuses_a_payload_beyond_the_limit(void **state)
 {
     static uint8_t large[CS_LIMIT_POLICY_BYTES + 1];
@@ -475,10 +520,10 @@ static void sign_and_cosign_short_of_memory(void *data)
     const struct cs_key *const *keys = data;
     struct cs_buf wire = CS_BUF_EMPTY, out = CS_BUF_EMPTY;
     struct cs_err err;
-    int rc = cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), &keys[0], 1, &wire, &err);
+    int rc = cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), &keys[0], 2, &wire, &err);
 
     if (rc == CS_OK) {
-        rc = cs_envelope_cosign(cs_buf_slice(&wire), keys[1], &out, &err);
+        rc = cs_envelope_cosign(cs_buf_slice(&wire), keys[2], &out, &err);
         assert_true(rc == CS_OK ? out.len > wire.len : out.len == 0);
     } else {
         assert_int_equal(wire.len, 0);
@@ -490,7 +535,8 @@ static void sign_and_cosign_short_of_memory(void *data)
 
 static void without_memory_it_signs_nothing(void **state)
 {
-    const struct cs_key *keys[] = {deployment_key(&d, "bob"), deployment_key(&d, "carol")};
+    const struct cs_key *keys[] = {deployment_key(&d, "bob"), deployment_key(&d, "carol"),
+                                   deployment_key(&d, "ben")};
 
     (void)state;
     assert_true(alloc_fail_sample(sign_and_cosign_short_of_memory, (void *)keys, 60) > 10);
@@ -514,6 +560,8 @@ int main(void)
         cmocka_unit_test(signs_the_pre_authentication_encoding),
         cmocka_unit_test(refuses_to_sign_beyond_the_limits),
         cmocka_unit_test(cosigns_no_more_than_fit),
+        cmocka_unit_test(cosigns_what_parses_and_fits),
+        cmocka_unit_test(refuses_a_signature_of_another_form),
         cmocka_unit_test(refuses_a_payload_beyond_the_limit),
         cmocka_unit_test(a_keyring_takes_as_many_keys_as_all_operators_have),
         cmocka_unit_test(without_memory_it_signs_nothing),

@@ -75,6 +75,28 @@ static void checks_who_signed(void **state)
     cs_buf_free(&both_wire);
 }
 
+/* Her browser key stands first in the policy. */
+static void of_two_keys_that_signed_the_better_one_counts(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_buf wire = CS_BUF_EMPTY;
+    countersign_v1_Operator *eve = deployment_operator(d, "eve");
+    countersign_v1_KeyKind kind;
+    struct cs_verified by_both;
+    struct cs_err err;
+
+    eve->keys[eve->keys_count] = (countersign_v1_OperatorKey){.kind = countersign_v1_KeyKind_KEY_KIND_FILE};
+    CS_PB_SET(&eve->keys[eve->keys_count].spki, cs_key_spki(deployment_key(d, "eve-file")));
+    eve->keys_count++;
+    deployment_publish(d);
+    by_both = signed_by(d, &wire, (const char *const[]){"eve", "eve-file"}, 2);
+    check_ok(
+        cs_policy_check_signer(d->policy, &by_both, "eve", countersign_v1_Role_ROLE_APPROVER, &kind, &err),
+        err);
+    assert_int_equal(kind, countersign_v1_KeyKind_KEY_KIND_FILE);
+    cs_buf_free(&wire);
+}
+
 static void gives_the_keys_of_people_and_of_the_controller(void **state)
 {
     struct deployment *d = *state;
@@ -135,6 +157,7 @@ static void picks_the_first_rule_that_matches_or_the_strictest(void **state)
         {"not by a mail address", "gw", "web", "X", "x", "email:shop.example", "strict"},
         {"by one label before", "gw", "web", "X", "x", "dns:www.shop.example", "shop"},
         {"not by two labels before", "gw", "web", "X", "x", "dns:a.www.shop.example", "strict"},
+        {"not without a name", "gw", "web", "X", "", NULL, "strict"},
         {"not by an empty label", "gw", "web", "X", "x", "dns:.shop.example", "strict"},
         {"not by the end of a label", "gw", "web", "X", "x", "dns:notshop.example", "strict"},
         {"devices have case", "LAB-1", "web", "X", "x", NULL, "strict"},
@@ -175,6 +198,10 @@ static void does_not_match_a_name_that_was_cut(void **state)
     deployment_publish(d);
     memset(leaf.common_name, 'a', 127);
     assert_string_equal(cs_policy_rule(d->policy, "gw", "web", &leaf)->name, "strict");
+    memset(d->body->rules[2].issuers[0], 'a', 127);
+    deployment_publish(d);
+    memset(leaf.issuer_common_name, 'a', 127);
+    assert_string_equal(cs_policy_rule(d->policy, "gw", "web", &leaf)->name, "strict");
 }
 
 int main(void)
@@ -182,6 +209,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(checks_who_signed),
+        TEST(of_two_keys_that_signed_the_better_one_counts),
         TEST(gives_the_keys_of_people_and_of_the_controller),
         TEST(picks_the_first_rule_that_matches_or_the_strictest),
         TEST(does_not_match_a_name_that_was_cut),

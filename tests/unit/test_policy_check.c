@@ -37,6 +37,10 @@ static void message_key_of_a_root(struct deployment *d)
 {
     CS_PB_SET(&d->body->message_keys[0], cs_key_spki(deployment_key(d, "root-2")));
 }
+static void message_key_of_the_first_root(struct deployment *d)
+{
+    CS_PB_SET(&d->body->message_keys[0], cs_key_spki(deployment_key(d, "root-0")));
+}
 static void no_rule(struct deployment *d)
 {
     d->body->rules_count = 0;
@@ -237,6 +241,7 @@ static void refuses_a_policy_that_contradicts_itself(void **state)
         {"a role twice", role_twice, CS_EINVAL, "one role twice"},
         {"a message key that is a person's", message_key_of_a_person, CS_EINVAL, "message key 1"},
         {"a message key that is a root's", message_key_of_a_root, CS_EINVAL, "message key 1"},
+        {"a message key that is the first root's", message_key_of_the_first_root, CS_EINVAL, "message key 1"},
         {"no rule", no_rule, CS_EINVAL, "no rule"},
         {"a rule twice", rule_twice, CS_EINVAL, "two rules"},
         {"a stage twice", stage_twice, CS_EINVAL, "two stages"},

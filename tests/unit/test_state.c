@@ -2,6 +2,7 @@
 #include "tests/support/check.h"
 
 #include "agent/core/journal.h"
+#include "tests/support/alloc_fail.h"
 
 #include <stdio.h>
 
@@ -180,6 +181,142 @@ static void remembers_a_bounded_number_of_connectors(void **unused CS_UNUSED)
     ag_state_free(&state);
 }
 
+/* The checksum fits, and yet it is nothing that we wrote. */
+static int decode_sealed(struct cs_slice body)
+{
+    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
+    struct cs_digest digest = cs_sha256(body);
+    struct ag_state again;
+    int code;
+
+    assert_int_equal(cs_buf_append(&bytes, body), CS_OK);
+    assert_int_equal(cs_buf_append(&bytes, cs_digest_slice(&digest)), CS_OK);
+    code = ag_state_decode(cs_buf_slice(&bytes), &again, NULL);
+    if (!code)
+        ag_state_free(&again);
+    return code;
+}
+
+/* Cut anywhere, with more behind, or with a number that is beyond its limit. */
+static void refuses_what_only_has_a_checksum(void **unused CS_UNUSED)
+{
+    enum {
+        COUNT_AT = 26 + 16 + 4 + 8 + 8,
+        NAME_LEN_AT = COUNT_AT + 4,
+        ORDERS_AT = NAME_LEN_AT + 1 + 3 + 8 + 8 + 32, /* behind the name "web" */
+        PHASE_AT = ORDERS_AT + 1 + 16 + 32,
+    };
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } cases[] = {
+        {COUNT_AT + 3, AG_LIMIT_CONNECTORS_REMEMBERED + 1},
+        {COUNT_AT, 0xff},
+        {NAME_LEN_AT, 0},
+        {NAME_LEN_AT, CS_LIMIT_NAME_BYTES + 1},
+        {ORDERS_AT, AG_LIMIT_ORDERS_KEPT + 1},
+        {PHASE_AT, AG_PHASE_NONE},
+        {PHASE_AT, AG_PHASE_COMPLETED + 1},
+    };
+    struct ag_state state;
+
+    fill(&state);
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+    size_t body = bytes.len - CS_SHA256_BYTES;
+
+    check_code(decode_sealed(cs_slice(bytes.ptr, body)), CS_OK);
+    for (size_t len = 26; len < body; len++)
+        check_code(decode_sealed(cs_slice(bytes.ptr, len)), CS_ECORRUPT);
+    check_code(decode_sealed(cs_slice(bytes.ptr, body + 1)), CS_ECORRUPT);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        uint8_t before = bytes.ptr[cases[i].at];
+
+        bytes.ptr[cases[i].at] = cases[i].value;
+        check_code(decode_sealed(cs_slice(bytes.ptr, body)), CS_ECORRUPT);
+        bytes.ptr[cases[i].at] = before;
+    }
+    ag_state_free(&state);
+}
+
+static void a_fresh_state_comes_back(void **unused CS_UNUSED)
+{
+    struct ag_connector_state *connector;
+    struct ag_state state, again;
+    struct cs_err err;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+
+    check_ok(ag_state_decode(cs_buf_slice(&bytes), &again, &err), err);
+    assert_int_equal(again.connector_count, 0);
+    ag_state_free(&again);
+    check_ok(ag_state_connector_make(&state, "web", &connector, &err), err);
+    assert_null(ag_journal_unfinished(&state, &connector)); /* it has no order at all */
+    ag_state_free(&state);
+}
+
+static void writes_all_or_nothing(void **unused CS_UNUSED)
+{
+    struct ag_state state;
+    struct cs_err err;
+
+    fill(&state);
+    cs_auto(cs_buf_free) struct cs_buf whole = encode(&state);
+
+    for (size_t limit = 1; limit < whole.len; limit++) {
+        struct cs_buf out = {.limit_bytes = limit};
+
+        check_code(ag_state_encode(&state, &out, &err), CS_ETOOBIG);
+        assert_int_equal(out.len, 0);
+        cs_buf_free(&out);
+    }
+    ag_state_free(&state);
+}
+
+/* A step that could not be journalled leaves the order where it was. */
+static void live_short_of_memory(void *data)
+{
+    const struct ag_acceptance acceptance = {.connector = "web",
+                                             .order_id = CS_SLICE_ARRAY(device_id),
+                                             .generation = 1,
+                                             .account = CS_SLICE_LIT("accepted")};
+    struct cs_buf *bytes = data;
+    struct ag_state state, read;
+    struct ag_order *order = NULL;
+    struct cs_err err;
+    int code;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    code = ag_journal_accept(&state, &acceptance, &order, &err);
+    assert_true(!code || !order);
+    if (!code) {
+        code = ag_journal_begin_put_back(order, CS_SLICE_LIT("failed"), &err);
+        assert_int_equal(order->phase, code ? AG_PHASE_ACCEPTED : AG_PHASE_PUTTING_BACK);
+    }
+    if (!code) {
+        code = ag_journal_end(&state, order, CS_SLICE_LIT("put back"), &err);
+        assert_int_equal(order->phase, code ? AG_PHASE_PUTTING_BACK : AG_PHASE_PUT_BACK);
+    }
+    if (!code) {
+        code = ag_state_decode(cs_buf_slice(bytes), &read, &err);
+        if (!code)
+            ag_state_free(&read);
+    }
+    assert_true(!code || (code == CS_ENOMEM && alloc_fail_happened()));
+    ag_state_free(&state);
+}
+
+static void says_when_memory_runs_out(void **unused CS_UNUSED)
+{
+    struct ag_state state;
+
+    fill(&state);
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+
+    assert_true(alloc_fail_run(live_short_of_memory, &bytes) >= 7);
+    ag_state_free(&state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +328,10 @@ int main(void)
         cmocka_unit_test(forgets_old_orders_and_no_generation),
         cmocka_unit_test(the_floor_only_rises),
         cmocka_unit_test(remembers_a_bounded_number_of_connectors),
+        cmocka_unit_test(refuses_what_only_has_a_checksum),
+        cmocka_unit_test(a_fresh_state_comes_back),
+        cmocka_unit_test(writes_all_or_nothing),
+        cmocka_unit_test(says_when_memory_runs_out),
     };
     struct cs_err err;
 

@@ -1,3 +1,4 @@
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
@@ -22,7 +23,7 @@ static int tear_down(void **state)
 static void knows_every_type_by_its_text(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_PUSH_BATCH; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
         struct cs_slice type = cs_slice_str(cs_statement_type((enum cs_statement_kind)kind));
 
         assert_int_equal(cs_statement_kind_of(type), kind);
@@ -81,7 +82,7 @@ static struct cs_buf example_payload(enum cs_statement_kind kind)
 static void decodes_a_complete_statement_of_every_kind(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_PUSH_BATCH; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
         struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
         struct cs_err err;
 
@@ -106,7 +107,7 @@ static void refuses_what_is_appended_to_any_kind(void **state)
     };
 
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_PUSH_BATCH; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
         for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
             struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
             struct cs_err err;
@@ -122,7 +123,7 @@ static void refuses_what_is_appended_to_any_kind(void **state)
 static void refuses_every_shortened_statement(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_ADMISSION; kind <= CS_STATEMENT_PUSH_BATCH; kind++) {
+    for (int kind = CS_STATEMENT_ADMISSION; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
         struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
 
         for (size_t len = 0; len < payload.len; len++) {
@@ -275,6 +276,8 @@ CHANGE(r_most_orders, R, m->order_count = 16384)
 CHANGE(r_many_orders, R, m->order_count = 16385)
 CHANGE(r_comment, R, m->comment_digest.size = 0)
 CHANGE(r_override, R, m->overrides_count = 1; m->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED)
+CHANGE(r_overrides, R, m->overrides_count = 2; m->overrides[0] = countersign_v1_Override_OVERRIDE_EXPIRED;
+       m->overrides[1] = countersign_v1_Override_OVERRIDE_REVOKED)
 CHANGE(r_override_unset, R, m->overrides_count = 1)
 CHANGE(r_override_unknown, R, m->overrides_count = 1; m->overrides[0] = (countersign_v1_Override)3)
 CHANGE(r_override_twice, R, m->overrides_count = 2;
@@ -305,6 +308,7 @@ static void refuses_incomplete_push_requests(void **state)
     try_request("16385 orders", r_many_orders, CS_EPARSE);
     try_request("no comment digest", r_comment, CS_EPARSE);
     try_request("an override", r_override, CS_OK);
+    try_request("both overrides", r_overrides, CS_OK);
     try_request("an override that is not set", r_override_unset, CS_EPARSE);
     try_request("an override that is not known", r_override_unknown, CS_EPARSE);
     try_request("an override twice", r_override_twice, CS_EPARSE);
@@ -440,6 +444,9 @@ CHANGE(c_revision, countersign_v1_AuditCheckpoint, m->revision = 0)
 CHANGE(c_hash, countersign_v1_AuditCheckpoint, m->hash.size = 16)
 CHANGE(c_time, countersign_v1_AuditCheckpoint, m->made_at_s = 0)
 
+CHANGE(n_past, countersign_v1_DeviceRenewal, m->made_at_s = -1)
+CHANGE(n_future, countersign_v1_DeviceRenewal, m->made_at_s = INT64_C(253402300800))
+
 static void refuses_incomplete_statements_of_the_other_kinds(void **state)
 {
     (void)state;
@@ -469,6 +476,8 @@ static void refuses_incomplete_statements_of_the_other_kinds(void **state)
     try_report("an escape sequence", p_detail, CS_EPARSE);
     try_report("completed, and no order", p_order, CS_EPARSE);
     try_report("refused before it could be read", p_refused_unread, CS_OK);
+    try_renewal("before 1970", n_past, CS_EPARSE);
+    try_renewal("after the year 9999", n_future, CS_EPARSE);
     try_batch("no message", b_count, CS_EPARSE);
     try_batch("16385 messages", b_many, CS_EPARSE);
 }
@@ -528,6 +537,69 @@ static void appends_what_it_encodes_and_keeps_to_the_limit(void **state)
     cs_buf_free(&out);
 }
 
+static void decode_short_of_memory(void *data)
+{
+    const struct cs_slice *payload = data;
+    struct cs_err err;
+    int rc = decode((enum cs_statement_kind)payload[1].len, payload[0], &err);
+
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+}
+
+static void says_when_memory_runs_out(void **state)
+{
+    (void)state;
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+        struct cs_buf bytes = example_payload((enum cs_statement_kind)kind);
+        struct cs_slice payload_and_kind[] = {cs_buf_slice(&bytes), {NULL, (size_t)kind}};
+
+        assert_int_equal(alloc_fail_run(decode_short_of_memory, payload_and_kind), 1);
+        cs_buf_free(&bytes);
+    }
+}
+
+static void core_short_of_memory(void *data)
+{
+    countersign_v1_OrderCore *core cs_auto_free = NULL;
+    countersign_v1_PushMessage *message cs_auto_free = NULL;
+    const struct cs_slice *wires = data;
+    struct cs_err err;
+    int rc = cs_core_decode(wires[0], &core, &err);
+
+    if (rc == CS_OK)
+        rc = cs_push_message_decode(wires[1], &message, &err);
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+}
+
+static void says_so_of_what_is_not_signed_by_itself(void **state)
+{
+    struct push_story story;
+    struct cs_buf message;
+    struct cs_slice wires[2];
+
+    (void)state;
+    story_begin(&story, &d, 1);
+    message = story_push_message(&story, 0, CS_SLICE_LIT("chain"));
+    wires[0] = cs_buf_slice(&story.core_wires[0]);
+    wires[1] = cs_buf_slice(&message);
+    assert_int_equal(alloc_fail_run(core_short_of_memory, wires), 2);
+    cs_buf_free(&message);
+    story_free(&story);
+}
+
+/* proto3: what has only defaults has no bytes. */
+static void encodes_nothing_to_nothing(void **state)
+{
+    const countersign_v1_RootSet nothing = countersign_v1_RootSet_init_zero;
+    struct cs_buf out = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_message_encode(countersign_v1_RootSet_fields, &nothing, &out, &err), err);
+    assert_int_equal(out.len, 0);
+    cs_buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +615,9 @@ int main(void)
         cmocka_unit_test(decodes_a_push_message),
         cmocka_unit_test(passes_over_unknown_fields_where_nothing_is_signed),
         cmocka_unit_test(appends_what_it_encodes_and_keeps_to_the_limit),
+        cmocka_unit_test(says_when_memory_runs_out),
+        cmocka_unit_test(says_so_of_what_is_not_signed_by_itself),
+        cmocka_unit_test(encodes_nothing_to_nothing),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
