@@ -314,8 +314,11 @@ static enum ag_verdict take_key(struct deciding *d, struct cs_slice plain,
         return refused(d->err.code, AG_KEY_MALFORMED);
     if (sealed->pkcs8.size == 0)
         return AG_KEY_MALFORMED;
-    if (cs_buf_append(&d->decision->pkcs8, CS_PB_BYTES(&sealed->pkcs8)) != CS_OK)
-        return AG_UNDECIDED;
+    /* Written again: what is installed is the key that was checked here, and not bytes in which another
+     * program may read another one. */
+    if (cs_private_key_to_pkcs8(CS_PB_BYTES(&sealed->pkcs8), CS_SLICE_EMPTY, &d->decision->pkcs8, &d->err) !=
+        CS_OK)
+        return refused(d->err.code, AG_KEY_MALFORMED);
     return cs_chain_check_key(d->decision->chain, cs_buf_slice(&d->decision->pkcs8), &d->err) == CS_OK
                ? AG_OK
                : refused(d->err.code, AG_KEY_MISMATCH);
