@@ -141,10 +141,10 @@ static void try(struct evil_tally *tally, struct evil *e, const struct statement
 
     if (statement->kind == CS_STATEMENT_NONE) {
         must(cs_buf_append(&bytes, payload) == CS_OK);
-        snprintf(name, sizeof name, "%s: %s", field, how_words[how]);
+        snprintf(name, sizeof name, "%.80s: %s", field, how_words[how]);
     } else {
         bytes = sign(e, statement, payload, signer);
-        snprintf(name, sizeof name, "%s: %s, %s", field, how_words[how], signer_words[signer]);
+        snprintf(name, sizeof name, "%.80s: %s, %s", field, how_words[how], signer_words[signer]);
     }
     victim_forget(&e->victim);
     statement->show(e, cs_buf_slice(&bytes));
