@@ -74,10 +74,13 @@ static void make_chain(struct delivery_story *story, enum chain which, struct cs
         break;
     case WITH_STRANGER:
         what.common_name = "Stranger";
-        /* fall through */
+        other = pki_issue(NULL, what);
+        append(out, cs_buf_slice(&story->chain));
+        append(out, cs_chain_der(other.chain, 0));
+        break;
     case NAMESAKE:
         other = pki_issue(NULL, what);
-        append(out, which == NAMESAKE ? leaf_of(story) : cs_buf_slice(&story->chain));
+        append(out, leaf_of(story));
         append(out, cs_chain_der(other.chain, 0));
         break;
     case TOO_MANY:

@@ -513,7 +513,7 @@ static const struct statement of_a_delivery = {
     .end = EVIL_ENDS(NOT_IN_BATCH), .held = held_kept, .show = show_delivery};
 static const struct statement of_what_is_sealed = {
     STATEMENT(countersign_v1_SealedKeyPlain, CS_STATEMENT_NONE, plain_parts, plain_exceptions),
-    .end = EVIL_ENDS(KEY_MISMATCH), .held = held_kept, .show = show_sealed};
+    .end = EVIL_ENDS(KEY_MALFORMED), .held = held_kept, .show = show_sealed};
 static const struct statement of_a_policy = {
     STATEMENT(countersign_v1_TrustPolicy, CS_STATEMENT_TRUST_POLICY, policy_parts, policy_exceptions),
     .end = EVIL_TURNED(EAUTH, "does not hold"), .held = held_kept, .show = evil_show_policy};
