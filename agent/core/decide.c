@@ -299,12 +299,15 @@ static enum ag_verdict open_seal(struct deciding *d)
 
     if (!d->message->has_sealed_key)
         return AG_KEY_MISSING;
-    int code =
-        cs_sealed_key_open(d->facts->kem_key, &place, &d->message->sealed_key, &d->decision->pkcs8, &d->err);
+    cs_auto(cs_buf_wipe) struct cs_buf sealed = CS_BUF_EMPTY;
+    int code = cs_sealed_key_open(d->facts->kem_key, &place, &d->message->sealed_key, &sealed, &d->err);
 
     if (code)
         return refused(code, code == CS_EPARSE ? AG_KEY_MALFORMED : AG_KEY_SEAL);
-    return AG_OK;
+    /* Written again: what is installed is the key that is checked here, and not bytes in which another
+     * program may read another one. */
+    code = cs_private_key_to_pkcs8(cs_buf_slice(&sealed), CS_SLICE_EMPTY, &d->decision->pkcs8, &d->err);
+    return code ? refused(code, AG_KEY_MALFORMED) : AG_OK;
 }
 
 /* Whatever key the message may carry as well is not looked at. */

@@ -37,7 +37,7 @@ struct ag_decision {
     /* With AG_OK: */
     const struct ag_connector *connector; /* of facts->connectors */
     struct cs_chain *chain;
-    struct cs_buf pkcs8;
+    struct cs_buf pkcs8; /* in our own encoding */
     struct cs_digest core_digest;
     struct cs_digest chain_digest;
     int64_t decided_at_s;

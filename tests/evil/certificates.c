@@ -74,10 +74,13 @@ static void make_chain(struct delivery_story *story, enum chain which, struct cs
         break;
     case WITH_STRANGER:
         what.common_name = "Stranger";
-        /* fall through */
+        other = pki_issue(NULL, what);
+        append(out, cs_buf_slice(&story->chain));
+        append(out, cs_chain_der(other.chain, 0));
+        break;
     case NAMESAKE:
         other = pki_issue(NULL, what);
-        append(out, which == NAMESAKE ? leaf_of(story) : cs_buf_slice(&story->chain));
+        append(out, leaf_of(story));
         append(out, cs_chain_der(other.chain, 0));
         break;
     case TOO_MANY:
@@ -351,6 +354,24 @@ static void seal_half_of_the_key(struct evil *e)
         memcpy(pkcs8.ptr + pkcs8.len - CS_POINT_BYTES, cs_key_point(e->victim.kem).ptr, CS_POINT_BYTES);
     seal_key(e, cs_buf_slice(&pkcs8), 0, 0);
 }
+/* What the device reads as the right key, and another program may read otherwise: it installs its own form.
+ */
+static void seal_in_another_form(struct evil *e)
+{
+    cs_auto(cs_buf_wipe) struct cs_buf form = CS_BUF_EMPTY;
+    size_t at = e->push->pkcs8.len - CS_POINT_BYTES;
+    struct cs_err err;
+
+    if (e->with == 0)
+        cs_assert(cs_key_export_pem(e->push->certificate.key, CS_SLICE_EMPTY, &form, &err) == CS_OK);
+    else
+        append(&form, cs_buf_slice(&e->push->pkcs8));
+    if (e->with == 1) /* the ECPrivateKey alone, without the PrivateKeyInfo around it */
+        cs_buf_consume(&form, 29);
+    if (e->with == 2)
+        form.ptr[at] = 0x09; /* no form of a point that there is */
+    seal_key(e, cs_buf_slice(&form), 0, 0);
+}
 static void seal_its_own_key(struct evil *e)
 {
     cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY, pkcs8 = CS_BUF_EMPTY;
@@ -480,8 +501,8 @@ static const struct evil_strategy strategies[] = {
      .with = 8},
     {.says = "seals what is no key", .end = EVIL_ENDS(KEY_MALFORMED), .sent = seal_garbage},
     {.says = "seals padding alone", .end = EVIL_ENDS(KEY_MALFORMED), .sent = seal_garbage, .with = 1},
-    {.says = "seals zeros for a key", .end = EVIL_ENDS(KEY_MISMATCH), .sent = seal_garbage, .with = 2},
-    {.says = "seals a key that is cut", .end = EVIL_ENDS(KEY_MISMATCH), .sent = seal_garbage, .with = 3},
+    {.says = "seals zeros for a key", .end = EVIL_ENDS(KEY_MALFORMED), .sent = seal_garbage, .with = 2},
+    {.says = "seals a key that is cut", .end = EVIL_ENDS(KEY_MALFORMED), .sent = seal_garbage, .with = 3},
     {.says = "seals a key with a byte behind it",
      .end = EVIL_ENDS(KEY_MALFORMED),
      .sent = seal_with_a_byte_behind},
@@ -496,6 +517,19 @@ static const struct evil_strategy strategies[] = {
     {.says = "seals a key whose secret half is another",
      .end = EVIL_ENDS(KEY_MISMATCH),
      .sent = seal_half_of_the_key},
+    {.says = "seals the key with another's public half",
+     .end = EVIL_ADMITS(NOTHING),
+     .sent = seal_half_of_the_key,
+     .with = 1},
+    {.says = "seals the key as text", .end = EVIL_ADMITS(NOTHING), .sent = seal_in_another_form},
+    {.says = "seals the inside of the key alone",
+     .end = EVIL_ENDS(KEY_MALFORMED),
+     .sent = seal_in_another_form,
+     .with = 1},
+    {.says = "seals the key with a damaged public half",
+     .end = EVIL_ENDS(KEY_MALFORMED),
+     .sent = seal_in_another_form,
+     .with = 2},
     {.says = "seals its own key", .end = EVIL_ENDS(KEY_MISMATCH), .sent = seal_its_own_key},
 };
 

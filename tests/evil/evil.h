@@ -125,7 +125,7 @@ void evil_kem_spki(const char *device, uint8_t ret[CS_SPKI_BYTES]);
 #define EVIL_REQUEST(e) (&(e)->push->push.request)
 #define EVIL_MESSAGE(e) (&(e)->push->message)
 
-/* ---- the themes, a file each */
+/* ---- the themes, a file each. Key requests have none here: this agent's core does not judge them. */
 
 void evil_fields(struct evil_tally *tally);       /* every field of every statement */
 void evil_kinds(struct evil_tally *tally);        /* one statement in place of another */

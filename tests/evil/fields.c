@@ -141,10 +141,10 @@ static void try(struct evil_tally *tally, struct evil *e, const struct statement
 
     if (statement->kind == CS_STATEMENT_NONE) {
         must(cs_buf_append(&bytes, payload) == CS_OK);
-        snprintf(name, sizeof name, "%s: %s", field, how_words[how]);
+        snprintf(name, sizeof name, "%.80s: %s", field, how_words[how]);
     } else {
         bytes = sign(e, statement, payload, signer);
-        snprintf(name, sizeof name, "%s: %s, %s", field, how_words[how], signer_words[signer]);
+        snprintf(name, sizeof name, "%.80s: %s, %s", field, how_words[how], signer_words[signer]);
     }
     victim_forget(&e->victim);
     statement->show(e, cs_buf_slice(&bytes));
@@ -513,7 +513,7 @@ static const struct statement of_a_delivery = {
     .end = EVIL_ENDS(NOT_IN_BATCH), .held = held_kept, .show = show_delivery};
 static const struct statement of_what_is_sealed = {
     STATEMENT(countersign_v1_SealedKeyPlain, CS_STATEMENT_NONE, plain_parts, plain_exceptions),
-    .end = EVIL_ENDS(KEY_MISMATCH), .held = held_kept, .show = show_sealed};
+    .end = EVIL_ENDS(KEY_MALFORMED), .held = held_kept, .show = show_sealed};
 static const struct statement of_a_policy = {
     STATEMENT(countersign_v1_TrustPolicy, CS_STATEMENT_TRUST_POLICY, policy_parts, policy_exceptions),
     .end = EVIL_TURNED(EAUTH, "does not hold"), .held = held_kept, .show = evil_show_policy};

@@ -1,6 +1,6 @@
 /* mutate.h - spoils a valid push message at random, in ways that know its structure: bits and bytes, protobuf
  * fields at every level, parts of other pushes, signatures by the controller's own keys, trees rebuilt to
- * fit. The same seed gives the same mutants, but for what is signed or sealed anew. */
+ * fit. */
 #ifndef CS_TESTS_EVIL_MUTATE_H
 #define CS_TESTS_EVIL_MUTATE_H
 

@@ -193,6 +193,15 @@ static bool is_of_somebody(const struct run *run, const countersign_v1_PushDeliv
     return false;
 }
 
+/* In full: keys and signatures are made anew in each run, so that the seed alone does not bring it back. */
+static void print_accepted(const struct run *run, const countersign_v1_PushDelivery *delivery, size_t of)
+{
+    printf("mutant %u, of push %zu, was accepted and is not what people signed:\n", run->tried, of);
+    for (size_t i = 0; i < delivery->message.size; i++)
+        printf("%02x", delivery->message.bytes[i]);
+    printf("\n");
+}
+
 static void offer(struct run *run, const countersign_v1_PushDelivery *delivery, size_t of)
 {
     struct victim *victim = &run->pushes.e->victim;
@@ -205,7 +214,7 @@ static void offer(struct run *run, const countersign_v1_PushDelivery *delivery, 
         run->as_signed++;
     } else {
         run->other++;
-        printf("mutant %u, of push %zu, was accepted and is not what people signed\n", run->tried, of);
+        print_accepted(run, delivery, of);
     }
     victim_forget(victim);
 }

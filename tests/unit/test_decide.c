@@ -233,23 +233,51 @@ static void garbage_sealed(struct spoiling *s)
 {
     delivery_seal(s->story, cs_key_spki(s->world->kem), CS_SLICE_LIT("not a key"));
 }
-static void other_key_sealed(struct spoiling *s)
+static void seal_as_key(struct spoiling *s, struct cs_slice pkcs8)
 {
     countersign_v1_SealedKeyPlain *plain = calloc(1, sizeof *plain);
-    struct pki other = pki_make_ca("Other");
-    cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
-    cs_auto(cs_buf_free) struct cs_buf pkcs8 = CS_BUF_EMPTY;
-    struct cs_err err;
 
     assert_non_null(plain);
-    check_ok(cs_key_export_pem(other.key, CS_SLICE_EMPTY, &pem, &err), err);
-    check_ok(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &err), err);
-    CS_PB_SET(&plain->pkcs8, cs_buf_slice(&pkcs8));
+    CS_PB_SET(&plain->pkcs8, pkcs8);
     struct cs_buf wire = deployment_encode(countersign_v1_SealedKeyPlain_fields, plain);
 
     delivery_seal(s->story, cs_key_spki(s->world->kem), cs_buf_slice(&wire));
     cs_buf_free(&wire);
     free(plain);
+}
+static void key_sealed_as_pem(struct spoiling *s)
+{
+    cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    check_ok(cs_key_export_pem(s->story->certificate.key, CS_SLICE_EMPTY, &pem, &err), err);
+    seal_as_key(s, cs_buf_slice(&pem));
+}
+/* The point ends the encoding; what reads the scalar alone takes the key for the right one. */
+static void key_sealed_with_another_point(struct spoiling *s)
+{
+    cs_auto(cs_buf_free) struct cs_buf pkcs8 = CS_BUF_EMPTY;
+
+    assert_int_equal(cs_buf_append(&pkcs8, cs_buf_slice(&s->story->pkcs8)), CS_OK);
+    memcpy(pkcs8.ptr + pkcs8.len - CS_POINT_BYTES, cs_key_point(s->world->kem).ptr, CS_POINT_BYTES);
+    seal_as_key(s, cs_buf_slice(&pkcs8));
+}
+static void zeros_sealed(struct spoiling *s)
+{
+    static const uint8_t zeros[138];
+
+    seal_as_key(s, CS_SLICE_ARRAY(zeros));
+}
+static void other_key_sealed(struct spoiling *s)
+{
+    struct pki other = pki_make_ca("Other");
+    cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
+    cs_auto(cs_buf_free) struct cs_buf pkcs8 = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    check_ok(cs_key_export_pem(other.key, CS_SLICE_EMPTY, &pem, &err), err);
+    check_ok(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &err), err);
+    seal_as_key(s, cs_buf_slice(&pkcs8));
     pki_free(&other);
 }
 static void request_altered(struct spoiling *s)
@@ -515,6 +543,9 @@ static const struct case_ cases[] = {
      .facts = has_made_another_key},
     {.says = "refuses a key sealed to another", .verdict = AG_KEY_SEAL, .message = key_for_another},
     {.says = "refuses what is no key", .verdict = AG_KEY_MALFORMED, .message = garbage_sealed},
+    {.says = "refuses what is sealed as a key and is none",
+     .verdict = AG_KEY_MALFORMED,
+     .message = zeros_sealed},
     {.says = "refuses a key that does not fit", .verdict = AG_KEY_MISMATCH, .message = other_key_sealed},
 };
 
@@ -525,7 +556,6 @@ static void make_world(struct world *world)
 
     memset(world, 0, sizeof *world);
     deployment_make(&world->d);
-    pki_set_now(world->d.now_s);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->kem, &err), err);
     check_ok(cs_key_generate(CS_KEY_AGREE, &world->other_kem, &err), err);
     check_ok(cs_key_export_pem(world->other_kem, CS_SLICE_EMPTY, &pem, &err), err);
@@ -660,6 +690,33 @@ static void a_certificate_of_the_future_waits_for_a_known_clock(void **unused CS
     free_world(&world);
 }
 
+static void check_key_in_our_encoding(void (*seal)(struct spoiling *s))
+{
+    const struct case_ sealed_so = {.message = seal};
+    struct world world;
+
+    make_world(&world);
+    cs_auto(ag_decision_freep) struct ag_decision *decision = play(&sealed_so, &world);
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    cs_auto(cs_buf_free) struct cs_buf again = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    assert_string_equal(decision->report.verdict, "ok");
+    check_ok(cs_key_parse(cs_buf_slice(&decision->pkcs8), CS_SLICE_EMPTY, CS_KEY_SIGN, &key, &err), err);
+    check_slice(cs_key_spki(key), cs_chain_leaf_spki(decision->chain));
+    check_ok(cs_private_key_to_pkcs8(cs_buf_slice(&decision->pkcs8), CS_SLICE_EMPTY, &again, &err), err);
+    check_slice(cs_buf_slice(&decision->pkcs8), cs_buf_slice(&again));
+    check_slice(cs_slice_from(cs_buf_slice(&decision->pkcs8), decision->pkcs8.len - CS_POINT_BYTES),
+                cs_key_point(key));
+    free_world(&world);
+}
+
+static void the_key_is_installed_in_our_own_encoding(void **unused CS_UNUSED)
+{
+    check_key_in_our_encoding(key_sealed_as_pem);
+    check_key_in_our_encoding(key_sealed_with_another_point);
+}
+
 static void the_account_names_requester_deciders_and_rule(void **unused CS_UNUSED)
 {
     struct world world;
@@ -713,6 +770,7 @@ int main(void)
         cmocka_unit_test(every_verdict),
         cmocka_unit_test(an_expired_certificate_needs_the_request_to_say_so),
         cmocka_unit_test(a_certificate_of_the_future_waits_for_a_known_clock),
+        cmocka_unit_test(the_key_is_installed_in_our_own_encoding),
         cmocka_unit_test(the_account_names_requester_deciders_and_rule),
         cmocka_unit_test(a_hint_names_what_cannot_be_read_and_nothing_else),
     };
