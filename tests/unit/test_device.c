@@ -482,7 +482,7 @@ static void short_of_memory_is_no_verdict(void **state)
     report->sequence = 8;
     wires.report =
         deployment_sign(&d, CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, "second");
-    assert_true(alloc_fail_sample(live, &wires, 200) > 50);
+    assert_true(alloc_fail_sample(live, &wires, 60) > 20);
     cs_buf_free(&wires.admission);
     cs_buf_free(&wires.renewal);
     cs_buf_free(&wires.report);
