@@ -102,10 +102,10 @@ struct ag_device_time ag_device_now(const struct ag_device *device, const struct
 
 int64_t ag_device_identity_time_s(const struct ag_device *device)
 {
-    struct ag_device_time time = ag_device_now(device, NULL);
-    int64_t session_s = device->store.port->clock_s(device->store.port) + device->session_time_ahead_s;
+    struct ag_port *port = device->store.port;
 
-    return !time.known && device->has_session_time && session_s > time.now_s ? session_s : time.now_s;
+    return device->has_session_time ? port->clock_s(port) + device->session_time_ahead_s
+                                    : ag_device_now(device, NULL).now_s;
 }
 
 void ag_device_take_session_time(struct ag_device *device, int64_t time_s)

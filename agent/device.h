@@ -87,8 +87,9 @@ void ag_device_take_key_request(struct ag_device *device, struct cs_slice wire);
  */
 CS_MUST_USE int ag_device_take_policy(struct ag_device *device, struct cs_slice wire, struct cs_err *err);
 void ag_device_give_up_policy(struct ag_device *device);
-/* The time for the device's own identity, of which nothing but its renewal hangs: the device's, or where that
- * is not known the session's. */
+/* The time for the device's own identity, of which nothing but its renewal hangs: the session's, once there
+ * was one. Who issues the certificate knows best how old it is; a device whose clock is a month ahead would
+ * renew again and again. */
 int64_t ag_device_identity_time_s(const struct ag_device *device);
 void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
 /* Version to ask from: the pin's least before there is any. */

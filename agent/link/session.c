@@ -177,7 +177,7 @@ static void take_welcome(struct ag_session *session, const countersign_v1_Welcom
     session->newest_policy = welcome->policy_version;
     ag_device_take_session_time(session->device, welcome->time_s);
     session->admitted = welcome->admitted;
-    session->renewed_late = session->refused_as_expired = session->waits_said = false;
+    session->renewed_late = session->refused_as_expired = session->dial_failed = session->waits_said = false;
     ag_renewal_settle(session->device);
     if (session->state == AG_SESSION_STREAMING) {
         /* Admitted, or admitted anew: a renewal that waited for that is granted now. */
@@ -233,6 +233,7 @@ static void take_message(struct ag_session *session, const countersign_v1_Contro
         break;
     case countersign_v1_ControllerMessage_ack_tag:
         ag_device_take_ack(session->device, message->body.ack.sequence);
+        ag_session_expect_identity(session, message->body.ack.sequence);
         break;
     case countersign_v1_ControllerMessage_cancel_tag:
         ag_device_cancel(session->device, CS_PB_BYTES(&message->body.cancel.order_id));
@@ -304,6 +305,7 @@ static void on_down(struct cs_client *client CS_UNUSED, const struct cs_err *why
 
     /* TLS's word for it, and nothing else has this code (tls.h). */
     session->refused_as_expired = why->code == CS_ESTALE;
+    session->dial_failed = true;
     ag_session_drop(session, why->msg);
 }
 

@@ -8,13 +8,39 @@ enum {
     /* Wall clocks jump: whether it is time to renew is looked at again after this at the latest. */
     RENEWAL_LOOK_MS = 60 * 60 * 1000,
     RENEWAL_RETRY_MS = 60 * 1000,
+    IDENTITY_WAIT_MS = 10 * 1000,
 };
 
 /* ---- in time */
 
+static void say_what_is_waited_for(struct ag_session *session, const char *why)
+{
+    struct cs_digest digest = cs_key_id(cs_key_spki(session->device->renewal.key));
+    char hex[2 * CS_SHA256_BYTES + 1];
+
+    if (!session->waits_said)
+        cs_log(CS_LOG_WARN, "identity", why, CS_F("device", session->device->identity.device_name),
+               CS_F("identity_key", cs_hex(cs_digest_slice(&digest), hex)), CS_FEND);
+    session->waits_said = true;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
-    ag_session_look_at_identity(timer->data);
+    struct ag_session *session = timer->data;
+
+    if (ag_renewal_pending(&session->device->renewal))
+        say_what_is_waited_for(session, "the renewal waits: an admin has to admit the fresh key (countersign "
+                                        "device admit)");
+    else
+        ag_session_look_at_identity(session);
+}
+
+void ag_session_expect_identity(struct ag_session *session, uint64_t sequence)
+{
+    const struct ag_renewal *renewal = &session->device->renewal;
+
+    if (ag_renewal_pending(renewal) && sequence == renewal->sequence)
+        uv_timer_start(&session->renewal_timer, on_timer, IDENTITY_WAIT_MS, 0);
 }
 
 void ag_session_look_at_identity(struct ag_session *session)
@@ -72,29 +98,16 @@ void ag_session_take_identity(struct ag_session *session, const countersign_v1_I
 
 /* ---- too late */
 
+/* By our clock alone it is tried once more: a clock may be wrong, and renewals are counted. */
 bool ag_session_has_expired(const struct ag_session *session)
 {
     int64_t due_s = 0, expires_s = 0;
 
     if (session->refused_as_expired)
         return true;
-    return !session->renewed_late &&
+    return session->dial_failed && !session->renewed_late &&
            ag_renewal_times(session->device, 0, &due_s, &expires_s, NULL) == CS_OK &&
            expires_s <= ag_device_identity_time_s(session->device);
-}
-
-static void say_what_is_waited_for(struct ag_session *session)
-{
-    struct cs_digest digest = cs_key_id(cs_key_spki(session->device->renewal.key));
-    char hex[2 * CS_SHA256_BYTES + 1];
-
-    if (!session->waits_said)
-        cs_log(CS_LOG_WARN, "identity",
-               "the identity certificate has expired: an admin has to admit the fresh key "
-               "(countersign device admit)",
-               CS_F("device", session->device->identity.device_name),
-               CS_F("identity_key", cs_hex(cs_digest_slice(&digest), hex)), CS_FEND);
-    session->waits_said = true;
 }
 
 static void on_late_end(void *owner, int code, struct cs_slice certificate, const struct cs_err *why)
@@ -113,7 +126,9 @@ static void on_late_end(void *owner, int code, struct cs_slice certificate, cons
         session->refused_as_expired = false;
         ag_backoff_reset(&session->backoff);
     } else if (!code && !certificate.len) {
-        say_what_is_waited_for(session);
+        say_what_is_waited_for(session,
+                               "the identity certificate has expired: an admin has to admit the fresh key "
+                               "(countersign device admit)");
     } else if (code && !session->failing) {
         cs_log(CS_LOG_WARN, "identity", "the expired identity is not renewed", CS_F("error", why->msg),
                CS_FEND);

@@ -30,7 +30,8 @@ struct ag_session {
 
     uint32_t renewal_random; /* when in its span this device renews */
     bool refused_as_expired; /* by the controller */
-    bool renewed_late;       /* the clock said that it had expired: not asked again before a session */
+    bool dial_failed;        /* since the last session */
+    bool renewed_late; /* since the last session: whatever our clock says of the certificate, it is dialled */
     bool waits_said;
     struct ag_late *late;
 
@@ -66,6 +67,9 @@ static inline void ag_session_random(const struct ag_session *session, void *out
 void ag_session_look_at_identity(struct ag_session *session);
 /* The next session has the fresh key. */
 void ag_session_take_identity(struct ag_session *session, const countersign_v1_Identity *identity);
+/* The controller has the renewal: its certificate follows at once, unless an admin has to admit the device
+ * first. */
+void ag_session_expect_identity(struct ag_session *session, uint64_t sequence);
 bool ag_session_has_expired(const struct ag_session *session);
 /* In place of dialling. */
 CS_MUST_USE int ag_session_renew_late(struct ag_session *session, struct cs_err *err);

@@ -148,11 +148,24 @@ static struct ctl_session *find_contested(const struct ctl_fleet *fleet, uint64_
     return NULL;
 }
 
+static void ask(struct ctl_shard *shard, struct contest *contest, uint64_t older)
+{
+    contest->older = older;
+    contest->post.run = run_ask;
+    ctl_shard_post(shard->shared->shards[ctl_session_shard(older)], &contest->post);
+}
+
 static void run_answer(struct ctl_shard *shard, struct ctl_post *post)
 {
     struct contest *contest = CS_CONTAINER_OF(post, struct contest, post);
     struct ctl_session *newer = find_contested(shard->fleet, contest->newer);
+    uint64_t holder = ctl_roster_find(shard->shared->roster, contest->device_id);
 
+    /* Meanwhile a third has taken the place: it is asked instead. */
+    if (newer && !contest->older_alive && holder && holder != contest->older) {
+        ask(shard, contest, holder);
+        return;
+    }
     if (newer && contest->older_alive && !shard->fleet->stopping) {
         contest->newer_asked = true;
         challenge(newer, contest);
@@ -165,7 +178,6 @@ static void run_answer(struct ctl_shard *shard, struct ctl_post *post)
 
 int ctl_contest_begin(struct ctl_session *newer, uint64_t older_id, struct cs_err *err)
 {
-    struct ctl_shard *shard = newer->fleet->shard;
     struct contest *contest = calloc(1, sizeof *contest);
 
     if (!contest)
@@ -173,11 +185,9 @@ int ctl_contest_begin(struct ctl_session *newer, uint64_t older_id, struct cs_er
     cs_list_init(&contest->node);
     memcpy(contest->device_id, newer->identity.device_id, sizeof contest->device_id);
     memcpy(contest->newer_nonce, newer->process_nonce, sizeof contest->newer_nonce);
-    contest->older = older_id;
     contest->newer = newer->id;
-    contest->post.run = run_ask;
     cs_list_append(&newer->fleet->contested, &newer->ready);
-    ctl_shard_post(shard->shared->shards[ctl_session_shard(older_id)], &contest->post);
+    ask(newer->fleet->shard, contest, older_id);
     return CS_OK;
 }
 

@@ -1,4 +1,5 @@
 /* Which key speaks for a device when: its admission, then its renewals. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
@@ -442,6 +443,51 @@ static void a_device_of_a_record_follows_the_same_rule(void **state)
     cs_buf_free(&wire);
 }
 
+/* ---- short of memory */
+
+struct wires {
+    struct cs_buf admission, renewal, report;
+};
+
+/* Short of memory is no verdict: nobody is refused for it. */
+static int live_short_of_memory(const struct wires *wires, struct cs_device **ret)
+{
+    struct cs_verified verified;
+    int rc = cs_device_open(d.policy, cs_buf_slice(&wires->admission), ret, NULL);
+
+    if (rc == CS_OK)
+        rc = cs_device_follow(*ret, cs_buf_slice(&wires->renewal), NULL);
+    return rc == CS_OK ? cs_device_verify(*ret, cs_buf_slice(&wires->report), CS_STATEMENT_DEVICE_REPORT,
+                                          &verified, NULL)
+                       : rc;
+}
+
+static void live(void *data)
+{
+    struct cs_device *opened = NULL;
+    int rc = live_short_of_memory(data, &opened);
+
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+    cs_device_free(opened);
+}
+
+static void short_of_memory_is_no_verdict(void **state)
+{
+    struct wires wires = {.admission = deployment_example(&d, CS_STATEMENT_ADMISSION),
+                          .renewal = renewal(7, "gw-0", "second")};
+    cs_auto_free countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+
+    (void)state;
+    deployment_fill_report(&d, "gw-0", report);
+    report->sequence = 8;
+    wires.report =
+        deployment_sign(&d, CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, "second");
+    assert_true(alloc_fail_sample(live, &wires, 60) > 20);
+    cs_buf_free(&wires.admission);
+    cs_buf_free(&wires.renewal);
+    cs_buf_free(&wires.report);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -457,6 +503,7 @@ int main(void)
         CASE(refuses_every_flipped_byte_of_a_renewal),
         CASE(one_admission_vouches_for_so_many_renewals_and_no_more),
         CASE(a_device_of_a_record_follows_the_same_rule),
+        CASE(short_of_memory_is_no_verdict),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

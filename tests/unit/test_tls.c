@@ -357,6 +357,8 @@ static void each_refusal_has_its_sentence_at_both_ends(void **state)
         assert_int_not_equal(pair.client.rc, CS_OK);
         check_says(pair.server.err, refusal->server_says);
         check_says(pair.client.err, refusal->client_says);
+        /* By this code a client knows that it has to renew. */
+        assert_int_equal(pair.client.err.code == CS_ESTALE, refusal->arrange == expired_client);
         assert_false(cs_tls_established(pair.server.tls));
         if (!refusal->server_was_content)
             assert_int_equal(cs_tls_peer_certificate(pair.server.tls).len, 0);
