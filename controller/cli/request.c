@@ -97,6 +97,8 @@ int cli_request_show(struct cli *cli, struct cs_err *err)
         cli_field(doc, "state", "State", cli_tinted(state, cli_show_state_tint(review.given->request.state)));
         cli_show_push_request(doc, cs_push_request(review.push), review.given->request.comment);
         cli_show_certificate(doc, &review.certificate);
+        cli_field(doc, "key_mode", "Private key",
+                  cli_text(cli_show_key_mode(cli->style, review.cores.cores[0]->key_mode)));
         cli_field(doc, "start", "Start", cli_time(review.given->request.start_s));
         cli_field(doc, "verified", "Signatures",
                   cli_tinted("request and decisions verified here, under the pinned policy", CLI_GREEN));

@@ -236,6 +236,7 @@ test('a key that the requester seals reaches its devices and nobody else', async
   for (const file of ['gw-1/key.pem', 'gw-1/web.key', 'gw-2/key.pem'])
     assert.ok(x509.checkPrivateKey(crypto.createPrivateKey(fs.readFileSync(deployment.path(file)))), file);
   assert.match(await deployment.cli('order', 'show', 'WO-2'), /Private key +sealed by the requester/);
+  assert.match(await deployment.cli('request', 'show', 'REQ-1'), /Private key +sealed by the requester/);
 
   // A passphrase opens the file here.
   fs.writeFileSync(deployment.path('passphrase'), 'correct horse\n');
