@@ -2,7 +2,8 @@
  * gets a CSR whose key is there, and there is one key for one request. */
 #include "tests/support/check.h"
 
-#include "agent/device.h"
+#include "agent/core/pending_key.h"
+#include "agent/device_impl.h"
 #include "agent/port/posix.h"
 #include "tests/support/deployment.h"
 #include "tests/support/pki.h"
@@ -324,6 +325,98 @@ static void a_request_waits_for_the_policy_that_its_signer_saw(void **state CS_U
     end(&scene);
 }
 
+/* What the device finds for an order that names this connector and leaf. */
+static size_t found_key(struct scene *scene, const char *connector, const struct cs_digest *spki,
+                        countersign_v1_KeyMode mode)
+{
+    cs_auto_free countersign_v1_PushMessage *message = calloc(1, sizeof *message);
+    cs_auto_free countersign_v1_PushDelivery *delivery = calloc(1, sizeof *delivery);
+    cs_auto(cs_buf_wipe) struct cs_buf pkcs8 = CS_BUF_EMPTY;
+    countersign_v1_OrderCore core;
+    struct cs_err err = {0};
+
+    assert_true(message && delivery);
+    deployment_fill_core(&scene->d, "gw-0", 1, &core);
+    snprintf(core.connector, sizeof core.connector, "%s", connector);
+    core.key_mode = mode;
+    CS_PB_SET(&core.leaf_spki_digest, cs_digest_slice(spki));
+    cs_auto(cs_buf_free) struct cs_buf wire = deployment_encode(countersign_v1_OrderCore_fields, &core);
+
+    CS_PB_SET(&message->order_core, cs_buf_slice(&wire));
+    CS_PB_SET(&message->request, CS_SLICE_LIT("not looked at"));
+    cs_auto(cs_buf_free) struct cs_buf bytes = deployment_encode(countersign_v1_PushMessage_fields, message);
+
+    CS_PB_SET(&delivery->message, cs_buf_slice(&bytes));
+    check_ok(ag_keys_find_own(&scene->device, delivery, &pkcs8, &err), err);
+    return pkcs8.len;
+}
+
+/* Puts the key and a certificate for it where an installed generation is. */
+static void install(struct scene *scene, const struct cs_digest *spki)
+{
+    struct ag_port *port = ag_posix_port(scene->posix);
+    struct ag_store store = {port, scene->folder};
+    const struct ag_file_look look = {.mode = 0600};
+    struct pki ca = pki_make_ca("Test CA");
+    cs_auto(cs_buf_wipe) struct cs_buf record = CS_BUF_EMPTY;
+    cs_auto(cs_buf_free) struct cs_buf der = CS_BUF_EMPTY;
+    cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    struct ag_pending_key pending;
+    char path[160];
+    struct cs_err err;
+
+    check_ok(ag_store_load_pending_key(&store, spki, &record, &err), err);
+    check_ok(ag_pending_key_decode(cs_buf_slice(&record), &pending, &err), err);
+    check_ok(cs_key_parse(pending.key, CS_SLICE_EMPTY, CS_KEY_SIGN, &key, &err), err);
+    const struct cs_issue what = {.common_name = "gw.example",
+                                  .subject_spki = cs_key_spki(key),
+                                  .not_before_s = scene->d.now_s,
+                                  .not_after_s = scene->d.now_s + 86400};
+
+    check_ok(cs_cert_issue(&what, ca.chain, ca.key, &der, &err), err);
+    check_ok(cs_pem_write("CERTIFICATE", cs_buf_slice(&der), &pem, &err), err);
+    snprintf(path, sizeof path, "%s/connectors/web", scene->folder);
+    check_ok(port->make_folder(port, path, 0711, &err), err);
+    snprintf(path, sizeof path, "%s/connectors/web/g7", scene->folder);
+    check_ok(port->make_folder(port, path, 0711, &err), err);
+    snprintf(path, sizeof path, "%s/connectors/web/g7/chain.pem", scene->folder);
+    check_ok(port->write_file(port, path, cs_buf_slice(&pem), &look, &err), err);
+    snprintf(path, sizeof path, "%s/connectors/web/g7/key.pem", scene->folder);
+    check_ok(port->write_file(port, path, pending.key, &look, &err), err);
+    pki_free(&ca);
+}
+
+static void a_key_is_handed_to_its_own_connector_alone(void **state CS_UNUSED)
+{
+    const countersign_v1_KeyMode on_device = countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
+    struct cs_digest spkis[8], other = {{1}};
+    struct scene scene;
+    struct cs_err err;
+
+    begin(&scene);
+    run(&scene, 1000);
+    assert_int_equal(pending(&scene, spkis), 1);
+    scene.cut.left = 1000;
+    check_ok(ag_device_open(&scene.device, &scene.config, &scene.cut.port, &err), err);
+    assert_true(found_key(&scene, "web", &spkis[0], on_device) > 0);
+    assert_int_equal(found_key(&scene, "mail", &spkis[0], on_device), 0);
+    assert_int_equal(found_key(&scene, "web", &other, on_device), 0);
+    assert_int_equal(found_key(&scene, "web", &spkis[0], countersign_v1_KeyMode_KEY_MODE_HELD), 0);
+
+    /* Installed, it waits no longer, and is found there. */
+    install(&scene, &spkis[0]);
+    ag_keys_settle(&scene.device, "mail", 7);
+    assert_int_equal(pending(&scene, spkis), 1);
+    ag_keys_settle(&scene.device, "web", 7);
+    other = spkis[0];
+    assert_int_equal(pending(&scene, spkis), 0);
+    assert_true(found_key(&scene, "web", &other, on_device) > 0);
+    assert_int_equal(found_key(&scene, "mail", &other, on_device), 0);
+    ag_device_free(&scene.device);
+    end(&scene);
+}
+
 static int set_up(void **state CS_UNUSED)
 {
     return cs_crypto_init(NULL);
@@ -335,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_power_cut_leaves_a_key_with_its_csr_or_neither),
         cmocka_unit_test(the_same_request_gets_the_same_csr),
         cmocka_unit_test(four_keys_wait_and_no_more),
+        cmocka_unit_test(a_key_is_handed_to_its_own_connector_alone),
         cmocka_unit_test(a_request_waits_for_the_policy_that_its_signer_saw),
     };
 
