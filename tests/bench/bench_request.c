@@ -112,10 +112,10 @@ static void round_of(struct crowd *crowd, const char *name, bool held)
     double start_ms, decided_ms, queued_ms;
 
     printf("%s\n", held ? "a key that the controller holds, sealed at delivery:"
-                        : "a key that needs no sealing at delivery:");
+                        : "a key that the requester sealed:");
     id = crowd_import(crowd, name, held);
     crowd_attach(crowd, &id);
-    crowd_prepare(crowd, &id, &push);
+    crowd_prepare(crowd, &id, held, &push);
     say_core("PreparePush", &push);
     crowd_submit(crowd, &push);
     say_core("SubmitPush", &push);

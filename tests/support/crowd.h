@@ -67,7 +67,7 @@ void crowd_run(struct crowd *crowd, enum ctl_command_kind kind, const void *body
 void crowd_run_all(struct crowd *crowd, enum ctl_command_kind kind, const void *bodies, size_t size,
                    size_t count);
 
-/* A certificate with a held key, or with one that needs no sealing at delivery; its id. */
+/* A certificate with a held key, or without one: then the requester seals it. Its id. */
 struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held);
 /* To every device. */
 void crowd_attach(struct crowd *crowd, const struct cs_digest *id);
@@ -81,7 +81,8 @@ struct crowd_push {
     double core_ms, shard_ms;
     uint64_t core_cpu_ms; /* its processor time alone: what a busy machine does not change */
 };
-void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret);
+/* Without a held key the sealed ones are handed in as well, outside the time. */
+void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, bool held, struct crowd_push *ret);
 void crowd_submit(struct crowd *crowd, struct crowd_push *push);
 /* Accepts now. bob decides stage 1, carol stage 2. */
 void crowd_decide(struct crowd *crowd, struct crowd_push *push, const char *who, uint32_t stage);

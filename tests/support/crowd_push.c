@@ -23,27 +23,6 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* A key that the controller has no part in: what a requester who sealed it, or the device that made it,
- * leaves. */
-static void forget_key(struct crowd *crowd, struct cs_slice id)
-{
-    struct ctl_key held = ctl_key_bytes(CTL_TABLE_HELD_KEY, id);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, id);
-    struct ctl_write writes[2] = {{ctl_key_slice(&held), CS_SLICE_EMPTY}};
-    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
-    struct ctl_reading reading;
-    ctl_certificate_row row;
-    struct cs_err err;
-
-    must(ctl_reading_open(crowd->store, &reading, &err), &err, "store");
-    must(ctl_get(reading.view, &key, Certificate, &row, &err), &err, "certificate");
-    ctl_reading_close(&reading);
-    row.key_mode = countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
-    must(cs_message_encode(countersign_store_v1_Certificate_fields, &row, &bytes, &err), &err, "certificate");
-    writes[1] = (struct ctl_write){ctl_key_slice(&key), cs_buf_slice(&bytes)};
-    must(ctl_store_commit(crowd->store, writes, 2, &err), &err, "store");
-}
-
 struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held)
 {
     struct pki pki = pki_make_client(&crowd->ca, name);
@@ -58,15 +37,16 @@ struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held)
 
     cs_assert(reply);
     cs_chain_info(pki.chain, 0, &leaf);
-    must(cs_key_export_pem(pki.key, CS_SLICE_EMPTY, &pem, &err), &err, "key");
-    must(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &err), &err, "key");
-    must(ctl_vault_hold(crowd->vault, leaf.digest.bytes, cs_buf_slice(&pkcs8), &sealed, &err), &err, "vault");
-    body.sealed_key = cs_buf_slice(&sealed);
+    if (held) {
+        must(cs_key_export_pem(pki.key, CS_SLICE_EMPTY, &pem, &err), &err, "key");
+        must(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &err), &err, "key");
+        must(ctl_vault_hold(crowd->vault, leaf.digest.bytes, cs_buf_slice(&pkcs8), &sealed, &err), &err,
+             "vault");
+        body.sealed_key = cs_buf_slice(&sealed);
+    }
     crowd_run(crowd, CTL_IMPORT_CERTIFICATE, &body, reply);
     free(reply);
     pki_free(&pki);
-    if (!held)
-        forget_key(crowd, cs_digest_slice(&leaf.digest));
     return leaf.digest;
 }
 
@@ -96,18 +76,43 @@ static void run_timed(struct crowd *crowd, struct crowd_push *push, enum ctl_com
     push->core_cpu_ms = crowd_thread_cpu_ms("core") - cpu_ms;
 }
 
-void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret)
+/* What the requester's client hands in, page after page: the bytes are nobody's business here. */
+static void put_sealed_keys(struct crowd *crowd, const struct crowd_push *push)
+{
+    enum { PAGE = CS_ARRAY_LEN(((countersign_v1_PutSealedKeysRequest *)0)->keys), PADDED_BYTES = 512 };
+    const size_t count = (push->order_count + PAGE - 1) / PAGE;
+    countersign_v1_PutSealedKeysRequest *pages = calloc(count, sizeof *pages);
+
+    cs_assert(pages);
+    for (uint32_t i = 0; i < push->order_count; i++) {
+        countersign_v1_PutSealedKeysRequest *page = &pages[i / PAGE];
+        countersign_v1_SealedKey *key = &page->keys[page->keys_count++];
+
+        page->number = push->number;
+        page->from_index = i - i % PAGE;
+        key->enc.size = CS_POINT_BYTES;
+        key->ciphertext.size = PADDED_BYTES + CS_AEAD_TAG_BYTES;
+    }
+    crowd_run_all(crowd, CTL_PUT_SEALED_KEYS, pages, sizeof *pages, count);
+    free(pages);
+}
+
+void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, bool held, struct crowd_push *ret)
 {
     countersign_v1_PreparePushRequest *body = calloc(1, sizeof *body);
     countersign_v1_PreparePushResponse reply = countersign_v1_PreparePushResponse_init_zero;
 
     cs_assert(body);
     CS_PB_SET(&body->certificate_id, cs_digest_slice(id));
+    if (!held)
+        body->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     *ret = (struct crowd_push){0};
     run_timed(crowd, ret, CTL_PREPARE_PUSH, body, &reply);
     free(body);
     ret->number = reply.number;
     ret->order_count = reply.order_count;
+    if (!held)
+        put_sealed_keys(crowd, ret);
 }
 
 void crowd_submit(struct crowd *crowd, struct crowd_push *push)

@@ -91,8 +91,7 @@ static void a_whole_export_holds(void **state)
 
 /* ---- one thing changed */
 
-static const char *const fields[] = {"revision", "time_s",  "command", "actor", "peer",
-                                     "peer_uid", "subject", "detail",  "hash",  "hash size"};
+enum { FIELDS = 10 }; /* revision, time, peer's uid, five texts, the hash and its size */
 
 static void change_field(countersign_v1_AuditRecord *record, unsigned field)
 {
@@ -125,7 +124,7 @@ static void every_field_of_every_record_is_covered(void **state)
     struct fixture *x = *state;
 
     for (unsigned at = 0; at < LAST; at++)
-        for (unsigned field = 0; field < CS_ARRAY_LEN(fields); field++) {
+        for (unsigned field = 0; field < FIELDS; field++) {
             countersign_v1_AuditRecord right = x->f.records[at];
             char says[32];
             struct cs_buf text = CS_BUF_EMPTY;

@@ -32,7 +32,7 @@ static void decide(struct crowd *crowd, const char *certificate, bool held, stru
     struct cs_digest id = crowd_import(crowd, certificate, held);
 
     crowd_attach(crowd, &id);
-    crowd_prepare(crowd, &id, ret);
+    crowd_prepare(crowd, &id, held, ret);
     crowd_submit(crowd, ret);
     crowd_decide(crowd, ret, "bob", 1);
     crowd_decide(crowd, ret, "carol", 2);
