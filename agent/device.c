@@ -1,6 +1,7 @@
 #include "agent/device_impl.h"
 
-#include "agent/version.h"
+#include "agent/platform.h"
+#include "shared/base/version.h"
 
 #include <stdio.h>
 
@@ -253,7 +254,7 @@ int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_
     CS_PB_SET(&advertisement->deployment_id, CS_SLICE_ARRAY(device->identity.pin.deployment_id));
     CS_PB_SET(&advertisement->device_id, CS_SLICE_ARRAY(device->identity.device_id));
     advertisement->made_at_s = ag_device_now(device, NULL).now_s;
-    snprintf(advertisement->agent_version, sizeof advertisement->agent_version, "%s", AG_VERSION);
+    snprintf(advertisement->agent_version, sizeof advertisement->agent_version, "%s", CS_VERSION);
     snprintf(advertisement->platform, sizeof advertisement->platform, "%s", AG_PLATFORM);
     advertise_connectors(device, advertisement);
     for (size_t i = 0; i < CS_ARRAY_LEN(known); i++)

@@ -4,9 +4,10 @@
 #include "agent/device.h"
 #include "agent/link/enrol.h"
 #include "agent/link/session.h"
+#include "agent/platform.h"
 #include "agent/port/posix.h"
 #include "agent/status.h"
-#include "agent/version.h"
+#include "shared/base/version.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY };
 
 static const char help[] =
-    "countersign-agent " AG_VERSION " - installs certificates that people decided on\n"
+    "countersign-agent " CS_VERSION " - installs certificates that people decided on\n"
     "\n"
     "  countersign-agent [--config FILE] run             dial the controller and stay\n"
     "  countersign-agent [--config FILE] enrol --token T make this device known; T is a token, or - to read "
@@ -95,7 +96,7 @@ static int start(struct program *program, const struct ag_config *config, struct
     program->terminate.data = program->interrupt.data = program;
     uv_signal_start(&program->terminate, on_signal, SIGTERM);
     uv_signal_start(&program->interrupt, on_signal, SIGINT);
-    cs_log(CS_LOG_INFO, "agent", "started", CS_F("version", AG_VERSION),
+    cs_log(CS_LOG_INFO, "agent", "started", CS_F("version", CS_VERSION),
            CS_F("device", program->device.identity.device_name),
            CS_FU("connectors", config->connectors.count), CS_FEND);
     ag_device_recover(&program->device);
@@ -250,7 +251,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
             options->check = true;
             break;
         case 'v':
-            puts("countersign-agent " AG_VERSION " " AG_PLATFORM);
+            puts("countersign-agent " CS_VERSION " " AG_PLATFORM);
             return false;
         case 'h':
             fputs(help, stdout);

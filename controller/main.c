@@ -5,8 +5,8 @@
 #include "controller/fleet/roster.h"
 #include "controller/listeners.h"
 #include "controller/shard.h"
-#include "controller/version.h"
 #include "shared/base/log.h"
+#include "shared/base/version.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -156,7 +156,7 @@ static void log_ready(const struct controller *controller)
 {
     char agents[CTL_ADDRESS_TEXT_BYTES], enrolment[CTL_ADDRESS_TEXT_BYTES];
 
-    cs_log(CS_LOG_INFO, "controller", "READY", CS_F("version", CTL_VERSION),
+    cs_log(CS_LOG_INFO, "controller", "READY", CS_F("version", CS_VERSION),
            CS_F("agents", ctl_address_text(&controller->agents, agents)),
            CS_F("enrolment", ctl_address_text(&controller->enrolment, enrolment)),
            CS_F("admin", controller->config.admin_socket), CS_FU("shards", controller->config.shards),
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
             check = true;
             break;
         case 'v':
-            puts("countersignd " CTL_VERSION);
+            puts("countersignd " CS_VERSION);
             return EXIT_SUCCESS;
         case 'h':
             print_help(stdout);

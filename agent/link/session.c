@@ -1,7 +1,7 @@
 #include "agent/link/session_impl.h"
 
 #include "agent/link/dial.h"
-#include "agent/version.h"
+#include "shared/base/version.h"
 
 enum {
     /* A connection that lasted this long was a good one. */
@@ -45,7 +45,7 @@ static void send_hello(struct ag_session *session)
 
     memset(session->outgoing, 0, sizeof *session->outgoing);
     session->outgoing->which_body = countersign_v1_AgentMessage_hello_tag;
-    memcpy(hello->agent_version, AG_VERSION, sizeof AG_VERSION);
+    memcpy(hello->agent_version, CS_VERSION, sizeof CS_VERSION);
     CS_PB_SET(&hello->process_nonce, CS_SLICE_ARRAY(session->process_nonce));
     hello->policy_version = session->device->state.policy_version;
     hello->sequence = session->device->sequence;

@@ -1,6 +1,6 @@
 #include "controller/api/api.h"
 #include "controller/api/unary.h"
-#include "controller/version.h"
+#include "shared/base/version.h"
 
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static int get_status(struct ctl_shard *shard, struct ctl_view *view, const void
     if (code != CS_OK)
         return code;
     status->schema = CTL_STORE_SCHEMA;
-    snprintf(status->version, sizeof status->version, "%s", CTL_VERSION);
+    snprintf(status->version, sizeof status->version, "%s", CS_VERSION);
     CS_PB_SET(&status->message_key, cs_key_spki(ctl_vault_message_key(vault)));
     CS_PB_SET(&status->agent_ca, cs_chain_der(ctl_vault_agent_ca(vault), 0));
     return CS_OK;

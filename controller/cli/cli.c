@@ -6,6 +6,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/base/version.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -217,8 +218,13 @@ static int prepare(struct cli *cli, struct cs_err *err)
 
 static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
 {
-    int rc = cli_args_parse(argc, argv, &cli->args, err);
+    int rc;
 
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("countersign " CS_VERSION);
+        return CS_OK;
+    }
+    rc = cli_args_parse(argc, argv, &cli->args, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
         return rc;

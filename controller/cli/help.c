@@ -48,6 +48,7 @@ static void write_common(FILE *stream)
     fputs("\nOptions of every command:\n", stream);
     write_options(cli_common_options, stream);
     fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--help", "this text; each command has its own");
+    fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--version", "alone: which version this is");
 }
 
 static void help_all(FILE *stream)

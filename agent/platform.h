@@ -1,8 +1,6 @@
-/* version.h - what this program calls itself, and the kind of machine that it was built for. */
-#ifndef AG_VERSION_H
-#define AG_VERSION_H
-
-#define AG_VERSION "0.1.0"
+/* platform.h - the kind of machine that this program was built for. */
+#ifndef AG_PLATFORM_H
+#define AG_PLATFORM_H
 
 #if defined(__x86_64__)
 #define AG_MACHINE "amd64"
