@@ -48,7 +48,6 @@ static void write_common(FILE *stream)
     fputs("\nOptions of every command:\n", stream);
     write_options(cli_common_options, stream);
     fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--help", "this text; each command has its own");
-    fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--version", "alone: which version this is");
 }
 
 static void help_all(FILE *stream)
@@ -59,6 +58,7 @@ static void help_all(FILE *stream)
     for (const struct cli_command *c = cli_commands; c->noun; c++)
         write_command_line(c, stream);
     write_common(stream);
+    fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--version", "alone: which version this is");
     fputs("\nA first push, step by step:\n"
           "  countersign operator keygen alice\n"
           "  countersign trust init --operator alice=admin,requester --operator bob=approver \\\n"
