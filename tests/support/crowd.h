@@ -67,7 +67,7 @@ void crowd_run(struct crowd *crowd, enum ctl_command_kind kind, const void *body
 void crowd_run_all(struct crowd *crowd, enum ctl_command_kind kind, const void *bodies, size_t size,
                    size_t count);
 
-/* A certificate with a held key, or with one that needs no sealing at delivery; its id. */
+/* A certificate with a held key, or with none: its pushes bring keys that were sealed before. Its id. */
 struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held);
 /* To every device. */
 void crowd_attach(struct crowd *crowd, const struct cs_digest *id);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
+enum { SEALED_BYTES = 512 + CS_AEAD_TAG_BYTES };
+
 static void must(int code, const struct cs_err *err, const char *doing)
 {
     if (code == CS_OK)
@@ -21,27 +23,6 @@ static double now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-/* A key that the controller has no part in: what a requester who sealed it, or the device that made it,
- * leaves. */
-static void forget_key(struct crowd *crowd, struct cs_slice id)
-{
-    struct ctl_key held = ctl_key_bytes(CTL_TABLE_HELD_KEY, id);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, id);
-    struct ctl_write writes[2] = {{ctl_key_slice(&held), CS_SLICE_EMPTY}};
-    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
-    struct ctl_reading reading;
-    ctl_certificate_row row;
-    struct cs_err err;
-
-    must(ctl_reading_open(crowd->store, &reading, &err), &err, "store");
-    must(ctl_get(reading.view, &key, Certificate, &row, &err), &err, "certificate");
-    ctl_reading_close(&reading);
-    row.key_mode = countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
-    must(cs_message_encode(countersign_store_v1_Certificate_fields, &row, &bytes, &err), &err, "certificate");
-    writes[1] = (struct ctl_write){ctl_key_slice(&key), cs_buf_slice(&bytes)};
-    must(ctl_store_commit(crowd->store, writes, 2, &err), &err, "store");
 }
 
 struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held)
@@ -61,12 +42,11 @@ struct cs_digest crowd_import(struct crowd *crowd, const char *name, bool held)
     must(cs_key_export_pem(pki.key, CS_SLICE_EMPTY, &pem, &err), &err, "key");
     must(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &err), &err, "key");
     must(ctl_vault_hold(crowd->vault, leaf.digest.bytes, cs_buf_slice(&pkcs8), &sealed, &err), &err, "vault");
-    body.sealed_key = cs_buf_slice(&sealed);
+    if (held)
+        body.sealed_key = cs_buf_slice(&sealed);
     crowd_run(crowd, CTL_IMPORT_CERTIFICATE, &body, reply);
     free(reply);
     pki_free(&pki);
-    if (!held)
-        forget_key(crowd, cs_digest_slice(&leaf.digest));
     return leaf.digest;
 }
 
@@ -96,18 +76,58 @@ static void run_timed(struct crowd *crowd, struct crowd_push *push, enum ctl_com
     push->core_cpu_ms = crowd_thread_cpu_ms("core") - cpu_ms;
 }
 
+static bool is_held(struct crowd *crowd, const struct cs_digest *id)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(id));
+    struct ctl_reading reading;
+    ctl_certificate_row row;
+    struct cs_err err;
+
+    must(ctl_reading_open(crowd->store, &reading, &err), &err, "store");
+    must(ctl_get(reading.view, &key, Certificate, &row, &err), &err, "certificate");
+    ctl_reading_close(&reading);
+    return row.key_mode == countersign_v1_KeyMode_KEY_MODE_HELD;
+}
+
+/* What a requester's client sealed, as long as that but without a meaning: nobody here opens it. */
+static void put_sealed_keys(struct crowd *crowd, const struct crowd_push *push)
+{
+    countersign_v1_PutSealedKeysRequest *page = calloc(1, sizeof *page);
+    countersign_v1_PutSealedKeysResponse reply;
+
+    cs_assert(page);
+    page->number = push->number;
+    for (uint32_t i = 0; i < push->order_count; i++) {
+        countersign_v1_SealedKey *key = &page->keys[page->keys_count++];
+
+        key->enc.size = CS_POINT_BYTES;
+        key->ciphertext.size = SEALED_BYTES;
+        if (page->keys_count < CS_ARRAY_LEN(page->keys) && i + 1 < push->order_count)
+            continue;
+        crowd_run(crowd, CTL_PUT_SEALED_KEYS, page, &reply);
+        page->from_index += page->keys_count;
+        page->keys_count = 0;
+    }
+    free(page);
+}
+
 void crowd_prepare(struct crowd *crowd, const struct cs_digest *id, struct crowd_push *ret)
 {
+    const bool held = is_held(crowd, id);
     countersign_v1_PreparePushRequest *body = calloc(1, sizeof *body);
     countersign_v1_PreparePushResponse reply = countersign_v1_PreparePushResponse_init_zero;
 
     cs_assert(body);
     CS_PB_SET(&body->certificate_id, cs_digest_slice(id));
+    if (!held)
+        body->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     *ret = (struct crowd_push){0};
     run_timed(crowd, ret, CTL_PREPARE_PUSH, body, &reply);
     free(body);
     ret->number = reply.number;
     ret->order_count = reply.order_count;
+    if (!held)
+        put_sealed_keys(crowd, ret);
 }
 
 void crowd_submit(struct crowd *crowd, struct crowd_push *push)
