@@ -64,11 +64,8 @@ static int take(struct cs_reader *reader, struct ag_identity *identity)
     struct cs_slice agent_ca = cs_reader_take(reader, cs_reader_u32(reader));
     struct cs_slice certificate = cs_reader_take(reader, cs_reader_u32(reader));
 
-    /* A record of before the first renewals ends here. */
-    if (cs_reader_ok(reader) && !cs_reader_done(reader)) {
-        identity->key_slot = cs_reader_u32(reader);
-        identity->key_above = cs_reader_u64(reader);
-    }
+    identity->key_slot = cs_reader_u32(reader);
+    identity->key_above = cs_reader_u64(reader);
     if (!cs_reader_done(reader) || identity->key_slot > 1)
         return CS_ECORRUPT;
     int code = cs_buf_append(&identity->agent_ca, agent_ca);
