@@ -230,6 +230,9 @@ static void both_keys_open_sessions_until_the_fresh_one_has(void **state)
     check_ok(open_with(c, "second"), c->err);
     assert_false(is_known(c, first_key));
     assert_true(is_known(c, "second"));
+    /* A stream of before that has been silent until now. */
+    assert_int_equal(open_with(c, first_key), CS_EAUTH);
+    check_ok(open_with(c, "second"), c->err);
 }
 
 static void a_second_renewal_drops_the_key_before_the_last(void **state)
