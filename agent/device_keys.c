@@ -102,7 +102,7 @@ static int post(struct ag_device *device, countersign_v1_DeviceCsr *answer, stru
     static const uint8_t no_order[16];
     cs_auto(cs_buf_free) struct cs_buf payload = CS_BUF_EMPTY;
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
-    const struct cs_key *key = device->keys.identity;
+    const struct cs_key *key = ag_renewal_newest_key(device);
     int code = ag_device_next_sequence(device, &answer->sequence, err);
 
     answer->made_at_s = ag_device_now(device, NULL).now_s;

@@ -332,9 +332,12 @@ static int find(struct cli *cli, const char *prefix, struct lookup *lookup, stru
     return rc;
 }
 
-/* What the device answered, believed for its signature and for what was asked of it. */
+/* What the device answered, believed for its signature and for what was asked of it, which a requester
+ * signed.
+ */
 static int verified_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *info,
-                        countersign_v1_DeviceCsr **ret, struct cs_err *err)
+                        countersign_v1_KeyRequest **ret_request, countersign_v1_DeviceCsr **ret,
+                        struct cs_err *err)
 {
     cs_auto_free countersign_v1_GetKeyRequestResponse *reply =
         CLI_NEW(countersign_v1_GetKeyRequestResponse, err);
@@ -358,11 +361,16 @@ static int verified_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *in
         rc = cli_fetch_device(cli, info->device_name, &device, err);
     if (rc == CS_OK)
         rc = cli_check_device(policy, device, info->device_name, &known, err);
-    return rc == CS_OK ? cli_check_csr(known, request, &digest, CS_PB_BYTES(&reply->csr), ret, err) : rc;
+    if (rc == CS_OK)
+        rc = cli_check_csr(known, request, &digest, CS_PB_BYTES(&reply->csr), ret, err);
+    if (rc == CS_OK)
+        *ret_request = cs_steal(request);
+    return rc;
 }
 
-static int write_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *info, struct cs_slice pem,
-                     struct cs_err *err)
+/* Nothing of it is the controller's word: the device has this name by its admission. */
+static int write_csr(struct cli *cli, const char *device_name, const countersign_v1_KeyRequest *request,
+                     struct cs_slice pem, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     const char *path = cli_args_option(&cli->args, "out");
@@ -375,10 +383,10 @@ static int write_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *info,
         fwrite(pem.ptr, 1, pem.len, stdout);
         return fflush(stdout) == 0 ? CS_OK : cs_err_set(err, CS_EIO, "writing the result failed");
     }
-    cli_field(doc, "key_request_id", "Key request", cli_hex(CS_PB_BYTES(&info->key_request_id)));
+    cli_field(doc, "key_request_id", "Key request", cli_hex(CS_PB_BYTES(&request->key_request_id)));
     cli_field(doc, "connector", "Key made for",
-              cli_tinted(cli_show_target(info->device_name, info->connector, place), CLI_BOLD));
-    cli_field(doc, "common_name", "Common name", cli_text(info->common_name));
+              cli_tinted(cli_show_target(device_name, request->connector, place), CLI_BOLD));
+    cli_field(doc, "common_name", "Common name", cli_text(request->common_name));
     cli_field(doc, "signature", "CSR",
               cli_tinted("signed by its key, and stated by the device's admitted identity key", CLI_GREEN));
     if (path)
@@ -392,13 +400,14 @@ static int write_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *info,
 int cli_cert_csr(struct cli *cli, struct cs_err *err)
 {
     cs_auto_free struct lookup *lookup = CLI_NEW(struct lookup, err);
+    cs_auto_free countersign_v1_KeyRequest *request = NULL;
     cs_auto_free countersign_v1_DeviceCsr *csr = NULL;
     cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
     int rc = lookup ? find(cli, cli->args.operands[0], lookup, err) : CS_ENOMEM;
 
     if (rc == CS_OK)
-        rc = verified_csr(cli, &lookup->first, &csr, err);
+        rc = verified_csr(cli, &lookup->first, &request, &csr, err);
     if (rc == CS_OK)
         rc = cs_pem_write("CERTIFICATE REQUEST", CS_PB_BYTES(&csr->csr), &pem, err);
-    return rc == CS_OK ? write_csr(cli, &lookup->first, cs_buf_slice(&pem), err) : rc;
+    return rc == CS_OK ? write_csr(cli, lookup->first.device_name, request, cs_buf_slice(&pem), err) : rc;
 }

@@ -21,25 +21,6 @@ static int check_keys(struct ctl_run *run, const countersign_v1_Admission *admis
     return CS_OK;
 }
 
-/* The first of an enrolment: it takes the name's place. */
-static int admit_enrolment(struct ctl_run *run, const countersign_v1_Admission *admission,
-                           ctl_device_row *device)
-{
-    ctl_name_row name;
-    int rc = check_keys(run, admission, device, CTL_BYTES(device->identity_spki));
-
-    if (rc == CS_OK)
-        rc = ctl_name_load(run, device->name, &name);
-    if (rc == CS_OK && name.device_id.size)
-        rc = ctl_device_retire(run, CTL_BYTES(name.device_id));
-    if (rc != CS_OK)
-        return rc;
-    CTL_BYTES_COPY(name.device_id, name.pending_id);
-    name.pending_id.size = 0;
-    device->admitted = true;
-    return ctl_name_store(run, device->name, &name);
-}
-
 /* Whoever has an old admission, which is no secret, must not lift a ban with it. */
 static int check_newer(struct ctl_run *run, const countersign_v1_Admission *admission,
                        const ctl_device_row *device)
@@ -53,6 +34,35 @@ static int check_newer(struct ctl_run *run, const countersign_v1_Admission *admi
                           "this admission was signed before device %s was %s: sign another", device->name,
                           device->banned ? "banned" : "quarantined");
     return CS_OK;
+}
+
+static void lift(struct ctl_run *run, ctl_device_row *device)
+{
+    if (device->banned || device->quarantined)
+        ctl_run_detail(run, "no longer %s", device->banned ? "banned" : "quarantined");
+    device->banned = device->quarantined = false;
+}
+
+/* The first of an enrolment: it takes the name's place. Also who waits for it can have been closed. */
+static int admit_enrolment(struct ctl_run *run, const countersign_v1_Admission *admission,
+                           ctl_device_row *device)
+{
+    ctl_name_row name;
+    int rc = check_keys(run, admission, device, CTL_BYTES(device->identity_spki));
+
+    if (rc == CS_OK)
+        rc = check_newer(run, admission, device);
+    if (rc == CS_OK)
+        rc = ctl_name_load(run, device->name, &name);
+    if (rc == CS_OK && name.device_id.size)
+        rc = ctl_device_retire(run, CTL_BYTES(name.device_id));
+    if (rc != CS_OK)
+        return rc;
+    CTL_BYTES_COPY(name.device_id, name.pending_id);
+    name.pending_id.size = 0;
+    device->admitted = true;
+    lift(run, device);
+    return ctl_name_store(run, device->name, &name);
 }
 
 /* The renewal that waited is in force: the fresh key takes the old one's place. Its certificate is issued
@@ -95,9 +105,7 @@ static int admit_again(struct ctl_run *run, const countersign_v1_Admission *admi
         return rc;
     if (waiting)
         ctl_run_detail(run, "with a fresh identity key");
-    if (device->banned || device->quarantined)
-        ctl_run_detail(run, "no longer %s", device->banned ? "banned" : "quarantined");
-    device->banned = device->quarantined = false;
+    lift(run, device);
     device->admitted_spki.size = 0;
     device->admitted_sequence = device->renewal_sequence;
     device->renewals = 0;

@@ -85,6 +85,9 @@ static int check_place(struct ctl_run *run, const countersign_v1_KeyRequest *req
         return rc;
     if (!ret->admitted)
         return cs_err_set(run->err, CS_ESTATE, "device %s is not admitted yet", ret->name);
+    rc = ctl_device_check_open(run, ret);
+    if (rc != CS_OK)
+        return rc;
     rc = ctl_connector_load(run, CTL_BYTES(request->device_id), request->connector, &connector);
     if (rc == CS_ENOTFOUND || (rc == CS_OK && !connector.declared))
         return cs_err_set(run->err, CS_ENOTFOUND, "device %s does not advertise an app connector %s",

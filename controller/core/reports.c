@@ -18,24 +18,34 @@ int ctl_session_load(struct ctl_run *run, struct cs_slice device_id, ctl_session
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
+/* A stream may have been silent since its key was the device's. */
+static int check_identity(struct ctl_run *run, const struct cs_digest *key, ctl_device_row *device)
+{
+    struct cs_digest newest = cs_sha256(CTL_BYTES(device->identity_spki));
+    struct cs_digest previous = cs_sha256(CTL_BYTES(device->previous_spki));
+
+    if (cs_digest_eq(key, &newest))
+        return ctl_device_drop_previous(run, device);
+    if (device->previous_spki.size && cs_digest_eq(key, &previous))
+        return CS_OK;
+    return cs_err_set(run->err, CS_EAUTH, "this identity key is not that of device %s any more",
+                      device->name);
+}
+
 int ctl_session_opened_run(struct ctl_run *run, const void *body, void *reply)
 {
     const struct ctl_session_opened *opened = body;
     struct cs_slice device_id = CS_SLICE_ARRAY(opened->device_id);
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_SESSION, device_id);
     const ctl_session_row session = {.session_id = opened->session_id, .opened_at_s = run->now_s};
-    struct cs_digest newest;
     ctl_device_row device;
     int rc = ctl_device_load(run, device_id, &device);
 
     (void)reply;
     if (rc == CS_OK)
         rc = ctl_device_check_open(run, &device);
-    if (rc != CS_OK)
-        return rc;
-    newest = cs_sha256(CTL_BYTES(device.identity_spki));
-    if (cs_digest_eq(&opened->identity_key, &newest))
-        rc = ctl_device_drop_previous(run, &device);
+    if (rc == CS_OK)
+        rc = check_identity(run, &opened->identity_key, &device);
     if (rc == CS_OK)
         rc = ctl_put(run->view, &key, Session, &session, run->err);
     if (rc != CS_OK)

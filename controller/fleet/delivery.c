@@ -53,6 +53,7 @@ static int find_common(struct batch *batch, uint64_t request_number, const struc
                        struct cs_err *err)
 {
     struct ctl_push_common *common;
+    int code;
 
     for (size_t i = 0; i < CS_ARRAY_LEN(batch->requests); i++)
         if (batch->requests[i].request.number == request_number) {
@@ -61,8 +62,12 @@ static int find_common(struct batch *batch, uint64_t request_number, const struc
         }
     common = &batch->requests[batch->next_request++ % CS_ARRAY_LEN(batch->requests)];
     ctl_push_common_free(common);
+    code = ctl_push_common_read(batch->view, request_number, common, err);
+    /* The next order of the request must not find half of it here. */
+    if (code != CS_OK)
+        ctl_push_common_free(common);
     *ret = common;
-    return ctl_push_common_read(batch->view, request_number, common, err);
+    return code;
 }
 
 static int add_message(struct batch *batch, struct ctl_session *session, const ctl_order_row *order,
@@ -151,6 +156,11 @@ static void take_from(struct batch *batch, struct ctl_session *session)
     }
     if (session->state != CTL_SESSION_OPEN)
         return;
+    /* The key requests filled its stream: deliver() passes over it until it is ready again. */
+    if (session->reads_slowly) {
+        cs_list_remove(&session->ready);
+        return;
+    }
     for (; taken < session->order_count && taken < CTL_LIMIT_BATCH_SESSION && !is_full(batch); taken++)
         if (tell(batch, session, session->orders[taken], &err) != CS_OK)
             cs_log(CS_LOG_ERROR, "delivery", "an order cannot be delivered",

@@ -377,15 +377,40 @@ void ctl_session_open(struct ctl_session *session)
         ctl_session_fail(session, &err);
 }
 
+/* Who is it? The handshake proved the certificate; the store says whose it is, and whether it still is. */
+static int identify(struct ctl_shard *shard, struct cs_slice certificate, struct ctl_identity *ret,
+                    struct cs_err *err)
+{
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    int code;
+
+    if (!certificate.len)
+        return cs_err_set(err, CS_EAUTH, "agents need a client certificate: enrol first");
+    code = cs_chain_parse(certificate, &chain, err);
+    if (code == CS_OK)
+        code = ctl_reading_open(shard->shared->store, &reading, err);
+    if (code == CS_OK)
+        code = ctl_query_identity(reading.view, cs_chain_leaf_spki(chain), ret, err);
+    if (code == CS_ENOTFOUND)
+        return cs_err_set(err, CS_EAUTH, "this identity is not known here (any more): enrol again");
+    return code;
+}
+
 static int on_hello(struct ctl_session *session, const countersign_v1_Hello *hello, struct cs_err *err)
 {
     struct ctl_fleet *fleet = session->fleet;
     uint64_t older;
+    int code;
 
     if (session->state != CTL_SESSION_EXPECTED)
         return cs_err_set(err, CS_EINVAL, "hello was said before");
     if (hello->process_nonce.size != sizeof session->process_nonce)
         return cs_err_set(err, CS_EINVAL, "hello: process_nonce must have 16 bytes");
+    /* A stream may have been silent until its key was followed, or its device closed. */
+    code = identify(fleet->shard, cs_call_peer(session->call)->certificate, &session->identity, err);
+    if (code != CS_OK)
+        return code;
     session->opening = calloc(1, sizeof *session->opening);
     if (!session->opening)
         return cs_err_nomem(err);
@@ -443,26 +468,6 @@ static void agent_on_message(struct cs_call *call, struct cs_slice bytes)
 static void agent_on_half_close(struct cs_call *call)
 {
     cs_call_finish(call, CS_STATUS_OK, NULL);
-}
-
-/* Who is it? The handshake proved the certificate; the store says whose it is, and whether it still is. */
-static int identify(struct ctl_shard *shard, struct cs_slice certificate, struct ctl_identity *ret,
-                    struct cs_err *err)
-{
-    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
-    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
-    int code;
-
-    if (!certificate.len)
-        return cs_err_set(err, CS_EAUTH, "agents need a client certificate: enrol first");
-    code = cs_chain_parse(certificate, &chain, err);
-    if (code == CS_OK)
-        code = ctl_reading_open(shard->shared->store, &reading, err);
-    if (code == CS_OK)
-        code = ctl_query_identity(reading.view, cs_chain_leaf_spki(chain), ret, err);
-    if (code == CS_ENOTFOUND)
-        return cs_err_set(err, CS_EAUTH, "this identity is not known here (any more): enrol again");
-    return code;
 }
 
 /* *ret_identity: as far as it is known, also of one that is refused. */

@@ -474,6 +474,7 @@ int control_open(struct control *c, const char *name)
         .device_name = name, .session_id = ++c->session, .hello = &hello, .address = "192.0.2.1:4000"};
 
     memcpy(body.device_id, device.device_id.bytes, sizeof body.device_id);
+    body.identity_key = cs_sha256(CTL_BYTES(device.identity_spki));
     return control_run(c, CTL_SESSION_OPENED, &body, NULL);
 }
 

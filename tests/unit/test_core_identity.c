@@ -230,6 +230,9 @@ static void both_keys_open_sessions_until_the_fresh_one_has(void **state)
     check_ok(open_with(c, "second"), c->err);
     assert_false(is_known(c, first_key));
     assert_true(is_known(c, "second"));
+    /* A stream of before that has been silent until now. */
+    assert_int_equal(open_with(c, first_key), CS_EAUTH);
+    check_ok(open_with(c, "second"), c->err);
 }
 
 static void a_second_renewal_drops_the_key_before_the_last(void **state)
@@ -507,6 +510,33 @@ static void bans_what_is_there_only(void **state)
     check_ok(control_run(c, CTL_BAN_DEVICE, &body, &reply), c->err);
 }
 
+/* Its stream is open before anybody has admitted it: it can be closed, and its first admission opens it. */
+static void the_first_admission_lifts_a_ban_or_a_quarantine_too(void **state)
+{
+    struct control *c = *state;
+    countersign_v1_BanDeviceRequest banned = {.name = "gw-8"};
+    countersign_v1_BanDeviceResponse reply = countersign_v1_BanDeviceResponse_init_zero;
+    struct ctl_quarantine quarantined = {.older_session = 1, .newer_session = 2};
+    ctl_device_row device;
+
+    check_ok(control_token(c, "gw-8", "eight"), c->err);
+    check_ok(control_enrol(c, "gw-8", "eight", 0), c->err);
+    check_ok(control_run(c, CTL_BAN_DEVICE, &banned, &reply), c->err);
+    check_ok(control_token(c, "gw-9", "nine"), c->err);
+    check_ok(control_enrol(c, "gw-9", "nine", 0), c->err);
+    device = control_device_row(c, "gw-9");
+    memcpy(quarantined.device_id, device.device_id.bytes, sizeof quarantined.device_id);
+    check_ok(control_run(c, CTL_QUARANTINE_DEVICE, &quarantined, NULL), c->err);
+    assert_int_equal(control_open(c, "gw-8"), CS_EDENIED);
+    assert_int_equal(control_open(c, "gw-9"), CS_EDENIED);
+
+    c->d.now_s += 3600;
+    check_ok(control_admit(c, "gw-8", 0), c->err);
+    check_ok(control_admit(c, "gw-9", 0), c->err);
+    check_ok(control_open(c, "gw-8"), c->err);
+    check_ok(control_open(c, "gw-9"), c->err);
+}
+
 /* ---- quarantine */
 
 static void a_quarantined_device_gets_nothing_and_its_orders_wait(void **state)
@@ -559,6 +589,7 @@ int main(void)
         test(nothing_is_prepared_or_submitted_for_a_banned_device),
         test(only_a_newly_signed_admission_lifts_a_ban),
         test(bans_what_is_there_only),
+        test(the_first_admission_lifts_a_ban_or_a_quarantine_too),
         test(a_quarantined_device_gets_nothing_and_its_orders_wait),
     };
 

@@ -233,6 +233,18 @@ static void what_cannot_be_answered_is_not_asked(void **state)
     check_code(send(c, &asked), CS_EINVAL);
 }
 
+static void a_banned_device_is_asked_for_no_key(void **state)
+{
+    struct control *c = *state;
+    const countersign_v1_BanDeviceRequest body = {.name = "gw-0"};
+    countersign_v1_BanDeviceResponse reply;
+    struct asked asked;
+
+    check_ok(control_run(c, CTL_BAN_DEVICE, &body, &reply), c->err);
+    check_code(ask(c, "gw-0", "one", &asked), CS_EDENIED);
+    check_says(c->err, "banned");
+}
+
 static void few_requests_wait_for_one_device(void **state)
 {
     struct control *c = *state;
@@ -510,6 +522,7 @@ int main(void)
         TEST(what_is_wrong_with_an_answer_ends_the_request),
         TEST(one_key_answers_one_request),
         TEST(what_cannot_be_answered_is_not_asked),
+        TEST(a_banned_device_is_asked_for_no_key),
         TEST(few_requests_wait_for_one_device),
         TEST(an_answer_that_was_under_way_counts_after_the_request_expired),
         TEST(a_new_enrolment_ends_what_waits),

@@ -5,6 +5,7 @@
 #include "agent/core/pending_key.h"
 #include "agent/device_impl.h"
 #include "agent/port/posix.h"
+#include "shared/trust/device.h"
 #include "tests/support/deployment.h"
 #include "tests/support/pki.h"
 
@@ -417,6 +418,34 @@ static void a_key_is_handed_to_its_own_connector_alone(void **state CS_UNUSED)
     end(&scene);
 }
 
+/* What is said after a renewal is the fresh key's word, an answer too: nobody believes the old key's. */
+static void an_answer_during_a_renewal_is_signed_by_the_fresh_key(void **state CS_UNUSED)
+{
+    cs_auto(cs_device_freep) struct cs_device *seen = NULL;
+    struct cs_verified verified;
+    struct scene scene;
+    struct cs_err err;
+
+    begin(&scene);
+    scene.cut.left = 1000;
+    check_ok(ag_device_open(&scene.device, &scene.config, &scene.cut.port, &err), err);
+    ag_device_listen(&scene.device, &events, &scene);
+    ag_device_recover(&scene.device);
+    check_ok(cs_device_open_stored(CS_PB_BYTES(&scene.request.deployment_id),
+                                   CS_PB_BYTES(&scene.request.device_id),
+                                   cs_key_spki(scene.device.keys.identity), &seen, &err),
+             err);
+    check_ok(ag_renewal_begin(&scene.device, &err), err);
+    check_ok(cs_device_follow(seen, cs_buf_slice(&scene.answer), &err), err);
+    ag_device_take_key_request(&scene.device, cs_buf_slice(&scene.wire));
+    assert_int_equal(scene.answers, 2);
+    check_one_key(&scene);
+    check_ok(cs_device_verify(seen, cs_buf_slice(&scene.answer), CS_STATEMENT_DEVICE_CSR, &verified, &err),
+             err);
+    ag_device_free(&scene.device);
+    end(&scene);
+}
+
 static int set_up(void **state CS_UNUSED)
 {
     return cs_crypto_init(NULL);
@@ -430,6 +459,7 @@ int main(void)
         cmocka_unit_test(four_keys_wait_and_no_more),
         cmocka_unit_test(a_key_is_handed_to_its_own_connector_alone),
         cmocka_unit_test(a_request_waits_for_the_policy_that_its_signer_saw),
+        cmocka_unit_test(an_answer_during_a_renewal_is_signed_by_the_fresh_key),
     };
 
     return cmocka_run_group_tests_name("device_keys", tests, set_up, NULL);

@@ -5,7 +5,8 @@
 
 static struct ag_identity example(void)
 {
-    struct ag_identity identity = {.device_name = "gw-0", .pin.least_version = 7};
+    struct ag_identity identity = {
+        .device_name = "gw-0", .pin.least_version = 7, .key_slot = 1, .key_above = 90};
 
     memset(identity.device_id, 1, sizeof identity.device_id);
     memset(identity.pin.deployment_id, 2, sizeof identity.pin.deployment_id);
@@ -38,6 +39,8 @@ static void comes_back_as_it_was(void **unused CS_UNUSED)
     assert_memory_equal(read.pin.deployment_id, identity.pin.deployment_id, sizeof read.pin.deployment_id);
     assert_true(cs_digest_eq(&read.pin.roots_digest, &identity.pin.roots_digest));
     assert_int_equal(read.pin.least_version, 7);
+    assert_int_equal(read.key_slot, 1);
+    assert_int_equal(read.key_above, 90);
     check_slice(cs_buf_slice(&read.agent_ca), CS_SLICE_LIT("authority"));
     check_slice(cs_buf_slice(&read.certificate), CS_SLICE_LIT("certificate"));
     ag_identity_free(&read);
