@@ -25,16 +25,13 @@ static struct cs_slice write_info(const struct cs_sealed_key_place *place, uint8
  * in one byte or two, so that a few lengths are passed over; one of up to 640 always does. */
 static void pad(countersign_v1_SealedKeyPlain *plain)
 {
-    bool done = false;
+    size_t len = 0, size = 0;
 
-    for (size_t len = 0; !done && len <= sizeof plain->padding.bytes; len++) {
-        size_t size = 0;
-
-        plain->padding.size = (pb_size_t)len;
-        done =
-            pb_get_encoded_size(&size, countersign_v1_SealedKeyPlain_fields, plain) && size % PADDED_TO == 0;
-    }
-    cs_assert(done);
+    do {
+        cs_assert(len <= sizeof plain->padding.bytes);
+        plain->padding.size = (pb_size_t)len++;
+        cs_assert(pb_get_encoded_size(&size, countersign_v1_SealedKeyPlain_fields, plain));
+    } while (size % PADDED_TO != 0);
 }
 
 /* Structs on the heap that hold a key end here. */

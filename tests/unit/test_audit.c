@@ -1,4 +1,5 @@
 /* The audit's hash chain: its hashes, and what is said of one that is broken. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 
 #include "shared/base/text.h"
@@ -223,6 +224,48 @@ static void a_chain_that_was_hashed_anew_holds(void **state)
     }
 }
 
+static void chain_short_of_memory(void *data)
+{
+    const countersign_v1_AuditRecord *records = data;
+    countersign_v1_AuditRecord record = records[0];
+    struct cs_audit_end end = {0}, appended = {0};
+    struct cs_audit_break broken = {.record = records[2]};
+    struct cs_err err;
+    int rc = cs_audit_append(&appended, &record, &err);
+
+    if (rc == CS_OK)
+        rc = cs_audit_follow(&end, &records[0], &err);
+    if (rc == CS_OK)
+        rc = cs_audit_break_see(&broken, &records[0], true, &err);
+    if (rc != CS_OK) {
+        check_code(rc, CS_ENOMEM);
+        assert_true(alloc_fail_happened());
+    }
+}
+
+static void short_of_memory_is_no_broken_chain(void **state)
+{
+    countersign_v1_AuditRecord records[RECORDS];
+
+    (void)state;
+    make_chain(records);
+    assert_int_equal(alloc_fail_run(chain_short_of_memory, records), 3);
+}
+
+static void each_fault_has_a_word(void **state)
+{
+    static const enum cs_audit_fault faults[] = {
+#define X(name, word) CS_AUDIT_##name,
+        CS_AUDIT_FAULTS(X)
+#undef X
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(faults); i++)
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(cs_audit_fault_word(faults[i]), cs_audit_fault_word(faults[k]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +273,8 @@ int main(void)
         cmocka_unit_test(every_field_of_every_record_counts),
         cmocka_unit_test(what_broke_a_chain_is_named),
         cmocka_unit_test(a_chain_that_was_hashed_anew_holds),
+        cmocka_unit_test(short_of_memory_is_no_broken_chain),
+        cmocka_unit_test(each_fault_has_a_word),
     };
     struct cs_err err;
 

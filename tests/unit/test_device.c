@@ -225,18 +225,58 @@ static void refuses_what_another_device_or_deployment_said(void **state)
 
 static void refuses_what_does_not_begin_as_device_statements_do(void **state)
 {
-    static const uint8_t no_sequence[] = {0x0a, 1, 'x', 0x12, 1, 'y', 0x18, 1};
+    /* Where one of the head's bytes stands, and what it is in its place. */
+    static const struct {
+        const char *says;
+        size_t at;
+        uint8_t byte;
+    } cases[] = {
+        {"no deployment", 0, 0x12},
+        {"a deployment of 1 byte", 1, 1},
+        {"no device-id", 18, 0x0a},
+        {"a device-id of 1 byte", 19, 1},
+        {"no sequence", 36, 0x20},
+        {"a sequence of 0", 37, 0},
+        {"a sequence without an end", 37, 0x80},
+    };
     const struct cs_key *key = deployment_key(&d, "gw-0");
-    struct cs_buf wire = CS_BUF_EMPTY;
+    uint8_t head[38] = {0x0a, 16, [18] = 0x12, 16, [36] = 0x18, 1};
     struct cs_verified verified;
     struct cs_err err;
 
     (void)state;
-    check_ok(cs_envelope_sign(CS_STATEMENT_DEVICE_CSR, CS_SLICE_ARRAY(no_sequence), &key, 1, &wire, &err),
+    memcpy(head + 2, d.id, 16);
+    deployment_make_id("gw-0", head + 20);
+    for (size_t i = 0; i <= CS_ARRAY_LEN(cases); i++) {
+        cs_auto(cs_buf_free) struct cs_buf wire = CS_BUF_EMPTY;
+        uint8_t bytes[sizeof head];
+        int rc;
+
+        memcpy(bytes, head, sizeof bytes);
+        if (i < CS_ARRAY_LEN(cases))
+            bytes[cases[i].at] = cases[i].byte;
+        check_ok(cs_envelope_sign(CS_STATEMENT_DEVICE_CSR, CS_SLICE_ARRAY(bytes), &key, 1, &wire, &err), err);
+        rc = cs_device_verify(device, cs_buf_slice(&wire), CS_STATEMENT_DEVICE_CSR, &verified, &err);
+        if (i == CS_ARRAY_LEN(cases))
+            check_ok(rc, err); /* whoever decodes the rest finds that there is none */
+        else if (rc != CS_EPARSE)
+            fail_msg("%s: %s", cases[i].says, cs_code_text(rc));
+    }
+}
+
+static void refuses_as_a_renewal_what_is_none(void **state)
+{
+    const struct cs_key *key = deployment_key(&d, "gw-0");
+    cs_auto(cs_buf_free) struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_envelope_sign(CS_STATEMENT_DEVICE_RENEWAL, CS_SLICE_LIT("no message"), &key, 1, &wire, &err),
              err);
-    check_code(cs_device_verify(device, cs_buf_slice(&wire), CS_STATEMENT_DEVICE_CSR, &verified, &err),
-               CS_EPARSE);
-    cs_buf_free(&wire);
+    check_code(cs_device_follow(device, cs_buf_slice(&wire), &err), CS_EPARSE);
+    check_code(cs_device_follow_checked(device, cs_buf_slice(&wire), &err), CS_EPARSE);
+    check_code(cs_device_follow_checked(device, CS_SLICE_LIT("no envelope"), &err), CS_EPARSE);
+    assert_int_equal(cs_device_renewals(device), 0);
 }
 
 /* ---- renewals */
@@ -438,7 +478,13 @@ static void a_device_of_a_record_follows_the_same_rule(void **state)
         check_code(said(8, "gw-0", &err), CS_EAUTH);
     }
     assert_null(cs_device_admission(device));
+    cs_device_free(cs_steal(device));
     check_code(cs_device_open_stored(CS_SLICE_EMPTY, CS_SLICE_LIT("short"), spki_of("gw-0"), &device, &err),
+               CS_EPARSE);
+    check_code(
+        cs_device_open_stored(CS_SLICE_LIT("short"), CS_SLICE_ARRAY(id), spki_of("gw-0"), &device, &err),
+        CS_EPARSE);
+    check_code(cs_device_open_stored(CS_SLICE_EMPTY, CS_SLICE_ARRAY(id), CS_SLICE_LIT("key"), &device, &err),
                CS_EPARSE);
     cs_buf_free(&wire);
 }
@@ -471,6 +517,19 @@ static void live(void *data)
     cs_device_free(opened);
 }
 
+static void live_from_a_record(void *unused)
+{
+    struct cs_device *opened = NULL;
+    uint8_t id[16];
+    int rc;
+
+    (void)unused;
+    deployment_make_id("gw-0", id);
+    rc = cs_device_open_stored(CS_SLICE_ARRAY(d.id), CS_SLICE_ARRAY(id), spki_of("gw-0"), &opened, NULL);
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+    cs_device_free(opened);
+}
+
 static void short_of_memory_is_no_verdict(void **state)
 {
     struct wires wires = {.admission = deployment_example(&d, CS_STATEMENT_ADMISSION),
@@ -483,6 +542,7 @@ static void short_of_memory_is_no_verdict(void **state)
     wires.report =
         deployment_sign(&d, CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, "second");
     assert_true(alloc_fail_sample(live, &wires, 60) > 20);
+    assert_true(alloc_fail_run(live_from_a_record, NULL) > 0);
     cs_buf_free(&wires.admission);
     cs_buf_free(&wires.renewal);
     cs_buf_free(&wires.report);
@@ -498,6 +558,7 @@ int main(void)
         CASE(each_key_speaks_for_its_sequences_only),
         CASE(refuses_what_another_device_or_deployment_said),
         CASE(refuses_what_does_not_begin_as_device_statements_do),
+        CASE(refuses_as_a_renewal_what_is_none),
         CASE(refuses_a_renewal_that_does_not_follow),
         CASE(refuses_a_renewal_that_was_followed_already),
         CASE(refuses_every_flipped_byte_of_a_renewal),

@@ -84,12 +84,23 @@ static void refuses_what_only_has_a_checksum(void **unused CS_UNUSED)
             check_code(ag_identity_decode(cs_buf_slice(&cut), &read, &err), CS_ECORRUPT);
         cs_buf_free(&cut);
     }
-    whole.ptr[name_len_at] = CS_LIMIT_NAME_BYTES + 1;
-    whole.len = body;
-    struct cs_digest digest = cs_sha256(cs_buf_slice(&whole));
+    /* A name that is too long; a slot that there is not. */
+    const struct {
+        size_t at;
+        uint8_t byte;
+    } wrong[] = {{name_len_at, CS_LIMIT_NAME_BYTES + 1}, {body - 8 - 1, 2}};
 
-    assert_int_equal(cs_buf_append(&whole, cs_digest_slice(&digest)), CS_OK);
-    check_code(ag_identity_decode(cs_buf_slice(&whole), &read, &err), CS_ECORRUPT);
+    for (size_t i = 0; i < CS_ARRAY_LEN(wrong); i++) {
+        uint8_t right = whole.ptr[wrong[i].at];
+
+        whole.ptr[wrong[i].at] = wrong[i].byte;
+        whole.len = body;
+        struct cs_digest digest = cs_sha256(cs_buf_slice(&whole));
+
+        assert_int_equal(cs_buf_append(&whole, cs_digest_slice(&digest)), CS_OK);
+        check_code(ag_identity_decode(cs_buf_slice(&whole), &read, &err), CS_ECORRUPT);
+        whole.ptr[wrong[i].at] = right;
+    }
     cs_buf_free(&whole);
 }
 

@@ -239,6 +239,7 @@ static void too_little_memory_is_no_verdict(void **unused CS_UNUSED)
 
     ag_key_decision_free(play(&cases[0], &w));
     assert_true(alloc_fail_sample(decide_short_of_memory, &w, 200) > 20);
+    assert_true(alloc_fail_large(decide_short_of_memory, &w, 512) > 1);
     free_world(&w);
 }
 

@@ -65,6 +65,14 @@ static void is_refused_when_it_makes_no_sense(void **unused CS_UNUSED)
 
         check_code(ag_pending_key_decode(cs_buf_slice(&bytes), &again, &err), CS_ECORRUPT);
     }
+    cs_auto(cs_buf_wipe) struct cs_buf longer = record(&example);
+
+    longer.ptr[longer.len - CS_SHA256_BYTES] = 0;
+    longer.len -= CS_SHA256_BYTES - 1;
+    struct cs_digest digest = cs_sha256(cs_buf_slice(&longer));
+
+    assert_int_equal(cs_buf_append(&longer, cs_digest_slice(&digest)), CS_OK);
+    check_code(ag_pending_key_decode(cs_buf_slice(&longer), &again, &err), CS_ECORRUPT);
 }
 
 static void encode_short_of_memory(void *data CS_UNUSED)

@@ -295,6 +295,7 @@ static void open_both_short_of_memory(void *data)
 static void without_memory_it_refuses_nothing_for_good(void **state)
 {
     assert_true(alloc_fail_sample(open_both_short_of_memory, *state, 200) > 50);
+    assert_true(alloc_fail_large(open_both_short_of_memory, *state, 512) > 4);
 }
 
 int main(void)

@@ -138,6 +138,7 @@ static void seal_short_of_memory(void *data)
 static void survives_a_lack_of_memory(void **state)
 {
     assert_true(alloc_fail_sample(seal_short_of_memory, *state, 200) > 20);
+    assert_true(alloc_fail_large(seal_short_of_memory, *state, 512) > 1);
 }
 
 int main(void)
