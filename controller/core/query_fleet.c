@@ -46,10 +46,26 @@ static int find_row(struct ctl_view *view, const uint8_t device_id[16], ctl_devi
                : rc;
 }
 
-/* From the key of the admission on, up to the sequence `last`. */
+/* A new admission vouches for the newest key, of which the device may not have heard: what it said before the
+ * renewal stays the word of the key before. Otherwise its stream would end over that again and again. */
+static bool speaks_with_two_keys(const ctl_device_row *row)
+{
+    return row->previous_spki.size > 0 && row->admitted_spki.size == 0 && row->admitted_sequence > 0 &&
+           row->renewal_sequence == row->admitted_sequence;
+}
+
+static struct cs_slice first_key(const ctl_device_row *row)
+{
+    if (speaks_with_two_keys(row))
+        return CTL_BYTES(row->previous_spki);
+    return row->admitted_spki.size ? CTL_BYTES(row->admitted_spki) : CTL_BYTES(row->identity_spki);
+}
+
+/* From the first key on, up to the sequence `last`. */
 static int follow_renewals(struct ctl_view *view, const ctl_device_row *row, uint64_t last,
                            struct cs_device *device, struct cs_err *err)
 {
+    const uint64_t passed = speaks_with_two_keys(row) ? row->admitted_sequence - 1 : row->admitted_sequence;
     struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_RENEWAL, CTL_BYTES(row->device_id));
     struct ctl_walk walk = ctl_walk(&prefix);
     int rc;
@@ -57,7 +73,7 @@ static int follow_renewals(struct ctl_view *view, const ctl_device_row *row, uin
     while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
         uint64_t sequence = ctl_key_last_u64(walk.key);
 
-        if (sequence <= row->admitted_sequence)
+        if (sequence <= passed)
             continue;
         if (sequence > last)
             return CS_OK;
@@ -77,9 +93,7 @@ static int open_device(struct ctl_view *view, const ctl_device_row *row, uint64_
     int rc = ctl_get(view, &meta_key, Meta, &meta, err);
 
     if (rc == CS_OK)
-        rc = cs_device_open_stored(CTL_BYTES(meta.deployment_id), CTL_BYTES(row->device_id),
-                                   row->admitted_spki.size ? CTL_BYTES(row->admitted_spki)
-                                                           : CTL_BYTES(row->identity_spki),
+        rc = cs_device_open_stored(CTL_BYTES(meta.deployment_id), CTL_BYTES(row->device_id), first_key(row),
                                    &device, err);
     if (rc == CS_OK)
         rc = follow_renewals(view, row, last, device, err);

@@ -298,6 +298,66 @@ static void clients_get_the_renewals_since_the_admission(void **state)
     assert_true(has_effect(c, CTL_EFFECT_IDENTITY));
 }
 
+static int says(struct control *c, uint64_t sequence, const char *key)
+{
+    ctl_device_row row = control_device_row(c, "gw-0");
+    cs_auto_free countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct ctl_source source = memview_source(&c->store);
+    struct cs_verified verified;
+    struct ctl_view *view;
+    int rc;
+
+    deployment_fill_report(&c->d, "gw-0", report);
+    report->sequence = sequence;
+    CTL_BYTES_COPY(report->device_id, row.device_id);
+    cs_auto(cs_buf_free) struct cs_buf wire =
+        deployment_sign(&c->d, CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, key);
+
+    check_ok(ctl_view_new(&source, &view, &c->err), c->err);
+    check_ok(ctl_query_device(view, row.device_id.bytes, &device, NULL, &c->err), c->err);
+    ctl_view_free(view);
+    rc = cs_device_verify(device, cs_buf_slice(&wire), CS_STATEMENT_DEVICE_REPORT, &verified, &c->err);
+    return rc;
+}
+
+/* The device said something, renewed, and heard of neither; meanwhile an admin admitted its fresh key. */
+static void what_was_said_before_a_renewal_is_taken_after_an_admission_anew(void **state)
+{
+    struct control *c = *state;
+    ctl_device_row row = control_device_row(c, "gw-0");
+    const struct cs_key *keys[] = {deployment_key(&c->d, first_key), deployment_key(&c->d, "second")};
+    cs_auto(cs_buf_free) struct cs_buf wire = CS_BUF_EMPTY;
+    countersign_v1_DeviceRenewal renewal;
+    struct ctl_renewal body = {.renewal = &renewal,
+                               .session_id = c->session,
+                               .before = key_of(c, first_key),
+                               .certificate = CS_SLICE_LIT("for second"),
+                               .until_s = c->d.now_s + LIFE_S};
+
+    deployment_fill_renewal(&c->d, "gw-0", &renewal);
+    renewal.sequence = 50;
+    CTL_BYTES_COPY(renewal.device_id, row.device_id);
+    CTL_BYTES_SET(renewal.identity_spki, key_of(c, "second"));
+    memcpy(body.device_id, row.device_id.bytes, sizeof body.device_id);
+    cs_auto(cs_buf_free) struct cs_buf payload =
+        deployment_encode(countersign_v1_DeviceRenewal_fields, &renewal);
+
+    check_ok(cs_envelope_sign(CS_STATEMENT_DEVICE_RENEWAL, cs_buf_slice(&payload), keys, 2, &wire, &c->err),
+             c->err);
+    body.envelope = cs_buf_slice(&wire);
+    check_ok(control_run(c, CTL_RENEWAL, &body, NULL), c->err);
+    check_ok(admit_key(c, "second", c->d.now_s + 1), c->err);
+    check_ok(says(c, 49, first_key), c->err);
+    check_ok(says(c, 51, "second"), c->err);
+    check_code(says(c, 51, first_key), CS_EAUTH);
+    check_code(says(c, 49, "second"), CS_EAUTH);
+    /* Now it has heard, and has signed anew what was not acknowledged. */
+    check_ok(open_with(c, "second"), c->err);
+    check_code(says(c, 49, first_key), CS_EAUTH);
+    check_ok(says(c, 51, "second"), c->err);
+}
+
 /* ---- renewals that wait for a new admission */
 
 static void a_late_renewal_waits_for_a_new_admission(void **state)
@@ -574,6 +634,7 @@ int main(void)
         test(repeating_a_renewal_changes_nothing_and_is_answered_again),
         test(both_keys_open_sessions_until_the_fresh_one_has),
         test(a_second_renewal_drops_the_key_before_the_last),
+        test(what_was_said_before_a_renewal_is_taken_after_an_admission_anew),
         test(refuses_a_renewal_that_was_checked_against_another_key),
         test(refuses_a_key_that_is_in_use),
         test(refuses_a_device_that_was_never_admitted),
