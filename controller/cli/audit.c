@@ -36,6 +36,10 @@ int cli_audit_list(struct cli *cli, struct cs_err *err)
         for (pb_size_t i = 0; i < reply->records_count; i++) {
             const countersign_v1_AuditRecord *record = &reply->records[i];
 
+            if (record->revision <= request.after_revision)
+                return cs_err_set(err, CS_EAUTH,
+                                  "the controller gave record %" PRIu64 " twice: its list has no end",
+                                  record->revision);
             CLI_ROW(doc, cli_number(record->revision), cli_time(record->time_s), cli_text(record->command),
                     cli_text(record->actor), cli_text(record->subject), cli_text(record->peer),
                     cli_text(record->detail), cli_hex(CS_PB_BYTES(&record->hash)));

@@ -1,5 +1,6 @@
 /* Admission, and what takes a device's trust away again: ban and quarantine. A newly signed admission lifts
  * both. */
+#include "controller/core/key_requests.h"
 #include "controller/core/orders.h"
 #include "controller/core/query_rows.h"
 
@@ -200,6 +201,8 @@ int ctl_ban_device_run(struct ctl_run *run, const void *body, void *reply)
     (void)snprintf(reason, sizeof reason, "the device was banned%s%s", request->comment[0] ? ": " : "",
                    request->comment);
     rc = ctl_orders_end_for(run, CTL_BYTES(device.device_id), false, reason);
+    if (rc == CS_OK)
+        rc = ctl_key_requests_end_for(run, CTL_BYTES(device.device_id), reason);
     return rc == CS_OK ? close_device(run, &device, CTL_EFFECT_BANNED) : rc;
 }
 

@@ -236,13 +236,19 @@ static void what_cannot_be_answered_is_not_asked(void **state)
 static void a_banned_device_is_asked_for_no_key(void **state)
 {
     struct control *c = *state;
-    const countersign_v1_BanDeviceRequest body = {.name = "gw-0"};
+    const countersign_v1_BanDeviceRequest body = {.name = "gw-0", .comment = "stolen"};
     countersign_v1_BanDeviceResponse reply;
-    struct asked asked;
+    struct asked before, asked;
+    ctl_key_request_row row;
 
+    check_ok(ask(c, "gw-0", "before", &before), c->err);
     check_ok(control_run(c, CTL_BAN_DEVICE, &body, &reply), c->err);
     check_code(ask(c, "gw-0", "one", &asked), CS_EDENIED);
     check_says(c->err, "banned");
+    row = row_of(c, &before);
+    assert_int_equal(row.state, countersign_v1_KeyRequestState_KEY_REQUEST_STATE_REFUSED);
+    assert_string_equal(row.reason, "the device was banned: stolen");
+    assert_int_equal(waiting(c, &before), 0);
 }
 
 static void few_requests_wait_for_one_device(void **state)
