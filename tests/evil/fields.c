@@ -460,6 +460,8 @@ static const struct exception delivery_exceptions[] = {
     {"delivery.message", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(MESSAGE_MALFORMED)},
     {"delivery.batch", CHANGE_ALTER, ANY_SIGNER, EVIL_ENDS(BATCH_SIGNATURE)},
     {"delivery.batch", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(BATCH_MALFORMED)},
+    /* A hint that nobody signs: only what cannot be read is reported under it. */
+    {"delivery.order_id", CHANGE_ALTER, ANY_SIGNER, EVIL_ADMITS(NOTHING)},
 };
 
 static const struct part plain_parts[] = {{"sealed", FIELDS(countersign_v1_SealedKeyPlain), {{0}, 0}}};
