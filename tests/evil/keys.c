@@ -177,8 +177,8 @@ static void signature_of_another_request(struct evil *e, struct cs_buf *wire)
     cs_buf_free(&payload);
     close_again(envelope, wire);
 }
-/* Alice signed these very bytes, as another statement. */
-static void signed_as_a_decision(struct evil *e, struct cs_buf *wire)
+/* Alice signed the bytes of a key request, as another statement. */
+static void in_a_decision(struct evil *e, struct cs_buf *wire)
 {
     cs_auto_free countersign_v1_KeyRequest *request = calloc(1, sizeof *request);
 
@@ -187,6 +187,10 @@ static void signed_as_a_decision(struct evil *e, struct cs_buf *wire)
     memcpy(request->connector, "mail", 5);
     replace(wire, deployment_sign(&e->d, CS_STATEMENT_DECISION, countersign_v1_KeyRequest_fields, request,
                                   "alice"));
+}
+static void in_a_decision_with_the_type_changed(struct evil *e, struct cs_buf *wire)
+{
+    in_a_decision(e, wire);
     countersign_v1_Envelope *envelope = open(wire);
 
     snprintf(envelope->payload_type, sizeof envelope->payload_type, "%s",
@@ -290,7 +294,10 @@ static void makes_no_other(struct evil *e, struct cs_slice wire)
     size_t before = victim_pending(&e->victim);
 
     evil_show_key_request(e, wire);
-    cs_assert(victim_pending(&e->victim) == before);
+    if (victim_pending(&e->victim) != before) {
+        e->came.kind = EVIL_UNKNOWN;
+        snprintf(e->detail, sizeof e->detail, "one more key was made");
+    }
 }
 static void twice(struct evil *e, struct cs_slice wire)
 {
@@ -449,7 +456,10 @@ static const struct asking askings[] = {
      .wire = signature_of_another_request},
     {.says = "asks for a key with what alice signed as another statement",
      REFUSED(KEY_REQUEST_SIGNATURE),
-     .wire = signed_as_a_decision},
+     .wire = in_a_decision_with_the_type_changed},
+    {.says = "asks for a key with another statement that alice signed, and that reads like a request",
+     REFUSED(KEY_REQUEST_MALFORMED),
+     .wire = in_a_decision},
     {.says = "asks for a key with the envelope of a push request",
      REFUSED(KEY_REQUEST_MALFORMED),
      .wire = a_push_request_in_its_place},

@@ -46,6 +46,14 @@ static void as_batch(struct evil *e, struct cs_slice wire)
     evil_offer(e, e->push);
 }
 
+/* Of a device that has none yet. */
+static void as_first_policy(struct evil *e, struct cs_slice wire)
+{
+    cs_policy_free(e->victim.policy);
+    e->victim.policy = NULL;
+    evil_show_policy(e, wire);
+}
+
 static const struct place {
     const char *name;
     enum cs_statement_kind kind; /* that belongs there */
@@ -65,6 +73,8 @@ static const struct place {
      EVIL_ENDS(KEY_REQUEST_MALFORMED)},
     {"the next policy", CS_STATEMENT_TRUST_POLICY, SIZE_MAX, evil_show_policy,
      EVIL_TURNED(EPARSE, "where application/vnd.countersign.trust-policy.v1 is due")},
+    {"the first policy", CS_STATEMENT_TRUST_POLICY, SIZE_MAX, as_first_policy,
+     EVIL_TURNED(EPARSE, "a trust policy is due here, not application/vnd.countersign.")},
 };
 
 /* The statement as it was signed; or its payload under the type that belongs there, with that signature. */
@@ -118,9 +128,10 @@ static struct cs_buf as_it_is(struct evil *e, enum cs_statement_kind kind,
 void evil_kinds(struct evil_tally *tally)
 {
     static const struct evil_end disguised[] = {
-        EVIL_ENDS(REQUEST_SIGNATURE),     EVIL_ENDS(DECISION_SIGNATURE),
-        EVIL_ENDS(DECISION_SIGNATURE),    EVIL_ENDS(BATCH_SIGNATURE),
-        EVIL_ENDS(KEY_REQUEST_MALFORMED), EVIL_TURNED(EAUTH, "the trust policy, by the current roots")};
+        EVIL_ENDS(REQUEST_SIGNATURE),           EVIL_ENDS(DECISION_SIGNATURE),
+        EVIL_ENDS(DECISION_SIGNATURE),          EVIL_ENDS(BATCH_SIGNATURE),
+        EVIL_ENDS(KEY_REQUEST_MALFORMED),       EVIL_TURNED(EAUTH, "the trust policy, by the current roots"),
+        EVIL_TURNED(EPARSE, "the trust policy")};
     char name[EVIL_SENTENCE_BYTES];
 
     for (size_t p = 0; p < CS_ARRAY_LEN(places); p++)

@@ -51,6 +51,13 @@ static void signed_for_another_connector(struct evil *e)
     made_here(e);
     memcpy(EVIL_CORE(e)->connector, "mail", 5);
 }
+/* With another key, after it. */
+static void another_is_installed(struct evil *e)
+{
+    const struct delivery_story *other = evil_push(e, 2);
+
+    victim_has_installed(&e->victim, "web", 8, other->certificate.chain, other->certificate.key);
+}
 static void installed_at(struct evil *e, const char *connector)
 {
     victim_has_installed(&e->victim, connector, 7, e->push->certificate.chain, e->push->certificate.key);
@@ -60,6 +67,16 @@ static void installed_before(struct evil *e)
     made_here(e);
     installed_at(e, "web");
     cs_assert(victim_pending(&e->victim) == 0);
+}
+static void installed_before_another(struct evil *e)
+{
+    installed_before(e);
+    another_is_installed(e);
+}
+static void another_is_installed_only(struct evil *e)
+{
+    on_device(e);
+    another_is_installed(e);
 }
 static void installed_at_another_connector(struct evil *e)
 {
@@ -189,6 +206,10 @@ static const struct evil_strategy strategies[] = {
      .end = EVIL_ADMITS(NOTHING),
      .prepared = installed_before,
      .sent = nothing_sealed},
+    {.says = "delivers once more for a key that was installed before another",
+     .end = EVIL_ADMITS(NOTHING),
+     .prepared = installed_before_another,
+     .sent = nothing_sealed},
     {.says = "delivers for a key that waits, and is installed elsewhere",
      .end = EVIL_ADMITS(NOTHING),
      .prepared = installed_at_another_connector_as_well,
@@ -208,6 +229,10 @@ static const struct evil_strategy strategies[] = {
     {.says = "has people sign for a key's certificate at another connector",
      .end = EVIL_ENDS(KEY_MISSING),
      .prepared = signed_for_another_connector,
+     .sent = nothing_sealed},
+    {.says = "delivers for a key that the device has not made, where it has installed another",
+     .end = EVIL_ENDS(KEY_MISSING),
+     .prepared = another_is_installed_only,
      .sent = nothing_sealed},
     {.says = "delivers for a key that is installed at another connector",
      .end = EVIL_ENDS(KEY_MISSING),
