@@ -182,10 +182,6 @@ static void clock_is_lost(struct evil *e)
 
 /* ---- what the order asks for */
 
-static void key_on_device(struct evil *e)
-{
-    EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
-}
 static void key_sealed_by_the_requester(struct evil *e)
 {
     EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
@@ -422,10 +418,6 @@ static const struct evil_strategy strategies[] = {
      .prepared = begins_in_the_window,
      .device = clock_is_lost},
 
-    /* Keys that the device makes are for their own strategies, once it can. */
-    {.says = "delivers for a key that the device has not made",
-     .end = EVIL_ENDS(KEY_MISSING),
-     .prepared = key_on_device},
     {.says = "delivers a removal", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = removes},
     {.says = "delivers a roll back", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = rolls_back},
 

@@ -116,6 +116,37 @@ void evil_show_policy(struct evil *e, struct cs_slice wire)
     evil_note_code(e, victim_take_policy(&e->victim, wire, &err), &err);
 }
 
+static bool was_asked(const struct evil *e, const struct cs_digest *request)
+{
+    for (size_t i = 0; i < e->asked_count; i++)
+        if (cs_digest_eq(&e->asked[i], request))
+            return true;
+    return false;
+}
+
+void evil_show_key_request(struct evil *e, struct cs_slice wire)
+{
+    struct victim_answer answer = victim_ask(&e->victim, wire);
+
+    e->came = (struct evil_end){.kind = answer.verdict == AG_OK ? EVIL_ADMITTED : EVIL_REFUSED,
+                                .verdict = answer.verdict};
+    snprintf(e->detail, sizeof e->detail, "%s", answer.detail);
+    if (answer.verdict == AG_OK && !was_asked(e, &answer.digest)) {
+        e->came.kind = EVIL_UNKNOWN;
+        snprintf(e->detail, sizeof e->detail, "a key was made that nobody asked for");
+    }
+}
+
+struct cs_buf evil_sign_key_request(struct evil *e, const countersign_v1_KeyRequest *request, const char *who)
+{
+    struct cs_buf wire =
+        deployment_sign(&e->d, CS_STATEMENT_KEY_REQUEST, countersign_v1_KeyRequest_fields, request, who);
+
+    cs_assert(e->asked_count < EVIL_ASKED);
+    e->asked[e->asked_count++] = payload_digest(cs_buf_slice(&wire));
+    return wire;
+}
+
 /* ---- more pushes */
 
 struct delivery_story *evil_prepare_for(struct evil *e, const char *device, uint64_t generation)

@@ -51,7 +51,7 @@ struct evil_end {
         .kind = EVIL_TURNED_AWAY, .code = CS_##c, .part = (in)                                               \
     }
 
-enum { EVIL_OTHERS = 12, EVIL_SENTENCE_BYTES = 160 };
+enum { EVIL_OTHERS = 12, EVIL_ASKED = 8, EVIL_SENTENCE_BYTES = 160 };
 
 struct evil {
     struct deployment d;         /* the people; the controller's keys are "controller" and "agent-ca" */
@@ -59,6 +59,8 @@ struct evil {
     struct delivery_story *push; /* for its connector "web", generation 1 */
     struct delivery_story *others[EVIL_OTHERS];
     size_t other_count;
+    struct cs_digest asked[EVIL_ASKED]; /* key requests that people signed */
+    size_t asked_count;
     unsigned with;      /* of the row */
     struct cs_buf kept; /* bytes that a theme keeps for a while */
 
@@ -111,6 +113,11 @@ bool evil_is_as_signed(const struct delivery_story *story, const countersign_v1_
 void evil_offer(struct evil *e, const struct delivery_story *story);
 void evil_show_policy(struct evil *e, struct cs_slice wire);
 void evil_note_code(struct evil *e, int code, const struct cs_err *err);
+/* Shows a key request to the device. A key is made for those in `asked` only. */
+void evil_show_key_request(struct evil *e, struct cs_slice wire);
+/* Signs it, and takes it for what people asked for. The caller frees it. */
+struct cs_buf evil_sign_key_request(struct evil *e, const countersign_v1_KeyRequest *request,
+                                    const char *who);
 
 /* Another push for gw-0's "web" with this generation, at the present time; kept in `others`. */
 struct delivery_story *evil_prepare(struct evil *e, uint64_t generation);
@@ -125,7 +132,7 @@ void evil_kem_spki(const char *device, uint8_t ret[CS_SPKI_BYTES]);
 #define EVIL_REQUEST(e) (&(e)->push->push.request)
 #define EVIL_MESSAGE(e) (&(e)->push->message)
 
-/* ---- the themes, a file each. Key requests have none here: this agent's core does not judge them. */
+/* ---- the themes, a file each */
 
 void evil_fields(struct evil_tally *tally);       /* every field of every statement */
 void evil_kinds(struct evil_tally *tally);        /* one statement in place of another */
@@ -138,6 +145,8 @@ void evil_policies(struct evil_tally *tally);     /* what the device holds peopl
 void evil_times(struct evil_tally *tally);        /* clocks and windows */
 void evil_certificates(struct evil_tally *tally); /* chains and keys */
 void evil_enrolments(struct evil_tally *tally);   /* what a device pins */
+void evil_keys(struct evil_tally *tally);         /* keys that the device makes on request */
+void evil_own_keys(struct evil_tally *tally);     /* and certificates for them */
 
 /* Random mutants of valid pushes. Returns how many were accepted that are not what people signed. */
 unsigned evil_random(void);

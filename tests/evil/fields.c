@@ -460,12 +460,21 @@ static const struct exception delivery_exceptions[] = {
     {"delivery.message", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(MESSAGE_MALFORMED)},
     {"delivery.batch", CHANGE_ALTER, ANY_SIGNER, EVIL_ENDS(BATCH_SIGNATURE)},
     {"delivery.batch", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(BATCH_MALFORMED)},
+    /* A hint that nobody signs: only what cannot be read is reported under it. */
+    {"delivery.order_id", CHANGE_ALTER, ANY_SIGNER, EVIL_ADMITS(NOTHING)},
 };
 
 static const struct part plain_parts[] = {{"sealed", FIELDS(countersign_v1_SealedKeyPlain), {{0}, 0}}};
 static const struct exception plain_exceptions[] = {
     {"sealed.pkcs8", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(MESSAGE_MALFORMED)},
     {"sealed.padding", ANY_HOW, ANY_SIGNER, EVIL_ADMITS(NOTHING)},
+};
+
+static const struct part key_request_parts[] = {{"key request", FIELDS(countersign_v1_KeyRequest), {{0}, 0}}};
+static const struct exception key_request_exceptions[] = {
+    {"key request.policy_version", CHANGE_ALTER, ANY_SIGNER, EVIL_ENDS(POLICY_TOO_OLD)},
+    {"key request.dns_names", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(KEY_REQUEST_SIGNATURE)},
+    {"*", CHANGE_EMPTY, ANY_SIGNER, EVIL_ENDS(KEY_REQUEST_MALFORMED)},
 };
 
 static const struct part policy_parts[] = {
@@ -514,6 +523,9 @@ static const struct statement of_a_delivery = {
 static const struct statement of_what_is_sealed = {
     STATEMENT(countersign_v1_SealedKeyPlain, CS_STATEMENT_NONE, plain_parts, plain_exceptions),
     .end = EVIL_ENDS(KEY_MALFORMED), .held = held_kept, .show = show_sealed};
+static const struct statement of_a_key_request = {
+    STATEMENT(countersign_v1_KeyRequest, CS_STATEMENT_KEY_REQUEST, key_request_parts, key_request_exceptions),
+    .end = EVIL_ENDS(KEY_REQUEST_SIGNATURE), .held = held_kept, .show = evil_show_key_request};
 static const struct statement of_a_policy = {
     STATEMENT(countersign_v1_TrustPolicy, CS_STATEMENT_TRUST_POLICY, policy_parts, policy_exceptions),
     .end = EVIL_TURNED(EAUTH, "does not hold"), .held = held_kept, .show = evil_show_policy};
@@ -569,6 +581,9 @@ void evil_fields(struct evil_tally *tally)
     cs_buf_free(&e->kept);
     e->kept = encode_plain(e);
     change_all(tally, e, &of_what_is_sealed);
+    cs_buf_free(&e->kept);
+    e->kept = deployment_example(&e->d, CS_STATEMENT_KEY_REQUEST);
+    change_all(tally, e, &of_a_key_request);
     cs_buf_free(&e->kept);
     e->kept = next_policy(e);
     change_all(tally, e, &of_a_policy);

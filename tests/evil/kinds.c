@@ -46,6 +46,14 @@ static void as_batch(struct evil *e, struct cs_slice wire)
     evil_offer(e, e->push);
 }
 
+/* Of a device that has none yet. */
+static void as_first_policy(struct evil *e, struct cs_slice wire)
+{
+    cs_policy_free(e->victim.policy);
+    e->victim.policy = NULL;
+    evil_show_policy(e, wire);
+}
+
 static const struct place {
     const char *name;
     enum cs_statement_kind kind; /* that belongs there */
@@ -61,8 +69,12 @@ static const struct place {
      as_third_decision, EVIL_ENDS(DECISION_MALFORMED)},
     {"the batch", CS_STATEMENT_PUSH_BATCH, sizeof((countersign_v1_PushDelivery *)0)->batch.bytes, as_batch,
      EVIL_ENDS(BATCH_MALFORMED)},
+    {"a request for a key", CS_STATEMENT_KEY_REQUEST, SIZE_MAX, evil_show_key_request,
+     EVIL_ENDS(KEY_REQUEST_MALFORMED)},
     {"the next policy", CS_STATEMENT_TRUST_POLICY, SIZE_MAX, evil_show_policy,
      EVIL_TURNED(EPARSE, "where application/vnd.countersign.trust-policy.v1 is due")},
+    {"the first policy", CS_STATEMENT_TRUST_POLICY, SIZE_MAX, as_first_policy,
+     EVIL_TURNED(EPARSE, "a trust policy is due here, not application/vnd.countersign.")},
 };
 
 /* The statement as it was signed; or its payload under the type that belongs there, with that signature. */
@@ -115,9 +127,11 @@ static struct cs_buf as_it_is(struct evil *e, enum cs_statement_kind kind,
 
 void evil_kinds(struct evil_tally *tally)
 {
-    static const struct evil_end disguised[] = {EVIL_ENDS(REQUEST_SIGNATURE), EVIL_ENDS(DECISION_SIGNATURE),
-                                                EVIL_ENDS(DECISION_SIGNATURE), EVIL_ENDS(BATCH_SIGNATURE),
-                                                EVIL_TURNED(EAUTH, "the trust policy, by the current roots")};
+    static const struct evil_end disguised[] = {
+        EVIL_ENDS(REQUEST_SIGNATURE),           EVIL_ENDS(DECISION_SIGNATURE),
+        EVIL_ENDS(DECISION_SIGNATURE),          EVIL_ENDS(BATCH_SIGNATURE),
+        EVIL_ENDS(KEY_REQUEST_MALFORMED),       EVIL_TURNED(EAUTH, "the trust policy, by the current roots"),
+        EVIL_TURNED(EPARSE, "the trust policy")};
     char name[EVIL_SENTENCE_BYTES];
 
     for (size_t p = 0; p < CS_ARRAY_LEN(places); p++)

@@ -68,6 +68,16 @@ static void a_device_takes_nothing_but_what_its_token_pins(void **unused CS_UNUS
     play(evil_enrolments);
 }
 
+static void no_key_is_made_that_people_did_not_ask_for(void **unused CS_UNUSED)
+{
+    play(evil_keys);
+}
+
+static void no_key_is_used_that_was_not_made_for_it(void **unused CS_UNUSED)
+{
+    play(evil_own_keys);
+}
+
 static void every_refusal_is_reached_by_some_strategy(void **unused CS_UNUSED)
 {
     assert_int_equal(evil_tally_print(tally), 0);
@@ -94,6 +104,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_clock_can_be_turned_but_a_missing_one),
         cmocka_unit_test(no_certificate_or_key_can_be_exchanged),
         cmocka_unit_test(a_device_takes_nothing_but_what_its_token_pins),
+        cmocka_unit_test(no_key_is_made_that_people_did_not_ask_for),
+        cmocka_unit_test(no_key_is_used_that_was_not_made_for_it),
         cmocka_unit_test(every_refusal_is_reached_by_some_strategy),
         cmocka_unit_test(no_mutant_is_accepted_that_people_did_not_sign),
     };

@@ -184,17 +184,33 @@ static void eve_finishes(struct evil *e)
     story_decide(&e->push->push, "bob", 1);
     story_decide(&e->push->push, "eve", 2);
 }
-static void eve_finishes_with_a_stranger(struct evil *e)
+static void eve_finishes_beside(struct evil *e, const char *who)
 {
     struct cs_buf cosigned = CS_BUF_EMPTY;
     struct push_story *story = &e->push->push;
     struct cs_err err;
 
     eve_finishes(e);
-    cs_assert(cs_envelope_cosign(cs_buf_slice(&story->decision_wires[1]), deployment_key(&e->d, "controller"),
+    cs_assert(cs_envelope_cosign(cs_buf_slice(&story->decision_wires[1]), deployment_key(&e->d, who),
                                  &cosigned, &err) == CS_OK);
     cs_buf_free(&story->decision_wires[1]);
     story->decision_wires[1] = cosigned;
+}
+static void eve_finishes_with_a_stranger(struct evil *e)
+{
+    eve_finishes_beside(e, "controller");
+}
+static void eve_finishes_with_both_keys(struct evil *e)
+{
+    eve_finishes_beside(e, "eve's key in a file");
+}
+static void eve_has_another_key(struct evil *e)
+{
+    countersign_v1_Operator *eve = deployment_operator(&e->d, "eve");
+
+    CS_PB_SET(&eve->keys[1].spki, cs_key_spki(deployment_key(&e->d, "eve's key in a file")));
+    eve->keys[1].kind = countersign_v1_KeyKind_KEY_KIND_FILE;
+    eve->keys_count = 2;
 }
 static void eve_finishes_a_stage_of_two(struct evil *e)
 {
@@ -473,6 +489,14 @@ static const struct evil_strategy strategies[] = {
     {.says = "lets a browser key finish with its own signature beside",
      .end = EVIL_ENDS(BROWSER_KEY),
      .decided = eve_finishes_with_a_stranger},
+    {.says = "lets a browser key finish whose owner has another one",
+     .end = EVIL_ENDS(BROWSER_KEY),
+     .policy = eve_has_another_key,
+     .decided = eve_finishes},
+    {.says = "lets a browser key finish beside its owner's other one",
+     .end = EVIL_ADMITS(NOTHING),
+     .policy = eve_has_another_key,
+     .decided = eve_finishes_with_both_keys},
     {.says = "lets a browser key finish a stage of two",
      .end = EVIL_ENDS(BROWSER_KEY),
      .policy = two_must_implement,

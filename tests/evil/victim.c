@@ -17,6 +17,7 @@ void victim_make(struct victim *ret, struct deployment *d, const char *name, con
     cs_assert(cs_key_from_scalar(cs_digest_slice(&scalar), CS_KEY_AGREE, &ret->kem, &err) == CS_OK);
     memcpy(ret->declared[0].name, "web", 4);
     memcpy(ret->declared[1].name, "mail", 5);
+    disk_make(&ret->disk);
     ret->connectors = (struct ag_connectors){ret->declared, CS_ARRAY_LEN(ret->declared)};
     ag_state_init(&ret->state, CS_SLICE_ARRAY(ret->device_id));
 }
@@ -26,6 +27,7 @@ void victim_free(struct victim *victim)
     ag_state_free(&victim->state);
     cs_policy_free(victim->policy);
     cs_key_free(victim->kem);
+    disk_free(&victim->disk);
 }
 
 int victim_take_policy(struct victim *victim, struct cs_slice wire, struct cs_err *err)
@@ -44,7 +46,7 @@ int victim_take_policy(struct victim *victim, struct cs_slice wire, struct cs_er
     return CS_OK;
 }
 
-static struct ag_device_time victim_now(const struct victim *victim)
+struct ag_device_time victim_now(const struct victim *victim)
 {
     bool clockless = false;
 
@@ -77,7 +79,10 @@ static void journal(struct victim *victim, const struct ag_decision *decision)
 
 struct ag_decision *victim_offer(struct victim *victim, const countersign_v1_PushDelivery *delivery)
 {
+    cs_auto(cs_buf_wipe) struct cs_buf own_key = CS_BUF_EMPTY;
     struct ag_device_time time = victim_now(victim);
+
+    victim_find_own_key(victim, delivery, &own_key);
     const struct ag_facts facts = {
         .deployment_id = CS_SLICE_ARRAY(victim->deployment_id),
         .device_id = CS_SLICE_ARRAY(victim->device_id),
@@ -86,6 +91,7 @@ struct ag_decision *victim_offer(struct victim *victim, const countersign_v1_Pus
         .state = &victim->state,
         .connectors = &victim->connectors,
         .kem_key = victim->kem,
+        .own_key = cs_buf_slice(&own_key),
         .now_s = time.now_s,
         .time_known = time.known,
     };
