@@ -56,14 +56,9 @@ static enum ag_verdict check_policy_version(struct deciding *d)
 
 static enum ag_verdict check_requester(struct deciding *d)
 {
-    cs_auto_free struct cs_keyring *keys = calloc(1, sizeof *keys);
     struct cs_verified verified;
     countersign_v1_KeyKind kind;
-
-    if (!keys)
-        return AG_UNDECIDED;
-    cs_policy_operator_keys(d->facts->policy, keys);
-    int code = cs_envelope_verify(d->envelope, CS_STATEMENT_KEY_REQUEST, keys, &verified, &d->err);
+    int code = cs_policy_verify(d->facts->policy, d->envelope, CS_STATEMENT_KEY_REQUEST, &verified, &d->err);
 
     if (!code)
         code = cs_policy_check_signer(d->facts->policy, &verified, d->decision->request->requester,

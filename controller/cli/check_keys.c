@@ -5,15 +5,10 @@ int cli_check_key_request(const struct cs_policy *policy, struct cs_slice wire, 
                           countersign_v1_KeyRequest **ret, struct cs_digest *ret_digest, struct cs_err *err)
 {
     cs_auto_free countersign_v1_KeyRequest *request = NULL;
-    cs_auto_free struct cs_keyring *keyring = calloc(1, sizeof *keyring);
     struct cs_verified verified;
     countersign_v1_KeyKind kind;
-    int rc;
+    int rc = cs_policy_verify(policy, wire, CS_STATEMENT_KEY_REQUEST, &verified, err);
 
-    if (!keyring)
-        return cs_err_nomem(err);
-    cs_policy_operator_keys(policy, keyring);
-    rc = cs_envelope_verify(wire, CS_STATEMENT_KEY_REQUEST, keyring, &verified, err);
     if (rc == CS_OK)
         rc = cs_key_request_decode(verified.payload, &request, err);
     if (rc == CS_OK)

@@ -100,15 +100,10 @@ static int read_admission(const struct cs_policy *policy, struct cs_slice wire,
                           countersign_v1_Admission **ret, struct cs_err *err)
 {
     cs_auto_free countersign_v1_Admission *admission = NULL;
-    cs_auto_free struct cs_keyring *keyring = calloc(1, sizeof *keyring);
     struct cs_verified verified;
     countersign_v1_KeyKind kind;
-    int rc;
+    int rc = cs_policy_verify(policy, wire, CS_STATEMENT_ADMISSION, &verified, err);
 
-    if (!keyring)
-        return cs_err_nomem(err);
-    cs_policy_operator_keys(policy, keyring);
-    rc = cs_envelope_verify(wire, CS_STATEMENT_ADMISSION, keyring, &verified, err);
     if (rc == CS_OK)
         rc = cs_admission_decode(verified.payload, &admission, err);
     if (rc == CS_OK)

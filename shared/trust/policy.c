@@ -220,6 +220,17 @@ bool cs_operator_has_role(const countersign_v1_Operator *who, countersign_v1_Rol
     return false;
 }
 
+int cs_policy_verify(const struct cs_policy *policy, struct cs_slice wire, enum cs_statement_kind kind,
+                     struct cs_verified *ret, struct cs_err *err)
+{
+    struct cs_keyring *keyring cs_auto_free = calloc(1, sizeof *keyring);
+
+    if (!keyring)
+        return cs_err_nomem(err);
+    cs_policy_operator_keys(policy, keyring);
+    return cs_envelope_verify(wire, kind, keyring, ret, err);
+}
+
 static bool signed_with(const struct cs_verified *statement, struct cs_slice spki)
 {
     struct cs_digest key_id = cs_key_id(spki);

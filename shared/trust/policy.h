@@ -54,6 +54,11 @@ void cs_policy_message_keys(const struct cs_policy *policy, struct cs_keyring *r
 const countersign_v1_Operator *cs_operators_find(const countersign_v1_TrustPolicy *policy, const char *name);
 const countersign_v1_Operator *cs_policy_operator(const struct cs_policy *policy, const char *name);
 bool cs_operator_has_role(const countersign_v1_Operator *who, countersign_v1_Role role);
+/* cs_envelope_verify() with the keys of every operator: somebody signed it. Who it was, and whether he may,
+ * is cs_policy_check_signer()'s to say, once the payload names him. Whoever verifies several keeps a keyring.
+ */
+CS_MUST_USE int cs_policy_verify(const struct cs_policy *policy, struct cs_slice wire,
+                                 enum cs_statement_kind kind, struct cs_verified *ret, struct cs_err *err);
 /* The statement was signed by a key of the operator `name` (else CS_EAUTH), who has the role (else
  * CS_EDENIED; ROLE_UNSPECIFIED: any). Gives the kind of key; of several, one that is not of kind browser. */
 CS_MUST_USE int cs_policy_check_signer(const struct cs_policy *policy, const struct cs_verified *statement,
