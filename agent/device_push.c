@@ -334,16 +334,7 @@ static int journal(struct ag_device *device, struct ag_decision *decision, struc
     cs_auto(cs_buf_free) struct cs_buf payload = CS_BUF_EMPTY;
     struct ag_order *order = NULL;
     int code = finish_report(device, &decision->report, &payload, err);
-    const struct ag_acceptance acceptance = {
-        .connector = decision->connector->name,
-        .order_id = CS_PB_BYTES(&decision->report.order_id),
-        .core_digest = decision->core_digest,
-        .chain_digest = decision->chain_digest,
-        .generation = decision->report.generation,
-        .decided_at_s = decision->decided_at_s,
-        .policy_issued_at_s = decision->policy_issued_at_s,
-        .account = cs_buf_slice(&payload),
-    };
+    const struct ag_acceptance acceptance = ag_decision_acceptance(decision, cs_buf_slice(&payload));
 
     if (!code)
         code = ag_journal_accept(&device->state, &acceptance, &order, err);

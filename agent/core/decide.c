@@ -422,3 +422,17 @@ void ag_decision_free(struct ag_decision *decision)
     cs_buf_wipe(&decision->pkcs8);
     free(decision);
 }
+
+struct ag_acceptance ag_decision_acceptance(const struct ag_decision *decision, struct cs_slice account)
+{
+    return (struct ag_acceptance){
+        .connector = decision->connector->name,
+        .order_id = CS_PB_BYTES(&decision->report.order_id),
+        .core_digest = decision->core_digest,
+        .chain_digest = decision->chain_digest,
+        .generation = decision->report.generation,
+        .decided_at_s = decision->decided_at_s,
+        .policy_issued_at_s = decision->policy_issued_at_s,
+        .account = account,
+    };
+}

@@ -6,7 +6,7 @@
 #define AG_CORE_DECIDE_H
 
 #include "agent/core/connector.h"
-#include "agent/core/state.h"
+#include "agent/core/journal.h"
 #include "agent/core/verdict.h"
 #include "shared/crypto/x509.h"
 
@@ -51,6 +51,9 @@ struct ag_decision *ag_decide(const struct ag_facts *facts, const countersign_v1
 /* Wipes the key. */
 void ag_decision_free(struct ag_decision *decision);
 CS_DEFINE_AUTO(ag_decision_freep, struct ag_decision, ag_decision_free)
+
+/* What to journal of a decision with AG_OK before anything is done. Borrows from both. */
+struct ag_acceptance ag_decision_acceptance(const struct ag_decision *decision, struct cs_slice account);
 
 /* The outcome that a report of this verdict bears. */
 countersign_v1_Outcome ag_verdict_outcome(enum ag_verdict verdict);

@@ -57,16 +57,7 @@ struct ag_device_time victim_now(const struct victim *victim)
 
 static void journal(struct victim *victim, const struct ag_decision *decision)
 {
-    const struct ag_acceptance acceptance = {
-        .connector = decision->connector->name,
-        .order_id = CS_PB_BYTES(&decision->report.order_id),
-        .core_digest = decision->core_digest,
-        .chain_digest = decision->chain_digest,
-        .generation = decision->report.generation,
-        .decided_at_s = decision->decided_at_s,
-        .policy_issued_at_s = decision->policy_issued_at_s,
-        .account = CS_SLICE_LIT("account"),
-    };
+    const struct ag_acceptance acceptance = ag_decision_acceptance(decision, CS_SLICE_LIT("account"));
     int64_t floor_s = victim->state.time_floor_s;
     struct ag_order *order = NULL;
     struct cs_err err;

@@ -145,12 +145,7 @@ static void check_taken(const struct ag_decision *decision)
 /* What was taken can be journalled, and the state read back. */
 static void accept_and_keep(const struct ag_decision *decision)
 {
-    const struct ag_acceptance acceptance = {.connector = decision->connector->name,
-                                             .order_id = CS_PB_BYTES(&decision->report.order_id),
-                                             .core_digest = decision->core_digest,
-                                             .chain_digest = decision->chain_digest,
-                                             .generation = decision->report.generation,
-                                             .account = CS_SLICE_LIT("account")};
+    const struct ag_acceptance acceptance = ag_decision_acceptance(decision, CS_SLICE_LIT("account"));
     struct cs_buf bytes = CS_BUF_EMPTY, again = CS_BUF_EMPTY;
     struct ag_state read;
     struct ag_order *order;

@@ -114,6 +114,33 @@ static void sign_batch(struct world *w, countersign_v1_PushBatch *batch, struct 
     cs_buf_free(&wire);
 }
 
+static void journals_what_was_decided(void **unused CS_UNUSED)
+{
+    struct world *w = begin();
+    const struct ag_connector_state *connector;
+    struct ag_order *order;
+    struct cs_err err;
+
+    whole(w);
+    cs_auto(ag_decision_freep) struct ag_decision *decision = ag_decide(&w->facts, &w->story->delivery);
+
+    assert_int_equal(decision->verdict, AG_OK);
+    struct ag_acceptance acceptance = ag_decision_acceptance(decision, CS_SLICE_LIT("the account"));
+
+    assert_int_equal(acceptance.decided_at_s, w->story->push.request.requested_at_s);
+    assert_int_equal(acceptance.policy_issued_at_s, cs_policy_body(w->d.policy)->issued_at_s);
+    check_ok(ag_journal_accept(&w->state, &acceptance, &order, &err), err);
+    check_slice(CS_SLICE_ARRAY(order->order_id), CS_PB_BYTES(&w->story->push.cores[0].order_id));
+    assert_true(cs_digest_eq(&order->core_digest, &decision->core_digest));
+    assert_true(cs_digest_eq(&order->chain_digest, &decision->chain_digest));
+    check_slice(cs_buf_slice(&order->account), CS_SLICE_LIT("the account"));
+    connector = ag_state_connector(&w->state, "web");
+    assert_non_null(connector);
+    assert_int_equal(connector->highest_generation, w->story->push.cores[0].generation);
+    assert_int_equal(w->state.time_floor_s, decision->decided_at_s);
+    end(w);
+}
+
 static void takes_a_push_that_is_one_of_two_in_its_batch(void **unused CS_UNUSED)
 {
     struct world *w = begin();
@@ -329,6 +356,7 @@ static void too_little_memory_is_no_verdict(void **unused CS_UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(journals_what_was_decided),
         cmocka_unit_test(takes_a_push_that_is_one_of_two_in_its_batch),
         cmocka_unit_test(refuses_a_batch_whose_payload_is_none),
         cmocka_unit_test(refuses_a_request_of_a_deployment_that_is_not_the_devices),
