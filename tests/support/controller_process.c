@@ -1,4 +1,5 @@
 #include "tests/support/controller_process.h"
+#include "tests/support/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,13 +101,10 @@ void controller_process_stop(struct controller_process *process)
 
 void controller_process_destroy(struct controller_process *process)
 {
-    char command[PATH_MAX];
-
     controller_process_stop(process);
     if (strncmp(process->folder, "/tmp/countersign-bench-", 23) != 0)
         return;
-    snprintf(command, sizeof command, "rm -rf '%s'", process->folder);
-    if (system(command) != 0)
+    if (!folder_remove(process->folder))
         fprintf(stderr, "cannot remove %s\n", process->folder);
 }
 

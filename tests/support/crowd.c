@@ -1,4 +1,5 @@
 #include "tests/support/crowd.h"
+#include "tests/support/folder.h"
 
 #include "controller/fleet/roster.h"
 
@@ -151,7 +152,6 @@ static void end_call(struct crowd_device *device)
 
 void crowd_stop(struct crowd *crowd)
 {
-    char command[96];
 
     on_shards(crowd, end_call);
     for (unsigned i = 0; i < crowd->shared.shard_count; i++)
@@ -172,8 +172,7 @@ void crowd_stop(struct crowd *crowd)
     pki_free(&crowd->ca);
     deployment_free(&crowd->d);
     sem_destroy(&crowd->done);
-    snprintf(command, sizeof command, "rm -rf '%s'", crowd->folder);
-    if (system(command) != 0)
+    if (!folder_remove(crowd->folder))
         fprintf(stderr, "cannot remove %s\n", crowd->folder);
 }
 

@@ -181,6 +181,23 @@ void deployment_free(struct deployment *d)
     *d = (struct deployment){0};
 }
 
+int deployment_set_up(void **state)
+{
+    struct deployment *d = calloc(1, sizeof *d);
+
+    cs_assert(d);
+    deployment_make(d);
+    *state = d;
+    return 0;
+}
+
+int deployment_tear_down(void **state)
+{
+    deployment_free(*state);
+    free(*state);
+    return 0;
+}
+
 struct cs_buf deployment_encode(const pb_msgdesc_t *fields, const void *message)
 {
     struct cs_buf out = CS_BUF_EMPTY;

@@ -62,6 +62,10 @@ struct cs_buf deployment_sign_policy(struct deployment *d, size_t root_count);
 void deployment_publish(struct deployment *d);
 struct cs_pin deployment_pin(const struct deployment *d);
 
+/* Fixtures of cmocka: *state is a deployment of the test's own. */
+int deployment_set_up(void **state);
+int deployment_tear_down(void **state);
+
 /* The canonical bytes of any message, and the envelope of a statement signed by `who`. The caller frees both.
  */
 struct cs_buf deployment_encode(const pb_msgdesc_t *fields, const void *message);

@@ -2,6 +2,7 @@
  * back. */
 #include "tests/support/check.h"
 #include "tests/support/fake_controller.h"
+#include "tests/support/folder.h"
 
 #include "shared/base/text.h"
 
@@ -117,14 +118,11 @@ static void begin(struct scene *scene, const char *reload)
 
 static void end(struct scene *scene)
 {
-    char command[128];
-
     if (scene->pid)
         assert_int_equal(end_agent(scene, SIGTERM), 0);
     fake_controller_stop(scene->controller);
     deployment_free(&scene->d);
-    snprintf(command, sizeof command, "rm -rf '%s'", scene->folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(scene->folder));
 }
 
 static struct delivery_story *push(struct scene *scene, uint64_t number)

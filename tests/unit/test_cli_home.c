@@ -1,12 +1,12 @@
 /* What the client keeps: pin, configuration, tokens, keys. */
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 #include "controller/cli/file.h"
 #include "controller/cli/home.h"
 #include "controller/cli/public_key.h"
 #include "controller/cli/token.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -19,18 +19,10 @@ static int make_folder(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int remove_folder(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(folder) ? 0 : -1;
 }
 
 static void put(const char *name, const char *content)

@@ -8,24 +8,6 @@
 
 #include <stdio.h>
 
-static int set_up(void **state)
-{
-    struct deployment *d = calloc(1, sizeof *d);
-
-    deployment_make(d);
-    *state = d;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct deployment *d = *state;
-
-    deployment_free(d);
-    free(d);
-    return 0;
-}
-
 /* ---- what people type */
 
 static void reads_stages(void **state)
@@ -432,7 +414,7 @@ static void without_memory_it_shows_everything_or_fails(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, deployment_set_up, deployment_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_stages),
         TEST(adds_moves_and_removes_stages),

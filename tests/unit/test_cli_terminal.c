@@ -2,11 +2,11 @@
  * yes. */
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
+#include "tests/support/folder.h"
 
 #include "controller/cli/file.h"
 #include "controller/cli/home.h"
 
-#include <ftw.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -39,18 +39,10 @@ static int make_folder(void **state)
     return mkdtemp(folder) && cs_crypto_init(&err) == CS_OK ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int remove_folder(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(folder) ? 0 : -1;
 }
 
 static const char *in_folder(const char *name)

@@ -9,12 +9,12 @@
  *   DECIDE    writes *body (a size_t) bytes that are never needed again */
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
+#include "tests/support/folder.h"
 
 #include "controller/core/query.h"
 #include "controller/core_thread.h"
 #include "controller/reading.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -184,17 +184,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
 
-    nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    assert_true(folder_remove(f->folder));
     free(f);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "agent/port/posix.h"
 #include "shared/trust/device.h"
 #include "tests/support/deployment.h"
+#include "tests/support/folder.h"
 #include "tests/support/pki.h"
 
 #include <stdio.h>
@@ -164,14 +165,11 @@ static void begin(struct scene *scene)
 
 static void end(struct scene *scene)
 {
-    char command[96];
-
     cs_buf_free(&scene->wire);
     cs_buf_free(&scene->answer);
     ag_posix_close(scene->posix);
     deployment_free(&scene->d);
-    snprintf(command, sizeof command, "rm -rf '%s'", scene->folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(scene->folder));
 }
 
 /* The process runs until the power goes. */

@@ -1,6 +1,7 @@
 /* Plans and how they are applied, in a folder of the test: the power is cut before each change in turn, and
  * what the application reads is the old pair or the new one, never a mix. */
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 #include "agent/apply.h"
 #include "agent/port/posix.h"
@@ -152,11 +153,8 @@ static void begin(struct stage *stage)
 
 static void end(struct stage *stage)
 {
-    char command[96];
-
     ag_posix_close(stage->posix);
-    snprintf(command, sizeof command, "rm -rf '%s'", stage->folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(stage->folder));
 }
 
 static void on_end(void *owner, const struct ag_applied *applied)

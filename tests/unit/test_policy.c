@@ -4,24 +4,6 @@
 
 #include <stdio.h>
 
-static int set_up(void **state)
-{
-    struct deployment *d = calloc(1, sizeof *d);
-
-    deployment_make(d);
-    *state = d;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct deployment *d = *state;
-
-    deployment_free(d);
-    free(d);
-    return 0;
-}
-
 static struct cs_verified signed_by(struct deployment *d, struct cs_buf *wire, const char *const *names,
                                     size_t count)
 {
@@ -206,7 +188,7 @@ static void does_not_match_a_name_that_was_cut(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, deployment_set_up, deployment_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(checks_who_signed),
         TEST(of_two_keys_that_signed_the_better_one_counts),

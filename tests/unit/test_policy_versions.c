@@ -3,24 +3,6 @@
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
-static int set_up(void **state)
-{
-    struct deployment *d = calloc(1, sizeof *d);
-
-    deployment_make(d);
-    *state = d;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct deployment *d = *state;
-
-    deployment_free(d);
-    free(d);
-    return 0;
-}
-
 static int open_pinned(struct deployment *d, struct cs_buf wire, const struct cs_pin *pin, struct cs_err *err)
 {
     struct cs_policy *policy cs_auto(cs_policy_freep) = NULL;
@@ -300,7 +282,7 @@ static void without_memory_it_refuses_nothing_for_good(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, deployment_set_up, deployment_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(opens_a_first_policy_by_its_pinned_roots),
         TEST(refuses_a_first_policy_of_other_roots),

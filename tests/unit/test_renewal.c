@@ -1,5 +1,6 @@
 /* The agent's renewal of its identity, with the power cut before and after every write. */
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 #include "tests/support/pki.h"
 
 #include "agent/device.h"
@@ -155,11 +156,8 @@ static void begin(struct scene *scene)
 
 static void end(struct scene *scene)
 {
-    char command[300];
-
     ag_device_free(&scene->device);
-    snprintf(command, sizeof command, "rm -rf '%s'", scene->config.state);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(scene->config.state));
     ag_posix_close(scene->posix);
     pki_free(&scene->ca);
     cs_key_free(scene->first);

@@ -1,10 +1,10 @@
 /* The controller's own keys on disk, and the keys that it holds for others. */
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 #include "controller/vault.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,17 +28,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     struct folder *folder = *state;
 
-    nftw(folder->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    assert_true(folder_remove(folder->root));
     free(folder);
     return 0;
 }
