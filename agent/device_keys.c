@@ -51,17 +51,6 @@ static int load_pending(struct ag_device *device, struct loaded *loaded, struct 
 
 /* ---- making one */
 
-static struct cs_csr_subject subject_of(const countersign_v1_KeyRequest *request)
-{
-    struct cs_csr_subject subject = {.common_name = request->common_name};
-
-    while (subject.dns_count < request->dns_names_count) {
-        subject.dns_names[subject.dns_count] = request->dns_names[subject.dns_count];
-        subject.dns_count++;
-    }
-    return subject;
-}
-
 /* The key is on disk with its CSR before anybody hears of it. Appends the CSR. */
 static int make_key(struct ag_device *device, const struct ag_key_decision *decision, struct cs_buf *csr,
                     struct cs_err *err)
@@ -69,7 +58,7 @@ static int make_key(struct ag_device *device, const struct ag_key_decision *deci
     cs_auto(cs_key_freep) struct cs_key *key = NULL;
     cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY;
     cs_auto(cs_buf_wipe) struct cs_buf record = CS_BUF_EMPTY;
-    struct cs_csr_subject subject = subject_of(decision->request);
+    struct cs_csr_subject subject = cs_key_request_subject(decision->request);
     struct ag_pending_key pending = {.request_digest = decision->digest,
                                      .made_at_s = ag_device_now(device, NULL).now_s};
     int code = cs_key_generate(CS_KEY_SIGN, &key, err);

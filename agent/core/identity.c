@@ -4,13 +4,6 @@
 
 static const char magic[] = "countersign-agent-identity 1\n";
 
-static int append_sized(struct cs_buf *out, struct cs_slice bytes)
-{
-    int code = cs_buf_append_u32(out, (uint32_t)bytes.len);
-
-    return code ? code : cs_buf_append(out, bytes);
-}
-
 static int encode(const struct ag_identity *identity, struct cs_buf *out)
 {
     int code = cs_buf_append_str(out, magic);
@@ -18,7 +11,7 @@ static int encode(const struct ag_identity *identity, struct cs_buf *out)
     if (!code)
         code = cs_buf_append(out, CS_SLICE_ARRAY(identity->device_id));
     if (!code)
-        code = append_sized(out, cs_slice_str(identity->device_name));
+        code = cs_buf_append_sized(out, cs_slice_str(identity->device_name));
     if (!code)
         code = cs_buf_append(out, CS_SLICE_ARRAY(identity->pin.deployment_id));
     if (!code)
@@ -26,9 +19,9 @@ static int encode(const struct ag_identity *identity, struct cs_buf *out)
     if (!code)
         code = cs_buf_append_u32(out, identity->pin.least_version);
     if (!code)
-        code = append_sized(out, cs_buf_slice(&identity->agent_ca));
+        code = cs_buf_append_sized(out, cs_buf_slice(&identity->agent_ca));
     if (!code)
-        code = append_sized(out, cs_buf_slice(&identity->certificate));
+        code = cs_buf_append_sized(out, cs_buf_slice(&identity->certificate));
     if (!code)
         code = cs_buf_append_u32(out, identity->key_slot);
     return code ? code : cs_buf_append_u64(out, identity->key_above);

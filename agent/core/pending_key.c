@@ -5,13 +5,6 @@
 
 static const char magic[] = "countersign-agent-pending-key 1\n";
 
-static int append_sized(struct cs_buf *out, struct cs_slice bytes)
-{
-    int code = cs_buf_append_u32(out, (uint32_t)bytes.len);
-
-    return code ? code : cs_buf_append(out, bytes);
-}
-
 static int encode(const struct ag_pending_key *pending, struct cs_buf *out)
 {
     int code = cs_buf_append_str(out, magic);
@@ -19,12 +12,12 @@ static int encode(const struct ag_pending_key *pending, struct cs_buf *out)
     if (!code)
         code = cs_buf_append(out, cs_digest_slice(&pending->request_digest));
     if (!code)
-        code = append_sized(out, cs_slice_str(pending->connector));
+        code = cs_buf_append_sized(out, cs_slice_str(pending->connector));
     if (!code)
         code = cs_buf_append_u64(out, (uint64_t)pending->made_at_s);
     if (!code)
-        code = append_sized(out, pending->csr);
-    return code ? code : append_sized(out, pending->key);
+        code = cs_buf_append_sized(out, pending->csr);
+    return code ? code : cs_buf_append_sized(out, pending->key);
 }
 
 int ag_pending_key_encode(const struct ag_pending_key *pending, struct cs_buf *out, struct cs_err *err)

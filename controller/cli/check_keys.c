@@ -25,23 +25,11 @@ int cli_check_key_request(const struct cs_policy *policy, struct cs_slice wire, 
     return CS_OK;
 }
 
-/* What the device was asked to put into its CSR. */
-static struct cs_csr_subject subject_of(const countersign_v1_KeyRequest *request)
-{
-    struct cs_csr_subject subject = {.common_name = request->common_name};
-
-    while (subject.dns_count < request->dns_names_count) {
-        subject.dns_names[subject.dns_count] = request->dns_names[subject.dns_count];
-        subject.dns_count++;
-    }
-    return subject;
-}
-
 static int check_answer(const countersign_v1_Admission *admission, const countersign_v1_KeyRequest *request,
                         const struct cs_digest *request_digest, const countersign_v1_DeviceCsr *said,
                         struct cs_err *err)
 {
-    struct cs_csr_subject subject = subject_of(request);
+    struct cs_csr_subject subject = cs_key_request_subject(request);
     uint8_t spki[CS_SPKI_BYTES];
 
     if (!cs_slice_eq(CS_PB_BYTES(&admission->device_id), CS_PB_BYTES(&request->device_id)))

@@ -25,21 +25,12 @@ static bool matches_everything(const countersign_v1_Rule *rule)
     return rule->devices_count + rule->connectors_count + rule->issuers_count + rule->names_count == 0;
 }
 
-static uint32_t people_of(const countersign_v1_Rule *rule)
-{
-    uint32_t people = 0;
-
-    for (pb_size_t i = 0; i < rule->stages_count; i++)
-        people += rule->stages[i].required;
-    return people;
-}
-
 static size_t strict_position(const countersign_v1_TrustPolicy *draft, const countersign_v1_Rule *rule)
 {
     size_t at = 0;
 
     while (at < draft->rules_count && !matches_everything(&draft->rules[at]) &&
-           people_of(&draft->rules[at]) >= people_of(rule))
+           cs_rule_people(&draft->rules[at]) >= cs_rule_people(rule))
         at++;
     return at;
 }

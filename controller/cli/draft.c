@@ -174,14 +174,6 @@ static void show_count(struct cli_doc *doc, const char *key, const char *label,
     cli_field(doc, key, label, cli_tinted(text, enough ? CLI_GREEN : CLI_YELLOW));
 }
 
-static bool is_root(const countersign_v1_RootSet *roots, struct cs_slice spki)
-{
-    for (pb_size_t i = 0; i < roots->keys_count; i++)
-        if (cs_slice_eq(CS_PB_BYTES(&roots->keys[i]), spki))
-            return true;
-    return false;
-}
-
 static void show_root(struct cli_doc *doc, struct cs_slice spki, const char *of,
                       const struct cli_draft_signers *signers)
 {
@@ -214,12 +206,12 @@ int cli_draft_show_signers(struct cli_doc *doc, const struct cli_draft *draft,
     cli_table(doc, "root_signatures", columns, CS_ARRAY_LEN(columns), NULL);
     for (pb_size_t i = 0; i < old->keys_count; i++)
         show_root(doc, CS_PB_BYTES(&old->keys[i]),
-                  same                                       ? ""
-                  : is_root(own, CS_PB_BYTES(&old->keys[i])) ? "current and new"
-                                                             : "current",
+                  same                                             ? ""
+                  : cs_roots_have(own, CS_PB_BYTES(&old->keys[i])) ? "current and new"
+                                                                   : "current",
                   &by_old);
     for (pb_size_t i = 0; !same && i < own->keys_count; i++)
-        if (!is_root(old, CS_PB_BYTES(&own->keys[i])))
+        if (!cs_roots_have(old, CS_PB_BYTES(&own->keys[i])))
             show_root(doc, CS_PB_BYTES(&own->keys[i]), "new", &by_own);
     *ret_complete = by_old.count >= by_old.needed && by_own.count >= by_own.needed;
     return CS_OK;

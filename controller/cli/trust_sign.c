@@ -42,14 +42,6 @@ int cli_trust_diff(struct cli *cli, struct cs_err *err)
     return rc;
 }
 
-static bool is_root(const countersign_v1_RootSet *roots, struct cs_slice spki)
-{
-    for (pb_size_t i = 0; i < roots->keys_count; i++)
-        if (cs_slice_eq(CS_PB_BYTES(&roots->keys[i]), spki))
-            return true;
-    return false;
-}
-
 /* Adds the signature of one key file, and writes the draft back at once: it is the holder's work. */
 static int sign_with(struct cli *cli, const char *key_path, struct cli_draft *draft,
                      const struct cs_policy *current, struct cs_err *err)
@@ -60,8 +52,8 @@ static int sign_with(struct cli *cli, const char *key_path, struct cli_draft *dr
 
     if (rc != CS_OK)
         return rc;
-    if (!is_root(&cs_policy_body(current)->roots, cs_key_spki(key)) &&
-        !is_root(&draft->body->roots, cs_key_spki(key)))
+    if (!cs_roots_have(&cs_policy_body(current)->roots, cs_key_spki(key)) &&
+        !cs_roots_have(&draft->body->roots, cs_key_spki(key)))
         return cs_err_set(err, CS_EDENIED, "%.150s is a root key neither of version %u nor of the draft",
                           key_path, cs_policy_version(current));
     rc = cs_envelope_cosign(cs_buf_slice(&draft->wire), key, &cosigned, err);

@@ -14,14 +14,6 @@ struct contest {
 };
 #define CONTEST(at) CS_CONTAINER_OF(at, struct contest, node)
 
-static void end_with(struct ctl_session *session, int code, const char *why)
-{
-    struct cs_err err;
-
-    cs_err_set(&err, code, "%s", why);
-    ctl_session_fail(session, &err);
-}
-
 /* ---- waiting for an answer */
 
 static void on_timer(uv_timer_t *timer);
@@ -102,7 +94,7 @@ static void on_quarantined(struct ctl_task *task)
     if (task->command.code != CS_OK)
         ctl_session_fail(session, &task->command.err);
     else
-        end_with(session, CS_EDENIED, CTL_QUARANTINED);
+        ctl_session_fail_with(session, CS_EDENIED, CTL_QUARANTINED);
     free(quarantining);
     ctl_session_maybe_free(session);
 }
@@ -206,7 +198,8 @@ static void settle(struct ctl_fleet *fleet, struct contest *contest, bool alive)
     if (newer && alive)
         quarantine(newer, contest);
     else if (newer)
-        end_with(newer, CS_ETIMEOUT, "another stream of this device is alive, and this one did not answer");
+        ctl_session_fail_with(newer, CS_ETIMEOUT,
+                              "another stream of this device is alive, and this one did not answer");
     free(contest);
 }
 

@@ -105,7 +105,7 @@ void ctl_session_fail(struct ctl_session *session, const struct cs_err *err)
     cs_call_fail(session->call, err);
 }
 
-static void fail_with(struct ctl_session *session, int code, const char *why)
+void ctl_session_fail_with(struct ctl_session *session, int code, const char *why)
 {
     struct cs_err err;
 
@@ -137,7 +137,7 @@ bool ctl_session_send_bytes(struct ctl_session *session, struct cs_slice message
         return false;
     code = cs_call_send(session->call, message);
     if (code == CS_EFULL || code == CS_ENOMEM)
-        fail_with(session, CS_EFULL, "the device does not read what it is sent");
+        ctl_session_fail_with(session, CS_EFULL, "the device does not read what it is sent");
     session->reads_slowly = code == CS_EBUSY;
     return code == CS_OK;
 }
@@ -295,7 +295,7 @@ struct kick {
 
 static void replace(struct ctl_session *older)
 {
-    fail_with(older, CS_ESTALE, "a newer stream of this device replaces this one");
+    ctl_session_fail_with(older, CS_ESTALE, "a newer stream of this device replaces this one");
 }
 
 static void run_kick(struct ctl_shard *shard, struct ctl_post *post)

@@ -72,6 +72,7 @@ void ctl_session_pump(struct ctl_session *session);
 void ctl_session_add_order(struct ctl_session *session, uint64_t order_number);
 /* Ends it with a sentence for the device. */
 void ctl_session_fail(struct ctl_session *session, const struct cs_err *err);
+void ctl_session_fail_with(struct ctl_session *session, int code, const char *why);
 
 /* The place is free, or becomes free now: goes on to OPENING. */
 void ctl_session_open(struct ctl_session *session);

@@ -87,6 +87,13 @@ int cs_buf_append_u64(struct cs_buf *buf, uint64_t value)
     return cs_buf_append(buf, CS_SLICE_ARRAY(bytes));
 }
 
+int cs_buf_append_sized(struct cs_buf *buf, struct cs_slice bytes)
+{
+    int code = cs_buf_append_u32(buf, (uint32_t)bytes.len);
+
+    return code ? code : cs_buf_append(buf, bytes);
+}
+
 int cs_buf_append_varint(struct cs_buf *buf, uint64_t value)
 {
     uint8_t bytes[10];

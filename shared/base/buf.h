@@ -28,6 +28,8 @@ CS_MUST_USE int cs_buf_append_u8(struct cs_buf *buf, uint8_t value);
 /* Big-endian, as keys in the store and Merkle leaves have it. */
 CS_MUST_USE int cs_buf_append_u32(struct cs_buf *buf, uint32_t value);
 CS_MUST_USE int cs_buf_append_u64(struct cs_buf *buf, uint64_t value);
+/* The length in four bytes, then the bytes. */
+CS_MUST_USE int cs_buf_append_sized(struct cs_buf *buf, struct cs_slice bytes);
 /* Protobuf: a varint; a bytes field with its tag and length; a number field, which proto3 leaves out when it
  * is 0. For hot paths: elsewhere the generated structs do. */
 CS_MUST_USE int cs_buf_append_varint(struct cs_buf *buf, uint64_t value);

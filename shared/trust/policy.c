@@ -171,6 +171,14 @@ struct cs_digest cs_roots_digest(const countersign_v1_RootSet *roots)
     return cs_sha256(cs_buf_slice(&out));
 }
 
+bool cs_roots_have(const countersign_v1_RootSet *roots, struct cs_slice spki)
+{
+    for (pb_size_t i = 0; i < roots->keys_count; i++)
+        if (cs_slice_eq(CS_PB_BYTES(&roots->keys[i]), spki))
+            return true;
+    return false;
+}
+
 bool cs_policy_expired(const struct cs_policy *policy, int64_t now_s)
 {
     return now_s > policy->body->expires_at_s;

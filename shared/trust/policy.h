@@ -44,6 +44,7 @@ struct cs_slice cs_policy_wire(const struct cs_policy *policy);
 struct cs_digest cs_policy_digest(const struct cs_policy *policy);
 uint32_t cs_policy_version(const struct cs_policy *policy);
 struct cs_digest cs_roots_digest(const countersign_v1_RootSet *roots);
+bool cs_roots_have(const countersign_v1_RootSet *roots, struct cs_slice spki);
 bool cs_policy_expired(const struct cs_policy *policy, int64_t now_s);
 
 /* Keys of every operator; of the controller's message keys. */
@@ -69,6 +70,8 @@ CS_MUST_USE int cs_policy_check_signer(const struct cs_policy *policy, const str
  * people. */
 bool cs_stage_admits(const countersign_v1_Stage *stage, const countersign_v1_Operator *who);
 
+/* How many people it takes, in all its stages together. */
+uint32_t cs_rule_people(const countersign_v1_Rule *rule);
 /* The rule for a push: the first that matches; where none matches, the strictest (most people in all, then
  * most stages). Never NULL. `leaf` NULL (remove, roll back): rules with conditions on the leaf do not match.
  */

@@ -69,7 +69,7 @@ static bool matches_name(const countersign_v1_Rule *rule, const struct cs_cert_i
     return rule->names_count == 0;
 }
 
-static uint32_t people_of(const countersign_v1_Rule *rule)
+uint32_t cs_rule_people(const countersign_v1_Rule *rule)
 {
     uint32_t people = 0;
 
@@ -80,7 +80,7 @@ static uint32_t people_of(const countersign_v1_Rule *rule)
 
 static bool is_stricter(const countersign_v1_Rule *rule, const countersign_v1_Rule *than)
 {
-    uint32_t people = people_of(rule), than_people = people_of(than);
+    uint32_t people = cs_rule_people(rule), than_people = cs_rule_people(than);
 
     if (people != than_people)
         return people > than_people;

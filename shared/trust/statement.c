@@ -352,3 +352,14 @@ DECODER(cs_renewal_decode, countersign_v1_DeviceRenewal, "the device renewal", c
 DECODER(cs_checkpoint_decode, countersign_v1_AuditCheckpoint, "the audit checkpoint", check_checkpoint)
 DECODER(cs_batch_decode, countersign_v1_PushBatch, "the push batch", check_batch)
 DECODER(cs_push_message_decode, countersign_v1_PushMessage, "the push message", check_push_message)
+
+struct cs_csr_subject cs_key_request_subject(const countersign_v1_KeyRequest *request)
+{
+    struct cs_csr_subject subject = {.common_name = request->common_name};
+
+    while (subject.dns_count < request->dns_names_count) {
+        subject.dns_names[subject.dns_count] = request->dns_names[subject.dns_count];
+        subject.dns_count++;
+    }
+    return subject;
+}

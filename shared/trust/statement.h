@@ -7,7 +7,7 @@
 
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
-#include "shared/crypto/crypto.h"
+#include "shared/crypto/x509.h"
 
 #include "countersign/v1/statement.pb.h"
 
@@ -63,6 +63,8 @@ CS_MUST_USE int cs_device_csr_decode(struct cs_slice payload, countersign_v1_Dev
 CS_MUST_USE int cs_report_decode(struct cs_slice payload, countersign_v1_DeviceReport **ret,
                                  struct cs_err *err);
 CS_MUST_USE int cs_batch_decode(struct cs_slice payload, countersign_v1_PushBatch **ret, struct cs_err *err);
+/* What the device puts into its CSR, and its answer is compared with. Borrows. */
+struct cs_csr_subject cs_key_request_subject(const countersign_v1_KeyRequest *request);
 CS_MUST_USE int cs_renewal_decode(struct cs_slice payload, countersign_v1_DeviceRenewal **ret,
                                   struct cs_err *err);
 CS_MUST_USE int cs_checkpoint_decode(struct cs_slice payload, countersign_v1_AuditCheckpoint **ret,

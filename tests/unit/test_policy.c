@@ -79,6 +79,16 @@ static void of_two_keys_that_signed_the_better_one_counts(void **state)
     cs_buf_free(&wire);
 }
 
+static void knows_its_roots(void **state)
+{
+    struct deployment *d = *state;
+    const countersign_v1_RootSet *roots = &cs_policy_body(d->policy)->roots;
+
+    for (pb_size_t i = 0; i < roots->keys_count; i++)
+        assert_true(cs_roots_have(roots, CS_PB_BYTES(&roots->keys[i])));
+    assert_false(cs_roots_have(roots, cs_key_spki(deployment_key(d, "alice"))));
+}
+
 static void gives_the_keys_of_people_and_of_the_controller(void **state)
 {
     struct deployment *d = *state;
@@ -192,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(checks_who_signed),
         TEST(of_two_keys_that_signed_the_better_one_counts),
+        TEST(knows_its_roots),
         TEST(gives_the_keys_of_people_and_of_the_controller),
         TEST(picks_the_first_rule_that_matches_or_the_strictest),
         TEST(does_not_match_a_name_that_was_cut),
