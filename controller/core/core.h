@@ -34,6 +34,8 @@
     X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
     X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
+    X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
+    X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -113,6 +115,10 @@ struct ctl_request_key {
     const countersign_v1_KeyRequest *request;
     struct cs_digest digest; /* of its payload */
     uint32_t policy_version;
+};
+struct ctl_operator_session {
+    const char *operator;
+    const char *why; /* it ended */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
