@@ -4,22 +4,20 @@
 
 #include <stdio.h>
 
-enum { DAY_S = 86400, ORANGE_DAYS = 10, YELLOW_DAYS = 30, BLUE_DAYS = 90 };
-
 /* What dates alone say of a certificate that has not expired. */
-static countersign_v1_Colour colour_of_rest(int64_t rest_s)
+static countersign_v1_Colour colour_of_rest(int64_t rest_s, const struct ctl_settings *settings)
 {
-    if (rest_s <= (int64_t)ORANGE_DAYS * DAY_S)
+    if (rest_s <= settings->orange_s)
         return countersign_v1_Colour_COLOUR_ORANGE;
-    if (rest_s <= (int64_t)YELLOW_DAYS * DAY_S)
+    if (rest_s <= settings->yellow_s)
         return countersign_v1_Colour_COLOUR_YELLOW;
-    if (rest_s <= (int64_t)BLUE_DAYS * DAY_S)
+    if (rest_s <= settings->blue_s)
         return countersign_v1_Colour_COLOUR_BLUE;
     return countersign_v1_Colour_COLOUR_GREEN;
 }
 
 static countersign_v1_Colour colour(const ctl_certificate_row *certificate, bool failed, bool changed,
-                                    int64_t now_s)
+                                    const struct ctl_settings *settings, int64_t now_s)
 {
     if (certificate->revoked)
         return countersign_v1_Colour_COLOUR_BLACK;
@@ -29,19 +27,21 @@ static countersign_v1_Colour colour(const ctl_certificate_row *certificate, bool
         return countersign_v1_Colour_COLOUR_GRAY;
     if (changed)
         return countersign_v1_Colour_COLOUR_PURPLE;
-    return colour_of_rest(certificate->not_after_s - now_s);
+    return colour_of_rest(certificate->not_after_s - now_s, ctl_settings_of(settings));
 }
 
 countersign_v1_Colour ctl_colour_at(const ctl_certificate_row *certificate,
-                                    countersign_store_v1_Condition condition, int64_t now_s)
+                                    countersign_store_v1_Condition condition,
+                                    const struct ctl_settings *settings, int64_t now_s)
 {
     return colour(certificate, condition == countersign_store_v1_Condition_CONDITION_FAILED,
-                  condition == countersign_store_v1_Condition_CONDITION_CHANGED, now_s);
+                  condition == countersign_store_v1_Condition_CONDITION_CHANGED, settings, now_s);
 }
 
-countersign_v1_Colour ctl_colour_of(const ctl_certificate_row *certificate, int64_t now_s)
+countersign_v1_Colour ctl_colour_of(const ctl_certificate_row *certificate,
+                                    const struct ctl_settings *settings, int64_t now_s)
 {
-    return colour(certificate, certificate->failed > 0, certificate->changed > 0, now_s);
+    return colour(certificate, certificate->failed > 0, certificate->changed > 0, settings, now_s);
 }
 
 void ctl_order_text(const ctl_order_row *order, char *out, size_t out_bytes)

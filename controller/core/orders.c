@@ -30,7 +30,7 @@ static int64_t later(int64_t time_s, int64_t by_s)
 }
 
 /* When the clock has to look at the order next; 0: never. */
-static int64_t due_of(const ctl_order_row *order)
+static int64_t due_of(const ctl_order_row *order, const struct ctl_settings *settings)
 {
     switch (order->phase) {
     case PHASE(SCHEDULED):
@@ -38,9 +38,9 @@ static int64_t due_of(const ctl_order_row *order)
     case PHASE(WAITING):
         return order->end_s;
     case PHASE(HANDED_OVER):
-        return later(order->end_s, CTL_SILENCE_S);
+        return later(order->end_s, settings->silence_s);
     case PHASE(ACCEPTED):
-        return later(order->updated_at_s, CTL_SILENCE_S);
+        return later(order->updated_at_s, settings->silence_s);
     default:
         return 0;
     }
@@ -48,7 +48,7 @@ static int64_t due_of(const ctl_order_row *order)
 
 static int keep_due(struct ctl_run *run, ctl_order_row *order)
 {
-    int64_t due_s = due_of(order);
+    int64_t due_s = due_of(order, run->settings);
     struct ctl_key key;
     int rc = CS_OK;
 

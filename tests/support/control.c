@@ -28,6 +28,7 @@ static void next_random(void *data, void *out, size_t len)
 void control_start(struct control *ret)
 {
     *ret = (struct control){0};
+    ret->settings = ctl_settings_default;
     deployment_make(&ret->d);
     pki_set_now(ret->d.now_s);
     ret->random = 1;
@@ -56,7 +57,7 @@ static struct ctl_view *open_view(struct control *c)
 
 static struct ctl_context context_of(struct control *c)
 {
-    return (struct ctl_context){c->d.policy, c->d.now_s, next_random, c};
+    return (struct ctl_context){c->d.policy, c->d.now_s, next_random, c, &c->settings};
 }
 
 static void commit(struct control *c, struct ctl_view *view)

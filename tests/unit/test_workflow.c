@@ -258,7 +258,7 @@ static void a_silent_device_has_failed_until_it_speaks(void **state)
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
-    c->d.now_s += CTL_SILENCE_S;
+    c->d.now_s += ctl_settings_default.silence_s;
     check_ok(control_tick(c), c->err);
     check_phase(c, order, PHASE(SILENT));
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FAILED);
