@@ -534,10 +534,14 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
     report->sequence = ++c->sequence;
     report->generation = order.generation;
     report->outcome = outcome;
+    report->attempt =
+        order.phase == countersign_store_v1_Phase_PHASE_ACCEPTED ? order.attempts : order.attempts + 1;
     report->installed_digest.size = 0;
     if (outcome == countersign_v1_Outcome_OUTCOME_COMPLETED)
         CTL_BYTES_COPY(report->installed_digest, request.chain_digest);
-    else if (outcome != countersign_v1_Outcome_OUTCOME_ACCEPTED)
+    else
+        report->detail[0] = '\0';
+    if (outcome > countersign_v1_Outcome_OUTCOME_COMPLETED)
         CTL_TEXT_SET(report->verdict, "reload-failed");
     return say(c, CTL_REPORT, order.device_id.bytes, report);
 }
