@@ -109,6 +109,8 @@ static struct cs_server_options options_for(struct listener *listener)
     default:
         options.max_connections = 1000;
         options.trust_peer_uid = true;
+        options.http1 = true;
+        options.web.connect = true;
         break;
     }
     return options;
