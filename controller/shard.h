@@ -48,7 +48,7 @@ struct ctl_task {
 
 /* Two structs at a time that are too large for the stack: what is read, and what is written. */
 enum ctl_scratch { CTL_SCRATCH_REQUEST, CTL_SCRATCH_REPLY, CTL_SCRATCH_COUNT };
-enum { CTL_SCRATCH_BYTES = 128 * 1024 };
+enum { CTL_SCRATCH_BYTES = 384 * 1024 };
 
 struct ctl_shard {
     struct ctl_shared *shared;

@@ -187,9 +187,9 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
                     cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
                     cli_text(cli_show_key_mode(cli->style, c->key_mode)), cli_number(c->attachments),
                     cli_text(c->issuer));
-            CS_PB_SET(&request->after_id, CS_PB_BYTES(&c->id));
         }
-    } while (reply->more && reply->certificates_count);
+        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
+    } while (reply->more && reply->next_page_token.size);
     return cli_write(cli, doc, err);
 }
 

@@ -34,6 +34,17 @@
     X(HELD_KEY, 'k', "certificate id: bytes, encrypted")                                                     \
     X(ATTACHMENT, 'X', "certificate id, device name, connector: Attachment")                                 \
     X(ATTACHED, 'x', "device name, connector, certificate id: -")                                            \
+    X(CERTIFICATE_BY, 'B', "order of the inventory, what it goes by, id: -")                                 \
+    X(CERTIFICATE_WORD, 'W', "word, id: -")                                                                  \
+    X(CERTIFICATE_GROUP, 'G', "group, id: -")                                                                \
+    X(CERTIFICATE_NAMES, 'b', "names digest, not before, id: -")                                             \
+    X(ISSUED, 'i', "issuer digest, serial, id: -")                                                           \
+    X(CRL, 'F', "issuer digest: Crl")                                                                        \
+    X(REVOKED, 'f', "issuer digest, serial: Revocation")                                                     \
+    X(DEVICE_LABELS, 'h', "device name: DeviceLabels")                                                       \
+    X(DEVICE_GROUP, 'U', "group, device name: -")                                                            \
+    /* what changed */                                                                                       \
+    X(CHANGES, 'H', "revision: Changes")                                                                     \
     /* pushes */                                                                                             \
     X(RESERVATION, 'V', "request: Reservation")                                                              \
     X(CORE, 'o', "request, index: bytes of the order core")                                                  \

@@ -337,15 +337,19 @@ int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence 
     int rc;
 
     (void)presence;
-    if (request->after_id.size) {
+    if (request->page_token.size) {
         struct ctl_key after = prefix;
 
-        ctl_key_add_bytes(&after, CTL_BYTES(request->after_id));
+        if (request->page_token.size != CS_SHA256_BYTES)
+            return cs_err_set(err, CS_EINVAL, "the page token is not one of this list");
+        ctl_key_add_bytes(&after, CTL_BYTES(request->page_token));
         walk = ctl_walk_after(&prefix, &after, false);
     }
     while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
         if (reply->certificates_count == most) {
             reply->more = true;
+            CTL_BYTES_SET(reply->next_page_token,
+                          CTL_BYTES(reply->certificates[reply->certificates_count - 1].id));
             return CS_OK;
         }
         rc = show_certificate_of(view, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
