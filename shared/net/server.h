@@ -1,8 +1,8 @@
 /* server.h - a listener on one libuv loop that serves a registry of methods over gRPC: TCP with or without
  * TLS, or a unix socket with prior-knowledge HTTP/2. Where its options say so it also speaks HTTP/1.1 on the
- * same socket, the Connect protocol, and answers plain routes (web.h). A connection lives and dies on the loop
- * that accepted it; several loops may listen on one TCP port (SO_REUSEPORT), each with a server of its own.
- * Owns its sockets and connections. */
+ * same socket, the Connect protocol, and answers plain routes (web.h). A connection lives and dies on the
+ * loop that accepted it; several loops may listen on one TCP port (SO_REUSEPORT), each with a server of its
+ * own. Owns its sockets and connections. */
 #ifndef CS_NET_SERVER_H
 #define CS_NET_SERVER_H
 

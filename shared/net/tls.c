@@ -298,8 +298,9 @@ static int establish(struct cs_tls *tls, struct cs_err *err)
 {
     const mbedtls_x509_crt *peer = mbedtls_ssl_get_peer_cert(&tls->ssl);
 
-    /* A server that was offered none of its names has ended the handshake itself; a client's library has checked
-     * that the server chose one of those offered. What is left is a peer that says nothing about it. */
+    /* A server that was offered none of its names has ended the handshake itself; a client's library has
+     * checked that the server chose one of those offered. What is left is a peer that says nothing about it.
+     */
     if (tls->config->alpn_required && !cs_tls_alpn(tls))
         return refuse(
             tls, MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL, CS_EUNSUPPORTED, err,

@@ -23,9 +23,9 @@ struct cs_tls_options {
         *anchors;            /* what the peer's chain must lead to; copied. NULL on a server: asks for none */
     bool require_peer;       /* server: a client without a certificate is refused */
     bool ignore_peer_expiry; /* the caller checks dates itself (late renewal, clockless devices) */
-    const char *alpn;        /* "h2": offered, or required; a peer that offers none of it is refused. Several in
-                                order of preference, "h2,http/1.1": with http/1.1 among them a peer may also
-                                name none at all (RFC 9113 section 3.2 wants it for HTTP/2 only) */
+    const char *alpn; /* "h2": offered, or required; a peer that offers none of it is refused. Several in
+                         order of preference, "h2,http/1.1": with http/1.1 among them a peer may also
+                         name none at all (RFC 9113 section 3.2 wants it for HTTP/2 only) */
 };
 
 CS_MUST_USE int cs_tls_config_new(const struct cs_tls_options *options, struct cs_tls_config **ret,

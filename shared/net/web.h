@@ -1,5 +1,6 @@
-/* web.h - what a listener may answer beside gRPC, over HTTP/1.1 and HTTP/2 alike: the registry's methods by the
- * Connect protocol (connect.h), and plain GET routes. A listener that says nothing of it serves gRPC alone.
+/* web.h - what a listener may answer beside gRPC, over HTTP/1.1 and HTTP/2 alike: the registry's methods by
+ * the Connect protocol (connect.h), and plain GET routes. A listener that says nothing of it serves gRPC
+ * alone.
  *
  * shared/net knows no JSON: who wants Connect's JSON brings struct cs_transcode. Everything here is called on
  * the loop's thread of the connection. */
