@@ -32,6 +32,9 @@ enum {
      * not the token. */
     CTL_LIMIT_ENROL_ADDRESSES = 1024,
 
+    /* A message as JSON: CS_LIMIT_MESSAGE_BYTES of it in base64, with room for names and white space. */
+    CTL_LIMIT_JSON_BYTES = 256 * 1024,
+
     CTL_LIMIT_SHARDS = 64,
     CTL_LIMIT_PATH_BYTES = 256,
     /* A unix socket's path: sun_path of Linux. */
