@@ -5,6 +5,7 @@
 #ifndef CTL_CONFIG_H
 #define CTL_CONFIG_H
 
+#include "controller/core/settings.h"
 #include "controller/limits.h"
 #include "controller/uids.h"
 #include "shared/base/err.h"
@@ -29,6 +30,7 @@ struct ctl_config {
     uint32_t max_connections;  /* of agents, all shards together */
     int64_t identity_life_s;   /* of the certificates that devices get */
     uint32_t enrolments_per_s; /* from one address */
+    struct ctl_settings settings;
     uint32_t keepalive_s;
     uint32_t drain_s;
     bool has_operators; /* the operators' listener; all that follows of it only then */

@@ -3,6 +3,7 @@
 #include "controller/api/api.h"
 #include "controller/api/sign_in.h"
 #include "controller/files.h"
+#include "controller/api/transcode.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
 #include "shared/net/server.h"
@@ -77,7 +78,7 @@ static int operators_tls_new(struct ctl_shared *shared, struct cs_err *err)
         .is_server = true,
         .certificate = ctl_vault_server_chain(shared->vault),
         .key = ctl_vault_server_key(shared->vault),
-        .alpn = "h2",
+        .alpn = "h2,http/1.1",
     };
     int code = CS_OK;
 
@@ -169,10 +170,14 @@ static struct cs_server_options options_for(struct listener *listener)
         options.max_connections = 1000;
         options.keepalive_ms = config->keepalive_s * 1000;
         options.max_age_ms = shared->operators_tls ? DAY_MS : 0;
+        options.http1 = true;
+        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
         break;
     default:
         options.max_connections = 1000;
         options.trust_peer_uid = true;
+        options.http1 = true;
+        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
         break;
     }
     return options;

@@ -2,8 +2,9 @@
  *
  *   agents      every shard, one port (SO_REUSEPORT)   mutual TLS    AgentService
  *   enrolment   shard 0                                server TLS    EnrolmentService
- *   admin       shard 0, unix socket, mode 0660        -             the operators' services
- *   operators   shard 0, if configured                 server TLS,   the operators' services, by session
+ *   admin       shard 0, unix socket, mode 0660        -             the operators' services, also by Connect
+ *                                                                    and over HTTP/1.1
+ *   operators   shard 0, if configured                 server TLS,   the same, by session
  *                                                      or loopback */
 #ifndef CTL_LISTENERS_H
 #define CTL_LISTENERS_H

@@ -20,6 +20,7 @@ struct ctl_fleet;
 struct ctl_listeners;
 struct ctl_roster;
 struct ctl_sign_in;
+struct ctl_watchers;
 
 /* What all shards use. Each part is immutable or guards itself; all outlive the shards. */
 struct ctl_shared {
@@ -62,6 +63,7 @@ struct ctl_shard {
     struct ctl_fleet *fleet;         /* sessions of agents on this shard */
     struct ctl_listeners *listeners; /* its sockets */
     struct ctl_sign_in *sign_in;     /* operators' sessions; on shard 0, else NULL */
+    struct ctl_watchers *watchers;   /* who is told what changed */
 
     /* shard.c's own */
     uv_thread_t thread;

@@ -6,6 +6,7 @@ const struct ctl_api_service ctl_api_services[] = {
     {ctl_device_methods, &ctl_device_methods_count},
     {ctl_certificate_methods, &ctl_certificate_methods_count},
     {ctl_push_methods, &ctl_push_methods_count},
+    {ctl_watch_methods, &ctl_watch_methods_count},
     {ctl_session_methods, &ctl_session_methods_count},
 };
 const size_t ctl_api_services_count = CS_ARRAY_LEN(ctl_api_services);

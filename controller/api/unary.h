@@ -85,6 +85,12 @@ enum { CTL_REQUEST_SLACK_BYTES = 1024 };
      countersign_v1_##name_##Request_size + CTL_REQUEST_SLACK_BYTES,                                         \
      &unary_##name_.handler,                                                                                 \
      may_},
+/* A method that answers with a stream has a handler of its own and the same row. */
+#define CTL_STREAM_ROW(name_, handler_, may_)                                                                \
+    {                                                                                                        \
+        SERVICE, #name_, CS_CALL_SERVER_STREAM,                                                              \
+            countersign_v1_##name_##Request_size + CTL_REQUEST_SLACK_BYTES, handler_, may_                   \
+    }
 #define CTL_ROW_READ_(name_, read_, may_)            CTL_ROW_(name_, may_)
 #define CTL_ROW_WRITE_(name_, kind_, prepare_, may_) CTL_ROW_(name_, may_)
 #define CTL_SERVICE(table, methods)                                                                          \

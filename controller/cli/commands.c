@@ -5,7 +5,9 @@ const struct cli_option cli_common_options[] = {
     {"socket", "PATH",
      "the controller's admin socket (or COUNTERSIGN_SOCKET; default " CLI_DEFAULT_SOCKET ")", false},
     CLI_OPTION("home", "DIR", "pin, policies and keys (or COUNTERSIGN_HOME; default ~/.config/countersign)"),
-    CLI_OPTION("o", "FORMAT", "table (default) or json; json has ids in full"),
+    CLI_OPTION("o", "FORMAT",
+               "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
+    CLI_OPTION("no-headers", NULL, "tables without their first line"),
     {NULL, NULL, NULL, false},
 };
 
@@ -278,10 +280,14 @@ const struct cli_command cli_commands[] = {
      0, cli_request_list},
     {"request", "show", "REQ-n", "Show a push request with its decisions, verified here", NULL, NULL,
      EXAMPLES("request show REQ-1"), 1, 1, cli_request_show},
-    {"order", "list", "", "List the work orders", NULL,
+    {"order", "list", "", "List the work orders, newest first", NULL,
      OPTIONS(CLI_OPTION("request", "REQ-n", "only those of this request"),
-             CLI_OPTION("device", "NAME", "only those for this device")),
-     EXAMPLES("order list", "order list --request REQ-1"), 0, 0, cli_order_list},
+             CLI_OPTION("device", "NAME", "only those for this device"),
+             CLI_OPTION("state", "STATE",
+                        "only those in it: approval-pending, review, scheduled, in-progress, completed, "
+                        "failed, rejected, cancelled, expired or superseded")),
+     EXAMPLES("order list", "order list --request REQ-1", "order list --state failed --device gw-1"), 0, 0,
+     cli_order_list},
     {"order", "show", "WO-n", "Show a work order and the device's own signed account of it", NULL, NULL,
      EXAMPLES("order show WO-1"), 1, 1, cli_order_show},
     {"topology", NULL, "CERT", "Show a certificate's app connectors and devices, and how each push stands",

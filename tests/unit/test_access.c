@@ -47,6 +47,7 @@ static const struct {
     {"PushService/ListOrders", "raimu"},
     {"PushService/GetOrder", "raimu"},
     {"PushService/PutSealedKeys", "r----"},
+    {"WatchService/Watch", "raimu"},
     {"SessionService/GetChallenge", "raimu"},
     {"SessionService/OpenSession", "raimu"},
     {"SessionService/CloseSession", "raimu"},
