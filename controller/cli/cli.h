@@ -26,6 +26,9 @@ struct cli {
     struct cli_args args;
     struct cli_home home;
     struct cli_rpc *rpc;        /* NULL before the first call */
+    struct cs_tls_config *tls;  /* of the connection, NULL: plain */
+    bool signed_in;             /* at an operators' listener */
+    bool signed_in_anew;        /* the kept session was refused */
     struct cs_policy *policy;   /* NULL before cli_policy() */
     struct cli_style style;     /* of standard output */
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
@@ -40,6 +43,10 @@ int cli_main(int argc, char *const *argv);
 
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
+
+/* The operator whom this run is for: --as, COUNTERSIGN_AS, or the configuration's `as`; NULL if there is
+ * none. */
+CS_MUST_USE int cli_operator(struct cli *cli, const char **ret, struct cs_err *err);
 
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
