@@ -113,7 +113,7 @@ static int load_kept(struct cli *cli, const char *operator, struct cli_kept_sess
         rc = cs_err_nomem(err);
     if (rc == CS_OK)
         rc = cli_kept_session_parse((const char *)text.ptr, (const char *)url.ptr, ret, err);
-    if (rc == CS_EPARSE || (rc == CS_OK && ret->expires_s <= cli->now_s))
+    if (rc == CS_EPARSE || rc == CS_ENOTFOUND || (rc == CS_OK && ret->expires_s <= cli->now_s))
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no session of %s here", operator);
     return rc;
 }
