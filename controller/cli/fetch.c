@@ -65,10 +65,8 @@ static int match(struct cli *cli, const char *name, const char *prefix, struct m
                 rc = add_match(matches, &reply->certificates[i], err);
         if (rc != CS_OK)
             return rc;
-        if (reply->certificates_count)
-            CS_PB_SET(&request->after_id,
-                      CS_PB_BYTES(&reply->certificates[reply->certificates_count - 1].id));
-    } while (reply->more && reply->certificates_count);
+        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
+    } while (reply->more && reply->next_page_token.size);
     return CS_OK;
 }
 
