@@ -111,8 +111,7 @@ static struct cs_server_options options_for(struct listener *listener)
         options.max_connections = 1000;
         options.trust_peer_uid = true;
         options.http1 = true;
-        options.web.connect = true;
-        options.web.transcode = &ctl_transcode;
+        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
         break;
     }
     return options;
