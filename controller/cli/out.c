@@ -1,5 +1,6 @@
 #include "controller/cli/out.h"
 
+#include "controller/cli/when.h"
 #include "shared/base/text.h"
 
 #include <langinfo.h>
@@ -255,7 +256,7 @@ static int render(const struct cell *cell, bool brief, struct cs_buf *out)
     case CLI_BOOL:
         return cs_buf_append_str(out, cell->number ? "yes" : "no");
     case CLI_TIME:
-        return cs_buf_append_str(out, cell->number ? cs_time_text(cell->number, time_text) : "-");
+        return cs_buf_append_str(out, cell->number ? cli_when_text(cell->number, time_text) : "-");
     case CLI_HEX:
         return render_hex(cs_buf_slice(&cell->bytes), brief, out);
     case CLI_LIST:
