@@ -28,7 +28,11 @@ const struct cli_option cli_common_options[] = {
     CLI_OPTION("no-passphrase", NULL, "leave the new key unencrypted: for machines and tests")
 #define CLI_OPTION_MANUAL                                                                                    \
     CLI_OPTION("manual", NULL, "Manual Implementation on: the last decision starts the push")
-#define CLI_OPTION_AT     CLI_OPTION("at", "TIME", "Manual Implementation off: not before this time (RFC 3339)")
+#define CLI_OPTION_AT                                                                                        \
+    CLI_OPTION("at", "TIME",                                                                                 \
+               "Manual Implementation off: not before then: \"tomorrow 02:00\", \"monday 02:00\", "          \
+               "\"2026-12-24 02:00\", \"in 3h\", or RFC 3339")
+#define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
 #define DECISION_DETAILS                                                                                     \
@@ -241,7 +245,8 @@ const struct cli_command cli_commands[] = {
              CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),
              CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),
              CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),
-             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"), CLI_OPTION_WAIT,
+             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),
+             CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,
              CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,
              CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),
              CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")),
@@ -250,19 +255,19 @@ const struct cli_command cli_commands[] = {
               "push client.example --key client.key --comment \"key stays with us\" --as alice"),
      1, 1, cli_push_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("approve REQ-1 --manual --as bob",
-              "approve REQ-1 --at 2026-12-24T22:00:00Z --comment \"at night\" --as bob"),
+              "approve REQ-1 --at \"tomorrow 02:00\" --zone Europe/Berlin --comment \"at night\" --as bob"),
      1, 1, cli_approve_run},
     {"implement", NULL, "REQ-n", "Accept a push request at the stage \"implement\": the push starts",
      DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("implement REQ-1 --manual --wait --as carol"), 1, 1, cli_implement_run},
     {"decide", NULL, "REQ-n", "Accept a push request at whatever stage is open", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("decide REQ-1 --manual --as dave"), 1, 1, cli_decide_run},
     {"reject", NULL, "REQ-n", "Reject a push request at the open stage; one reject closes its work orders",
      NULL,
