@@ -1,6 +1,7 @@
 /* Certificates, and which app connectors they are attached to. */
 #include "controller/core/key_requests.h"
 #include "controller/core/query_rows.h"
+#include "controller/core/revocation.h"
 #include "controller/core/run.h"
 
 #include "shared/base/text.h"
@@ -55,6 +56,7 @@ static void fill_certificate(ctl_certificate_row *row, const struct cs_cert_info
     row->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
     for (size_t i = 0; i < leaf->names_count && i < CS_ARRAY_LEN(row->names); i++, row->names_count++)
         CTL_TEXT_SET(row->names[i], leaf->names[i]);
+    CTL_BYTES_SET(row->issuer_digest, cs_digest_slice(&leaf->issuer_digest));
     CTL_BYTES_SET(row->spki_digest, cs_digest_slice(&leaf->spki_digest));
     row->imported_at_s = now_s;
 }
@@ -122,6 +124,8 @@ static void note_import(struct ctl_run *run, const ctl_certificate_row *certific
 {
     ctl_run_changed(run, certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_HELD ? "with its key" : "",
                     "certificate %s", certificate->common_name);
+    if (certificate->revoked)
+        ctl_run_detail(run, "revoked");
     if (certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
         ctl_run_detail(run, "for the key that %s made for %s", certificate->device_name,
                        certificate->connector);
@@ -142,6 +146,8 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     if (!answer->existed) {
         fill_certificate(&certificate, import->leaf, run->now_s);
         rc = index_certificate(run, &certificate);
+        if (rc == CS_OK)
+            rc = ctl_revocation_enter(run, &certificate);
         changed = true;
     }
     if (rc == CS_OK)

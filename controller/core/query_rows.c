@@ -26,6 +26,8 @@ void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, counter
     ret->imported_at_s = row->imported_at_s;
     CTL_TEXT_SET(ret->device_name, row->device_name);
     CTL_TEXT_SET(ret->connector, row->connector);
+    ret->revoked_at_s = row->revoked_at_s;
+    ret->revocation_reason = row->revocation_reason;
 }
 
 void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret)

@@ -42,6 +42,7 @@ struct cs_cert_info {
     bool client_auth, server_auth; /* extended key usage allows it (absent: both) */
     struct cs_digest digest;       /* SHA-256 of this DER; of the leaf: the certificate's id */
     struct cs_digest spki_digest;
+    struct cs_digest issuer_digest; /* SHA-256 of the issuer's name as DER: crl.h */
 };
 void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_info *ret);
 

@@ -138,5 +138,6 @@ void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_in
     ret->client_auth = allows(cert, MBEDTLS_OID_CLIENT_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH));
     ret->server_auth = allows(cert, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
     ret->digest = cs_sha256(cs_chain_der(chain, index));
+    ret->issuer_digest = cs_sha256(cs_slice(cert->issuer_raw.p, cert->issuer_raw.len));
     ret->spki_digest = cs_sha256(cs_slice(cert->pk_raw.p, cert->pk_raw.len));
 }
