@@ -163,7 +163,7 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     if (changed)
         note_import(run, &certificate);
     answer->has_certificate = true;
-    ctl_show_certificate(&certificate, run->now_s, &answer->certificate);
+    ctl_show_certificate(&certificate, run->settings, run->now_s, &answer->certificate);
     return CS_OK;
 }
 
