@@ -27,6 +27,11 @@ void ctl_show_certificate(const ctl_certificate_row *row, const struct ctl_setti
     ret->imported_at_s = row->imported_at_s;
     CTL_TEXT_SET(ret->device_name, row->device_name);
     CTL_TEXT_SET(ret->connector, row->connector);
+    ret->groups_count = row->groups_count;
+    for (pb_size_t i = 0; i < row->groups_count; i++)
+        CTL_TEXT_SET(ret->groups[i], row->groups[i]);
+    CTL_BYTES_COPY(ret->replaces, row->replaces);
+    CTL_BYTES_COPY(ret->replaced_by, row->replaced_by);
     ret->revoked_at_s = row->revoked_at_s;
     ret->revocation_reason = row->revocation_reason;
 }

@@ -1,5 +1,8 @@
 #include "controller/core/revocation.h"
 
+#include "controller/core/inventory.h"
+#include "controller/core/overrides.h"
+
 #include "shared/base/text.h"
 
 #define REASON(name) countersign_v1_RevocationReason_REVOCATION_REASON_##name
@@ -30,23 +33,21 @@ static void mark(ctl_certificate_row *certificate, int64_t revoked_at_s,
 static int revoke(struct ctl_run *run, ctl_certificate_row *certificate, int64_t revoked_at_s,
                   countersign_v1_RevocationReason reason)
 {
-    mark(certificate, revoked_at_s, reason);
-    return ctl_certificate_store(run, certificate);
-}
-
-int ctl_revocation_enter(struct ctl_run *run, ctl_certificate_row *certificate)
-{
-    struct cs_slice issuer = CTL_BYTES(certificate->issuer_digest);
-    struct ctl_key issued = ctl_key_serial(CTL_TABLE_ISSUED, issuer, certificate->serial);
-    struct ctl_key revoked = ctl_key_serial(CTL_TABLE_REVOKED, issuer, certificate->serial);
-    ctl_revocation_row row;
+    bool before = certificate->revoked;
     int rc;
 
-    ctl_key_add_bytes(&issued, CTL_BYTES(certificate->id));
-    rc = ctl_index_put(run->view, &issued, run->err);
-    if (rc != CS_OK)
-        return rc;
-    rc = ctl_get(run->view, &revoked, Revocation, &row, run->err);
+    mark(certificate, revoked_at_s, reason);
+    rc = ctl_certificate_store(run, certificate);
+    return rc == CS_OK && !before ? ctl_orders_end_for_revoked(run, CTL_BYTES(certificate->id)) : rc;
+}
+
+int ctl_revocation_look(struct ctl_run *run, ctl_certificate_row *certificate)
+{
+    struct ctl_key key =
+        ctl_key_serial(CTL_TABLE_REVOKED, CTL_BYTES(certificate->issuer_digest), certificate->serial);
+    ctl_revocation_row row;
+    int rc = ctl_get(run->view, &key, Revocation, &row, run->err);
+
     if (rc == CS_OK)
         mark(certificate, row.revoked_at_s, row.reason);
     return rc == CS_ENOTFOUND ? CS_OK : rc;
@@ -150,7 +151,7 @@ static int each_issued(struct ctl_run *run, struct import *import, const char *s
                                    ctl_certificate_row *certificate, const ctl_revocation_row *row),
                        const ctl_revocation_row *row)
 {
-    struct ctl_key prefix = ctl_key_serial(CTL_TABLE_ISSUED, cs_digest_slice(&import->issuer), serial);
+    struct ctl_key prefix = ctl_key_issued(cs_digest_slice(&import->issuer), serial);
     struct ctl_walk walk = ctl_walk(&prefix);
     int rc;
 

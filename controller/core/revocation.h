@@ -9,12 +9,10 @@
 
 #include "controller/core/run.h"
 
-/* A certificate that is new in the inventory: writes down whose it is, for lists to come, and says in the
- * row whether a list that came before names it. */
-CS_MUST_USE int ctl_revocation_enter(struct ctl_run *run, ctl_certificate_row *certificate);
+/* A certificate that is new in the inventory: says in the row whether a list that came before names it. */
+CS_MUST_USE int ctl_revocation_look(struct ctl_run *run, ctl_certificate_row *certificate);
 
-/* Rows of the tables ISSUED (with the id behind it), REVOKED and HOLD: an issuer or a list's scope, and a
- * serial as hex. */
+/* Rows of the tables REVOKED and HOLD: an issuer or a list's scope, and a serial as hex. */
 struct ctl_key ctl_key_serial(enum ctl_table table, struct cs_slice digest, const char *serial);
 
 #endif

@@ -193,6 +193,22 @@ static void a_certificate_that_is_imported_after_its_list_is_revoked_at_once(voi
     assert_string_equal(audit(s).detail, "with its key revoked");
 }
 
+static void pushes_that_are_not_handed_over_end_with_a_revocation(void **state)
+{
+    struct scene *s = *state;
+    uint64_t by_person = control_push(&s->c, "shop"), by_list;
+
+    check_ok(by_hand(s, "shop", REASON(KEY_COMPROMISE)), s->c.err);
+    assert_int_equal(control_order(&s->c, control_request(&s->c, by_person).first_order).phase,
+                     countersign_store_v1_Phase_PHASE_CANCELLED);
+    control_certificate(&s->c, "mail");
+    assert_int_equal(control_attach(&s->c, "mail", "gw-0"), CS_OK);
+    by_list = control_push(&s->c, "mail");
+    import(s, 1, "mail", HOLD);
+    assert_int_equal(control_order(&s->c, control_request(&s->c, by_list).first_order).phase,
+                     countersign_store_v1_Phase_PHASE_CANCELLED);
+}
+
 static void the_same_list_and_an_older_one_change_nothing(void **state)
 {
     struct scene *s = *state;
@@ -335,6 +351,7 @@ int main(void)
         TEST(a_revocation_by_hand_needs_a_reason_that_cannot_end),
         TEST(a_list_revokes_what_it_names),
         TEST(a_certificate_that_is_imported_after_its_list_is_revoked_at_once),
+        TEST(pushes_that_are_not_handed_over_end_with_a_revocation),
         TEST(the_same_list_and_an_older_one_change_nothing),
         TEST(a_hold_ends_with_a_list_that_does_not_name_it),
         TEST(a_hold_gives_way_to_a_reason_that_lasts),
