@@ -57,7 +57,10 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \
     X(CertificateService, ListKeyRequests)                                                                   \
-    X(DeviceService, BanDevice)
+    X(DeviceService, BanDevice)                                                                              \
+    X(CertificateService, RevokeCertificate)                                                                 \
+    X(CertificateService, ImportCrl)                                                                         \
+    X(CertificateService, ListCrls)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);
