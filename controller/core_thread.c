@@ -51,6 +51,7 @@ static struct ctl_context context_now(const struct ctl_core_thread *core)
         .policy = core->trust ? core->trust->policy : NULL,
         .now_s = (int64_t)time(NULL),
         .random = core_random,
+        .settings = core->options.settings,
     };
 }
 

@@ -32,6 +32,9 @@ enum {
      * not the token. */
     CTL_LIMIT_ENROL_ADDRESSES = 1024,
 
+    /* A message as JSON: CS_LIMIT_MESSAGE_BYTES of it in base64, with room for names and white space. */
+    CTL_LIMIT_JSON_BYTES = 256 * 1024,
+
     /* Calls that watch, on one shard: each costs a look at every revision. And on one connection, so that
      * one client leaves room for the others. */
     CTL_LIMIT_WATCHERS = 4096,

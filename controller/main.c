@@ -72,6 +72,7 @@ static int open_shared(struct controller *controller, struct cs_err *err)
     struct ctl_shared *shared = &controller->shared;
     struct ctl_core_thread_options options = {
         .store = controller->store,
+        .settings = &controller->config.settings,
         .on_effects = ctl_fleet_route,
         .on_revision = ctl_watchers_tell,
         .owner = shared,

@@ -11,6 +11,7 @@
                         struct cs_err *err)                                                                  \
     {                                                                                                        \
         struct ctl_presence presence = ctl_roster_presence(shard->shared->roster);                           \
+        presence.settings = &shard->shared->config->settings;                                                \
                                                                                                              \
         return ctl_query_##name(view, &presence, ctl_shard_now_s(shard), request, reply, err);               \
     }

@@ -183,6 +183,7 @@ static void run_begin(struct ctl_run *run, struct ctl_view *view, const struct c
     run->actor = actor;
     run->outcome = outcome;
     run->err = err;
+    run->settings = ctl_settings_of(context->settings);
     run->now_s = context->now_s;
 }
 
