@@ -327,5 +327,16 @@ const struct cli_command cli_commands[] = {
      "ID is that of the key request, or its beginning.",
      OPTIONS(CLI_OPTION("out", "FILE", "write it there (default: standard output)")),
      EXAMPLES("cert csr 5e08b1 --out gw-1.csr"), 1, 1, cli_cert_csr},
+    {"completion", NULL, "bash|zsh|fish", "Print what completes this program's commands in a shell",
+     "Completes commands, options, and the names of certificates, devices, app connectors, requests and "
+     "people. "
+     "For this "
+     "session: source the output; for all: put it where the shell looks for it, if the package has not done "
+     "so.",
+     NULL,
+     EXAMPLES("completion bash >~/.local/share/bash-completion/completions/countersign",
+              "completion zsh >~/.zfunc/_countersign",
+              "completion fish >~/.config/fish/completions/countersign.fish"),
+     1, 1, cli_completion_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
