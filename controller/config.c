@@ -56,6 +56,18 @@ static const struct key keys[] = {
      "a silent agent is asked for a sign of life after this"},
     {"drain_seconds", VALUE_NUMBER, FIELD(drain_s), 0, 300, "5", "a number from 0 to 300",
      "calls under way may take this long when the controller stops"},
+    {"colour_blue", VALUE_DURATION, FIELD(settings.blue_s), 1, 0, "90d", "a duration, as 90d",
+     "a certificate that expires within this is blue"},
+    {"colour_yellow", VALUE_DURATION, FIELD(settings.yellow_s), 1, 0, "30d", "a duration, as 30d",
+     "and yellow; at most colour_blue"},
+    {"colour_orange", VALUE_DURATION, FIELD(settings.orange_s), 1, 0, "10d", "a duration, as 10d",
+     "and orange; at most colour_yellow"},
+    {"silence", VALUE_DURATION, FIELD(settings.silence_s), 1, 0, "15m", "a duration, as 15m",
+     "an order in progress of which the device says nothing for this long has failed"},
+    {"retry_first", VALUE_DURATION, FIELD(settings.retry_first_s), 1, 0, "30s", "a duration, as 30s",
+     "wait after a failed first attempt; doubled after each one that follows"},
+    {"retry_most", VALUE_DURATION, FIELD(settings.retry_most_s), 1, 0, "1h", "a duration, as 1h",
+     "longest wait between two attempts"},
     {"log", VALUE_FORMAT, FIELD(log_format), 0, 0, "logfmt", "logfmt or json", "form of log lines"},
     {"log_level", VALUE_LEVEL, FIELD(log_level), 0, 0, "info", "debug, info, warn or error",
      "least important lines that are written"},
@@ -201,11 +213,7 @@ static int refuse(struct parse *parse, int line, const char *format, ...)
 
 static int refuse_key(struct parse *parse, int line, const char *name)
 {
-    char names[160] = "";
-
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", keys[i].name);
-    return refuse(parse, line, "unknown key '%.40s'; allowed are %s", name, names);
+    return refuse(parse, line, "unknown key '%.40s'; countersignd --help lists those that there are", name);
 }
 
 /* inih calls it for each `key = value`. */
@@ -236,7 +244,7 @@ static void set_defaults(struct ctl_config *config)
 }
 
 /* Defaults that depend on other values or on the machine. */
-static int settle(struct ctl_config *config, struct cs_err *err)
+static int settle(struct ctl_config *config, const char *file, struct cs_err *err)
 {
     if (!config->kek[0] &&
         snprintf(config->kek, sizeof config->kek, "%s/keys/kek", config->state) >= (int)sizeof config->kek)
@@ -247,6 +255,8 @@ static int settle(struct ctl_config *config, struct cs_err *err)
 
         config->shards = count > CTL_LIMIT_SHARDS ? CTL_LIMIT_SHARDS : (uint32_t)count;
     }
+    if (ctl_settings_check(&config->settings, err) != CS_OK)
+        return cs_err_prefix(err, "%s", file);
     return CS_OK;
 }
 
@@ -260,7 +270,7 @@ static int finish(struct parse *parse, int outcome, struct ctl_config *ret, stru
     if (outcome > 0)
         return cs_err_set(err, CS_EINVAL, "%s:%d: expected '[controller]', 'key = value' or a comment",
                           parse->file, outcome);
-    code = settle(parse->config, err);
+    code = settle(parse->config, parse->file, err);
     if (code == CS_OK)
         *ret = *parse->config;
     return code;

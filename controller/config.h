@@ -5,6 +5,7 @@
 #ifndef CTL_CONFIG_H
 #define CTL_CONFIG_H
 
+#include "controller/core/settings.h"
 #include "controller/limits.h"
 #include "shared/base/err.h"
 #include "shared/base/log.h"
@@ -25,6 +26,7 @@ struct ctl_config {
     uint32_t max_connections;  /* of agents, all shards together */
     int64_t identity_life_s;   /* of the certificates that devices get */
     uint32_t enrolments_per_s; /* from one address */
+    struct ctl_settings settings;
     uint32_t keepalive_s;
     uint32_t drain_s;
     enum cs_log_format log_format;

@@ -1,4 +1,5 @@
 /* countersignd: everything wired on one page, and torn down in reverse. */
+#include "controller/api/watch.h"
 #include "controller/config.h"
 #include "controller/files.h"
 #include "controller/fleet/fleet.h"
@@ -71,7 +72,9 @@ static int open_shared(struct controller *controller, struct cs_err *err)
     struct ctl_shared *shared = &controller->shared;
     struct ctl_core_thread_options options = {
         .store = controller->store,
+        .settings = &controller->config.settings,
         .on_effects = ctl_fleet_route,
+        .on_revision = ctl_watchers_tell,
         .owner = shared,
     };
     int code;

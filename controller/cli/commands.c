@@ -97,17 +97,27 @@ const struct cli_command cli_commands[] = {
      "end as "
      "Cancelled. Where a stage needs them, change it or add somebody first.",
      OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-operator bob"), 1, 16, cli_trust_remove_operator},
+    {"trust", "add-group", "NAME=ROLE[,ROLE]:PERSON[,PERSON]...",
+     "Add groups of people to the draft, or replace the one with the name",
+     "Members have the group's roles beside their own. A stage that names @NAME means the members that have "
+     "its role; "
+     "a group may be without roles and only be named.",
+     OPTIONS(CLI_OPTION_DRAFT),
+     EXAMPLES("trust add-group night=approver,implementer:carol,dora", "trust add-group plant-2=:bob,ben"), 1,
+     16, cli_trust_add_group},
+    {"trust", "remove-group", "NAME...", "Remove groups from the draft; their members stay operators", NULL,
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-group night"), 1, 16, cli_trust_remove_group},
     {"trust", "set-stage", "RULE STAGE", "Change a stage of a rule in the draft, or add one",
      "STAGE is a name or a number. A name that the rule does not have adds a stage, which needs --role. What "
      "is not given "
      "stays as it is.",
      OPTIONS(CLI_OPTION("role", "ROLE", "who decides: approver, implementer, …"),
              CLI_OPTION("required", "N", "how many different people (a new stage: 1)"),
-             CLI_OPTION_MANY("operator", "NAME", "only these people of the role"),
+             CLI_OPTION_MANY("operator", "NAME", "only these people of the role; @GROUP: the group's"),
              CLI_OPTION("anybody", NULL, "everybody with the role, nobody named"), CLI_OPTION_POSITION,
              CLI_OPTION_DRAFT),
      EXAMPLES("trust set-stage default approve --required 2",
-              "trust set-stage default 2 --operator carol --operator dora",
+              "trust set-stage default 2 --operator carol --operator @night",
               "trust set-stage default security --role auditor --position 2"),
      2, 2, cli_trust_set_stage},
     {"trust", "remove-stage", "RULE STAGE", "Remove a stage of a rule from the draft", NULL,

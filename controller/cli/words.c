@@ -1,6 +1,8 @@
 /* The part of show.h that has no statements: words for enums, numbers and durations. */
 #include "controller/cli/show.h"
 
+#include "shared/base/text.h"
+
 #include <stdio.h>
 
 static const struct {
@@ -156,18 +158,7 @@ char *cli_show_target(const char *device, const char *connector, char *out)
 
 char *cli_show_duration(int64_t seconds, char *out)
 {
-    static const struct {
-        int64_t seconds;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-
-    for (size_t i = 0; i < CS_ARRAY_LEN(units); i++) {
-        if (seconds % units[i].seconds)
-            continue;
-        snprintf(out, CLI_TEXT_BYTES, "%lld%c", (long long)(seconds / units[i].seconds), units[i].unit);
-        break;
-    }
-    return out;
+    return cs_duration_text(seconds, out);
 }
 
 char *cli_show_key_kind(countersign_v1_CertificateKey key, uint32_t bits, char *out)

@@ -1,4 +1,5 @@
 /* Certificates, and which app connectors they are attached to. */
+#include "controller/core/inventory.h"
 #include "controller/core/key_requests.h"
 #include "controller/core/query_rows.h"
 #include "controller/core/run.h"
@@ -19,9 +20,7 @@ int ctl_certificate_load(struct ctl_run *run, struct cs_slice id, ctl_certificat
 
 int ctl_certificate_store(struct ctl_run *run, const ctl_certificate_row *certificate)
 {
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, CTL_BYTES(certificate->id));
-
-    return ctl_put(run->view, &key, Certificate, certificate, run->err);
+    return ctl_inventory_store(run->view, certificate, run->err);
 }
 
 /* ---- import */
@@ -56,16 +55,17 @@ static void fill_certificate(ctl_certificate_row *row, const struct cs_cert_info
     for (size_t i = 0; i < leaf->names_count && i < CS_ARRAY_LEN(row->names); i++, row->names_count++)
         CTL_TEXT_SET(row->names[i], leaf->names[i]);
     CTL_BYTES_SET(row->spki_digest, cs_digest_slice(&leaf->spki_digest));
+    CTL_BYTES_SET(row->issuer_digest, cs_digest_slice(&leaf->issuer_digest));
     row->imported_at_s = now_s;
 }
 
-static int index_certificate(struct ctl_run *run, const ctl_certificate_row *certificate)
+/* What a new row has besides itself: its renewals, and its place in the count. Its entries in the indexes
+ * come with ctl_certificate_store(). */
+static int index_certificate(struct ctl_run *run, const struct cs_cert_info *leaf,
+                             ctl_certificate_row *certificate)
 {
-    struct ctl_key key = ctl_key_name(CTL_TABLE_CERTIFICATE_NAME, certificate->common_name);
-
-    ctl_key_add_bytes(&key, CTL_BYTES(certificate->id));
     run->meta.certificates++;
-    return ctl_index_put(run->view, &key, run->err);
+    return ctl_inventory_link(run->view, certificate, leaf->names_left_out, run->err);
 }
 
 /* The chain under its own digest: requests name the chain that they were signed for, and keep it when a later
@@ -141,7 +141,7 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     rc = CS_OK;
     if (!answer->existed) {
         fill_certificate(&certificate, import->leaf, run->now_s);
-        rc = index_certificate(run, &certificate);
+        rc = index_certificate(run, import->leaf, &certificate);
         changed = true;
     }
     if (rc == CS_OK)
@@ -157,7 +157,7 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     if (changed)
         note_import(run, &certificate);
     answer->has_certificate = true;
-    ctl_show_certificate(&certificate, run->now_s, &answer->certificate);
+    ctl_show_certificate(&certificate, run->settings, run->now_s, &answer->certificate);
     return CS_OK;
 }
 

@@ -1,3 +1,4 @@
+#include "controller/core/changes.h"
 #include "controller/core/run.h"
 
 #include "shared/base/utf8.h"
@@ -163,6 +164,8 @@ static int finish(struct ctl_run *run, const char *command)
         int rc = write_audit(run, command);
 
         if (rc == CS_OK)
+            rc = ctl_changes_write(run);
+        if (rc == CS_OK)
             rc = ctl_put(run->view, &key, Meta, &run->meta, run->err);
         if (rc != CS_OK)
             return rc;
@@ -180,6 +183,7 @@ static void run_begin(struct ctl_run *run, struct ctl_view *view, const struct c
     run->actor = actor;
     run->outcome = outcome;
     run->err = err;
+    run->settings = ctl_settings_of(context->settings);
     run->now_s = context->now_s;
 }
 

@@ -10,6 +10,7 @@
 #ifndef CTL_CORE_CORE_H
 #define CTL_CORE_CORE_H
 
+#include "controller/core/settings.h"
 #include "controller/core/view.h"
 #include "shared/trust/policy.h"
 #include "shared/trust/push.h"
@@ -70,6 +71,7 @@ struct ctl_context {
     /* Fills `out`; the shell's source of randomness, a fixed sequence in tests. */
     void (*random)(void *data, void *out, size_t len);
     void *random_data;
+    const struct ctl_settings *settings; /* borrowed; NULL: the defaults */
 };
 
 struct ctl_publish_policy {

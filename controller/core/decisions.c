@@ -1,6 +1,7 @@
 /* Decisions, trust policies, and what a newer policy means for requests that are open. */
 #include "controller/core/evaluate.h"
 #include "controller/core/orders.h"
+#include "controller/core/overrides.h"
 
 #include <inttypes.h>
 
@@ -95,6 +96,8 @@ static int check_decision(struct ctl_run *run, const struct ctl_decide *decide,
         return cs_err_set(run->err, CS_EINVAL, "the decision is from the future: set the client's clock");
     if (run->now_s > request->decide_by_s)
         return cs_err_set(run->err, CS_ESTATE, "the time to decide REQ-%" PRIu64 " is over", request->number);
+    if (decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT)
+        return ctl_request_check_overrides(run, request);
     return CS_OK;
 }
 

@@ -34,9 +34,9 @@
     X(HELD_KEY, 'k', "certificate id: bytes, encrypted")                                                     \
     X(ATTACHMENT, 'X', "certificate id, device name, connector: Attachment")                                 \
     X(ATTACHED, 'x', "device name, connector, certificate id: -")                                            \
-    X(CERTIFICATE_BY, 'B', "order of the inventory, what it goes by, id: -")                                 \
-    X(CERTIFICATE_WORD, 'W', "word, id: -")                                                                  \
-    X(CERTIFICATE_GROUP, 'G', "group, id: -")                                                                \
+    X(CERTIFICATE_BY, 'B', "order of the inventory (inventory.h), what it goes by, common name, id: -")      \
+    X(CERTIFICATE_WORD, 'W', "word or its beginning, common name, id: -")                                    \
+    X(CERTIFICATE_GROUP, 'G', "group, common name, id: -")                                                   \
     X(CERTIFICATE_NAMES, 'b', "names digest, not before, id: -")                                             \
     X(ISSUED, 'i', "issuer digest, serial, id: -")                                                           \
     X(CRL, 'F', "issuer digest: Crl")                                                                        \
@@ -81,8 +81,8 @@ enum ctl_due_kind {
     CTL_DUE_RESERVATION = 4, /* of a request number */
 };
 
-/* The longest key: a prefix, two names with their zeros, a digest. */
-enum { CTL_KEY_BYTES = 192 };
+/* The longest key: the inventory by issuer and common name (inventory.h). */
+enum { CTL_KEY_BYTES = 224 };
 
 struct ctl_key {
     uint8_t bytes[CTL_KEY_BYTES];

@@ -30,7 +30,7 @@ static int64_t later(int64_t time_s, int64_t by_s)
 }
 
 /* When the clock has to look at the order next; 0: never. */
-static int64_t due_of(const ctl_order_row *order)
+static int64_t due_of(const ctl_order_row *order, const struct ctl_settings *settings)
 {
     switch (order->phase) {
     case PHASE(SCHEDULED):
@@ -38,9 +38,9 @@ static int64_t due_of(const ctl_order_row *order)
     case PHASE(WAITING):
         return order->end_s;
     case PHASE(HANDED_OVER):
-        return later(order->end_s, CTL_SILENCE_S);
+        return later(order->end_s, settings->silence_s);
     case PHASE(ACCEPTED):
-        return later(order->updated_at_s, CTL_SILENCE_S);
+        return later(order->updated_at_s, settings->silence_s);
     default:
         return 0;
     }
@@ -48,7 +48,7 @@ static int64_t due_of(const ctl_order_row *order)
 
 static int keep_due(struct ctl_run *run, ctl_order_row *order)
 {
-    int64_t due_s = due_of(order);
+    int64_t due_s = due_of(order, run->settings);
     struct ctl_key key;
     int rc = CS_OK;
 
@@ -186,7 +186,10 @@ static int schedule(struct ctl_run *run, ctl_request_row *request, ctl_order_row
             return rc;
     }
     order->stages = order->stages_done = progress->stages;
-    order->start_s = order->offer_at_s = progress->start_s;
+    /* A review comes back to an order that waits for its next attempt: that keeps its time. */
+    if (!order->retries || order->offer_at_s < progress->start_s)
+        order->offer_at_s = progress->start_s;
+    order->start_s = progress->start_s;
     order->end_s = progress->end_s;
     rc = ctl_order_apply(run, request, order, CTL_ORDER_DECIDED, NULL);
     return rc == CS_OK ? supersede_earlier(run, order) : rc;
@@ -223,6 +226,16 @@ static int tell_device(struct ctl_run *run, enum ctl_effect_kind kind, const ctl
 
     memcpy(effect.device_id, order->device_id.bytes, sizeof effect.device_id);
     return ctl_run_effect(run, &effect);
+}
+
+int ctl_order_lapse(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order, const char *reason)
+{
+    char both[sizeof order->reason];
+
+    if (!order->retries)
+        return ctl_order_apply(run, request, order, CTL_ORDER_EXPIRED, reason);
+    (void)snprintf(both, sizeof both, "%.400s; %s", order->reason, reason);
+    return ctl_order_apply(run, request, order, CTL_ORDER_FAILED, both);
 }
 
 int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,

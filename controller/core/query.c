@@ -314,14 +314,14 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
 
 /* ---- certificates */
 
-static int show_certificate_of(struct ctl_view *view, struct cs_slice id, int64_t now_s,
-                               countersign_v1_Certificate *ret, struct cs_err *err)
+static int show_certificate_of(struct ctl_view *view, const struct ctl_presence *presence, struct cs_slice id,
+                               int64_t now_s, countersign_v1_Certificate *ret, struct cs_err *err)
 {
     ctl_certificate_row row;
     int rc = ctl_find_certificate(view, id, &row, err);
 
     if (rc == CS_OK)
-        ctl_show_certificate(&row, now_s, ret);
+        ctl_show_certificate(&row, presence->settings, now_s, ret);
     return rc;
 }
 
@@ -336,7 +336,6 @@ int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence 
     struct ctl_walk walk = ctl_walk(&prefix);
     int rc;
 
-    (void)presence;
     if (request->page_token.size) {
         struct ctl_key after = prefix;
 
@@ -352,7 +351,7 @@ int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence 
                           CTL_BYTES(reply->certificates[reply->certificates_count - 1].id));
             return CS_OK;
         }
-        rc = show_certificate_of(view, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
+        rc = show_certificate_of(view, presence, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
                                  &reply->certificates[reply->certificates_count], err);
         if (rc != CS_OK)
             return rc;
@@ -370,7 +369,6 @@ int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *p
     struct ctl_key key;
     int rc = ctl_find_certificate(view, CTL_BYTES(request->id), &row, err);
 
-    (void)presence;
     if (rc != CS_OK)
         return rc;
     key = ctl_key_bytes(CTL_TABLE_CHAIN, CTL_BYTES(row.chain_digest));
@@ -378,7 +376,7 @@ int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *p
     if (rc != CS_OK)
         return rc;
     reply->has_certificate = true;
-    ctl_show_certificate(&row, now_s, &reply->certificate);
+    ctl_show_certificate(&row, presence->settings, now_s, &reply->certificate);
     CTL_BYTES_SET(reply->chain, chain);
     return CS_OK;
 }
@@ -422,7 +420,7 @@ static int show_attachment(struct ctl_view *view, const struct ctl_presence *pre
         return rc;
     CTL_TEXT_SET(ret->device_name, attachment.device_name);
     CTL_TEXT_SET(ret->connector, attachment.connector);
-    ret->colour = ctl_colour_at(certificate, attachment.condition, now_s);
+    ret->colour = ctl_colour_at(certificate, attachment.condition, presence->settings, now_s);
     rc = show_place(view, presence, certificate, ret, err);
     if (rc != CS_OK || attachment.newest_order == 0)
         return rc;
@@ -446,7 +444,7 @@ int ctl_query_GetTopology(struct ctl_view *view, const struct ctl_presence *pres
     if (rc != CS_OK)
         return rc;
     reply->has_certificate = true;
-    ctl_show_certificate(&certificate, now_s, &reply->certificate);
+    ctl_show_certificate(&certificate, presence->settings, now_s, &reply->certificate);
     prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(certificate.id));
     walk = ctl_walk(&prefix);
     if (request->after_device[0]) {

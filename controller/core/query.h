@@ -8,10 +8,12 @@
 #include "controller/core/record.h"
 #include "shared/trust/device.h"
 
-/* Who is connected is known to the fleet, not to the store. */
+/* What a query needs beside the store: who is connected is known to the fleet, and the configuration to the
+ * program. */
 struct ctl_presence {
     void *data;
     bool (*connected)(void *data, const uint8_t device_id[16]);
+    const struct ctl_settings *settings; /* borrowed; NULL: the defaults */
 };
 
 /* clang-format off */

@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, countersign_v1_Certificate *ret)
+void ctl_show_certificate(const ctl_certificate_row *row, const struct ctl_settings *settings, int64_t now_s,
+                          countersign_v1_Certificate *ret)
 {
     CTL_BYTES_COPY(ret->id, row->id);
     CTL_TEXT_SET(ret->common_name, row->common_name);
@@ -21,11 +22,18 @@ void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, counter
     for (pb_size_t i = 0; i < row->names_count; i++)
         CTL_TEXT_SET(ret->names[i], row->names[i]);
     ret->attachments = row->attachments;
-    ret->colour = ctl_colour_of(row, now_s);
+    ret->colour = ctl_colour_of(row, settings, now_s);
     ret->chain_count = row->chain_count;
     ret->imported_at_s = row->imported_at_s;
     CTL_TEXT_SET(ret->device_name, row->device_name);
     CTL_TEXT_SET(ret->connector, row->connector);
+    ret->groups_count = row->groups_count;
+    for (pb_size_t i = 0; i < row->groups_count; i++)
+        CTL_TEXT_SET(ret->groups[i], row->groups[i]);
+    CTL_BYTES_COPY(ret->replaces, row->replaces);
+    CTL_BYTES_COPY(ret->replaced_by, row->replaced_by);
+    ret->revoked_at_s = row->revoked_at_s;
+    ret->revocation_reason = row->revocation_reason;
 }
 
 void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret)
@@ -44,6 +52,8 @@ void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret)
     ret->not_before_s = row->start_s;
     ret->expires_at_s = row->end_s;
     ret->attempts = row->attempts;
+    ret->max_attempts = row->max_attempts;
+    ret->retry_at_s = ctl_order_retry_at(row);
     ctl_order_text(row, ret->state_text, sizeof ret->state_text);
 }
 

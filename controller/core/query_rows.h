@@ -6,7 +6,8 @@
 #include "controller/core/query.h"
 #include "controller/core/record.h"
 
-void ctl_show_certificate(const ctl_certificate_row *row, int64_t now_s, countersign_v1_Certificate *ret);
+void ctl_show_certificate(const ctl_certificate_row *row, const struct ctl_settings *settings, int64_t now_s,
+                          countersign_v1_Certificate *ret);
 void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret);
 void ctl_show_request(const ctl_request_row *row, countersign_v1_Request *ret);
 /* With its declared connectors. `name` is the row of its name. */

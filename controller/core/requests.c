@@ -1,6 +1,7 @@
 /* From the click to the signed request: reservations, submission, cancelling. */
 #include "controller/core/evaluate.h"
 #include "controller/core/orders.h"
+#include "controller/core/overrides.h"
 #include "controller/core/reservations.h"
 #include "controller/core/sealed_keys.h"
 
@@ -23,13 +24,8 @@ static int check_request(struct ctl_run *run, const struct ctl_submit_push *subm
         return cs_err_set(run->err, CS_EINVAL, "the push request is from the future: set the client's clock");
     if (request->decide_by_s <= run->now_s)
         return cs_err_set(run->err, CS_EINVAL, "the push request's time to decide is over already");
-    if (certificate->not_after_s <= run->now_s) {
-        for (pb_size_t i = 0; i < request->overrides_count; i++)
-            if (request->overrides[i] == countersign_v1_Override_OVERRIDE_EXPIRED)
-                return CS_OK;
-        return cs_err_set(run->err, CS_ESTATE, "the certificate has expired");
-    }
-    return CS_OK;
+    return ctl_overrides_check(certificate, request->overrides, request->overrides_count, run->now_s,
+                               run->err);
 }
 
 static void fill_request(ctl_request_row *row, const struct ctl_submit_push *submit,
@@ -48,6 +44,9 @@ static void fill_request(ctl_request_row *row, const struct ctl_submit_push *sub
     row->requested_at_s = request->requested_at_s;
     row->decide_by_s = request->decide_by_s;
     row->window_s = request->window_s;
+    row->max_attempts = request->max_attempts;
+    row->overrides_count = request->overrides_count;
+    memcpy(row->overrides, request->overrides, sizeof row->overrides);
     row->first_order = reserved->first_order;
     row->order_count = reserved->order_count;
     row->policy_version = submit->policy_version;
@@ -115,6 +114,7 @@ static int order_from_core(struct ctl_run *run, const ctl_request_row *request, 
     CTL_BYTES_COPY(ret->certificate_id, request->certificate_id);
     ret->action = core->action;
     ret->generation = core->generation;
+    ret->max_attempts = request->max_attempts;
     return CS_OK;
 }
 

@@ -10,7 +10,6 @@
 enum {
     CTL_RESERVATION_S = 15 * 60, /* from PreparePush to SubmitPush */
     CTL_TOKEN_MOST_S = 60 * 60,  /* a token's longest life */
-    CTL_SILENCE_S = 15 * 60,     /* without a word: after acceptance, or behind the end of the window */
     CTL_CLOCK_SKEW_S = 5 * 60,   /* how far a client's clock may be ahead of ours */
     CTL_OFFER_AGAIN_LEAST_S = 5, /* after NOT_YET */
     CTL_OFFER_AGAIN_MOST_S = 60 * 60,
@@ -26,6 +25,7 @@ struct ctl_run {
     const struct ctl_actor *actor;
     struct ctl_outcome *outcome;
     struct cs_err *err;
+    const struct ctl_settings *settings; /* never NULL */
     int64_t now_s;
     ctl_meta_row meta; /* written back at the end of a command that changed anything */
     bool changed;

@@ -54,7 +54,8 @@ struct cell {
 /* What may happen to every order that is not handed over. */
 #define CLOSED_BY_PEOPLE_OR_TIME                                                                             \
     [CTL_ORDER_CANCELLED] = TO(CANCELLED), [CTL_ORDER_POLICY_CHANGED] = TO(CANCELLED),                       \
-    [CTL_ORDER_SUPERSEDED] = TO(SUPERSEDED), [CTL_ORDER_EXPIRED] = TO(EXPIRED)
+    [CTL_ORDER_SUPERSEDED] = TO(SUPERSEDED), [CTL_ORDER_EXPIRED] = TO(EXPIRED),                              \
+    [CTL_ORDER_UNFIT] = TO(CANCELLED)
 #define MOVED_BY_DECISIONS                                                                                   \
     [CTL_ORDER_OPENED] = TO(PENDING), [CTL_ORDER_REVIEWED] = TO(REVIEW),                                     \
     [CTL_ORDER_DECIDED] = TO(SCHEDULED), [CTL_ORDER_REJECTED] = TO(REJECTED)
@@ -64,6 +65,8 @@ struct cell {
 #define ENDED_BY_DEVICE                                                                                      \
     [CTL_ORDER_COMPLETED] = TO(COMPLETED), [CTL_ORDER_FAILED] = TO(FAILED),                                  \
     [CTL_ORDER_CALLED_OFF] = TO(CANCELLED)
+/* A failure that the signed attempts do not end with; never for an order that has ended. */
+#define TRIED_AGAIN [CTL_ORDER_RETRY] = TO(SCHEDULED)
 
 /* An order that has ended takes no event but a late report; that one is kept, and only completion moves it.
  */
@@ -81,6 +84,7 @@ static const struct cell table[CTL_PHASE_COUNT][CTL_ORDER_EVENT_COUNT] = {
                           [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
                           [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
                           CLOSED_BY_PEOPLE_OR_TIME,
+                          TRIED_AGAIN,
                           ENDED_BY_DEVICE},
     [PHASE(WAITING)] = {[CTL_ORDER_DECIDED] = TO(WAITING),
                         [CTL_ORDER_DUE] = TO(WAITING),
@@ -88,17 +92,20 @@ static const struct cell table[CTL_PHASE_COUNT][CTL_ORDER_EVENT_COUNT] = {
                         [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
                         [CTL_ORDER_NOT_YET] = TO(WAITING),
                         CLOSED_BY_PEOPLE_OR_TIME,
+                        TRIED_AGAIN,
                         ENDED_BY_DEVICE},
     /* Handed over: a cancel or a newer policy comes too late, and the device reports what became of it. */
     [PHASE(HANDED_OVER)] = {[CTL_ORDER_HANDED_OVER] = TO(HANDED_OVER),
                             [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
                             [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
                             [CTL_ORDER_SILENT] = TO(SILENT),
+                            TRIED_AGAIN,
                             ENDED_BY_DEVICE},
     [PHASE(ACCEPTED)] = {[CTL_ORDER_HANDED_OVER] = TO(ACCEPTED),
                          [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
                          [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
                          [CTL_ORDER_SILENT] = TO(SILENT),
+                         TRIED_AGAIN,
                          ENDED_BY_DEVICE},
     [PHASE(COMPLETED)] = {LATE_WORD(COMPLETED), [CTL_ORDER_COMPLETED] = TO(COMPLETED)},
     [PHASE(FAILED)] = {LATE_WORD(FAILED), [CTL_ORDER_COMPLETED] = TO(FAILED)},

@@ -42,11 +42,13 @@ typedef countersign_store_v1_Phase ctl_phase;
     X(DUE, "wait for its device")                                                                            \
     X(HANDED_OVER, "be handed over")                                                                         \
     X(SILENT, "be given up")                                                                                 \
+    X(UNFIT, "be cancelled for its certificate")                                                             \
     /* the device */                                                                                         \
     X(ACCEPTED, "be accepted")                                                                               \
     X(NOT_YET, "be put off")                                                                                 \
     X(COMPLETED, "be completed")                                                                             \
     X(FAILED, "fail")                                                                                        \
+    X(RETRY, "be tried again")                                                                               \
     X(CALLED_OFF, "be cancelled by its device")
 
 enum ctl_order_event {

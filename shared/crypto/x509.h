@@ -35,6 +35,7 @@ struct cs_cert_info {
     char names[8][128]; /* subjectAltName: dNSName, rfc822Name, iPAddress, URI as "dns:…", "email:…", "ip:…",
                            "uri:…" */
     size_t names_count;
+    bool names_left_out; /* it has more than fit */
     int64_t not_before_s, not_after_s;
     enum cs_pk_kind key_kind;
     uint16_t key_bits;
@@ -42,6 +43,8 @@ struct cs_cert_info {
     bool client_auth, server_auth; /* extended key usage allows it (absent: both) */
     struct cs_digest digest;       /* SHA-256 of this DER; of the leaf: the certificate's id */
     struct cs_digest spki_digest;
+    struct cs_digest
+        issuer_digest; /* SHA-256 of the issuer's name as DER: with the serial, what a CRL names */
 };
 void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_info *ret);
 

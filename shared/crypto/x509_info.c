@@ -87,8 +87,12 @@ static void read_names(const mbedtls_x509_crt *cert, struct cs_cert_info *ret)
                                                   : NULL;
         char *out;
 
-        if (!at->buf.p || !prefix || ret->names_count == CS_ARRAY_LEN(ret->names))
+        if (!at->buf.p || !prefix)
             continue;
+        if (ret->names_count == CS_ARRAY_LEN(ret->names)) {
+            ret->names_left_out = true;
+            return;
+        }
         out = ret->names[ret->names_count++];
         put_text(out, sizeof ret->names[0], cs_slice_str(prefix));
         if (kind == NAME_IP)
@@ -139,4 +143,5 @@ void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_in
     ret->server_auth = allows(cert, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
     ret->digest = cs_sha256(cs_chain_der(chain, index));
     ret->spki_digest = cs_sha256(cs_slice(cert->pk_raw.p, cert->pk_raw.len));
+    ret->issuer_digest = cs_sha256(cs_slice(cert->issuer_raw.p, cert->issuer_raw.len));
 }

@@ -28,6 +28,7 @@ static void next_random(void *data, void *out, size_t len)
 void control_start(struct control *ret)
 {
     *ret = (struct control){0};
+    ret->settings = ctl_settings_default;
     deployment_make(&ret->d);
     pki_set_now(ret->d.now_s);
     ret->random = 1;
@@ -56,7 +57,7 @@ static struct ctl_view *open_view(struct control *c)
 
 static struct ctl_context context_of(struct control *c)
 {
-    return (struct ctl_context){c->d.policy, c->d.now_s, next_random, c};
+    return (struct ctl_context){c->d.policy, c->d.now_s, next_random, c, &c->settings};
 }
 
 static void commit(struct control *c, struct ctl_view *view)
@@ -533,10 +534,14 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
     report->sequence = ++c->sequence;
     report->generation = order.generation;
     report->outcome = outcome;
+    report->attempt =
+        order.phase == countersign_store_v1_Phase_PHASE_ACCEPTED ? order.attempts : order.attempts + 1;
     report->installed_digest.size = 0;
     if (outcome == countersign_v1_Outcome_OUTCOME_COMPLETED)
         CTL_BYTES_COPY(report->installed_digest, request.chain_digest);
-    else if (outcome != countersign_v1_Outcome_OUTCOME_ACCEPTED)
+    else
+        report->detail[0] = '\0';
+    if (outcome > countersign_v1_Outcome_OUTCOME_COMPLETED)
         CTL_TEXT_SET(report->verdict, "reload-failed");
     return say(c, CTL_REPORT, order.device_id.bytes, report);
 }

@@ -37,7 +37,8 @@ struct control {
     bool fast;                                            /* hand the core the shard's evaluation */
     void (*on_commit)(void *data, struct ctl_view *view); /* NULL: nobody else keeps what is written */
     void *on_commit_data;
-    bool unchecked; /* leave the invariants alone: the caller checks now and then */
+    struct ctl_settings settings; /* the defaults, until a test sets others */
+    bool unchecked;               /* leave the invariants alone: the caller checks now and then */
 };
 
 void control_start(struct control *ret);

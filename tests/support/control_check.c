@@ -1,10 +1,17 @@
 /* What must hold of the controller's records between any two commands. Everything that is counted or indexed
  * is counted and looked up again from the rows themselves. */
+#include "controller/core/inventory.h"
 #include "controller/core/workflow.h"
 #include "tests/support/control.h"
 
 struct counts {
     uint32_t orders_open, requests_open, reservations, devices, certificates, living, due;
+    uint32_t entries, entries_due; /* of the inventory's indexes: there, and as the rows want them */
+};
+
+struct entries {
+    struct control *c;
+    uint32_t *count;
 };
 
 static struct cs_slice key_at(const struct control *c, size_t i)
@@ -88,8 +95,18 @@ static void check_due(struct control *c, size_t i, struct counts *counts)
     cs_assert(counts->due-- > 0);
 }
 
-static void check_certificate(struct control *c, size_t i)
+static int check_entry(void *data, const struct ctl_key *key)
 {
+    struct entries *entries = data;
+
+    cs_assert(has(entries->c, key));
+    ++*entries->count;
+    return CS_OK;
+}
+
+static void check_certificate(struct control *c, size_t i, struct counts *counts)
+{
+    struct entries entries = {c, &counts->entries_due};
     ctl_certificate_row certificate;
     uint32_t attachments = 0, failed = 0, changed = 0;
     struct ctl_key prefix, chain;
@@ -113,6 +130,7 @@ static void check_certificate(struct control *c, size_t i)
     }
     cs_assert(certificate.attachments == attachments && certificate.failed == failed &&
               certificate.changed == changed);
+    cs_assert(ctl_inventory_entries(&certificate, check_entry, &entries) == CS_OK);
 }
 
 static void check_device(struct control *c, size_t i)
@@ -154,6 +172,15 @@ static void check_audit(struct control *c, size_t i, struct cs_digest *hash, uin
     *hash = said;
 }
 
+/* One for each revision, in its order. */
+static void check_changes(struct control *c, size_t i, uint64_t *revision)
+{
+    cs_auto_free ctl_changes_row *row = calloc(1, sizeof *row);
+
+    cs_assert(row && ctl_key_last_u64(key_at(c, i)) == ++*revision);
+    decode(c, i, countersign_store_v1_Changes_fields, row);
+}
+
 /* Nobody keeps a sealed key longer than it can be of use. */
 static void check_sealed_key(struct control *c, size_t i)
 {
@@ -185,7 +212,7 @@ void control_check(struct control *c)
     ctl_meta_row meta = control_meta(c);
     struct counts counts = {0};
     struct cs_digest hash = {{0}};
-    uint64_t revision = 0;
+    uint64_t revision = 0, told = 0;
 
     for (size_t i = 0; i < c->store.count; i++) {
         switch (key_at(c, i).ptr[0]) {
@@ -196,7 +223,7 @@ void control_check(struct control *c)
             check_request(c, i, &counts);
             break;
         case CTL_TABLE_CERTIFICATE:
-            check_certificate(c, i);
+            check_certificate(c, i, &counts);
             counts.certificates++;
             break;
         case CTL_TABLE_DEVICE:
@@ -218,8 +245,19 @@ void control_check(struct control *c)
         case CTL_TABLE_AUDIT:
             check_audit(c, i, &hash, &revision);
             break;
+        case CTL_TABLE_CHANGES:
+            check_changes(c, i, &told);
+            break;
         case CTL_TABLE_SEALED_KEY:
             check_sealed_key(c, i);
+            break;
+        case CTL_TABLE_CERTIFICATE_NAME:
+        case CTL_TABLE_CERTIFICATE_BY:
+        case CTL_TABLE_CERTIFICATE_WORD:
+        case CTL_TABLE_CERTIFICATE_GROUP:
+        case CTL_TABLE_CERTIFICATE_NAMES:
+        case CTL_TABLE_ISSUED:
+            counts.entries++;
             break;
         case CTL_TABLE_DEVICE_KEY_REQUEST:
             check_waiting_key_request(c, i);
@@ -233,9 +271,11 @@ void control_check(struct control *c)
         if (key_at(c, i).ptr[0] == CTL_TABLE_DUE)
             check_due(c, i, &counts);
     cs_assert(counts.due == 0);
+    cs_assert(counts.entries == counts.entries_due);
     cs_assert(counts.living == counts.orders_open);
     cs_assert(meta.orders_open == counts.orders_open && meta.requests_open == counts.requests_open);
     cs_assert(meta.reservations == counts.reservations && meta.devices == counts.devices);
     cs_assert(meta.certificates == counts.certificates && meta.revision == revision);
+    cs_assert(told == revision);
     cs_assert(revision == 0 || cs_slice_eq(CTL_BYTES(meta.audit_hash), cs_digest_slice(&hash)));
 }

@@ -27,6 +27,7 @@ static void gives_every_key_a_default(void **state)
     assert_true(config.shards >= 1 && config.shards <= CTL_LIMIT_SHARDS);
     assert_int_equal(config.log_format, CS_LOG_LOGFMT);
     assert_int_equal(config.log_level, CS_LOG_INFO);
+    assert_memory_equal(&config.settings, &ctl_settings_default, sizeof config.settings);
 }
 
 static void reads_every_key(void **state)
@@ -35,7 +36,9 @@ static void reads_every_key(void **state)
                                       "admin_socket = /run/a.sock\nagents = [::1]:0\nenrolment=127.0.0.1:9\n"
                                       "shards = 3\nmax_connections = 9\nidentity_lifetime = 12h\n"
                                       "keepalive_seconds = 5\ndrain_seconds = 0\nlog = json\n"
-                                      "log_level = debug\n");
+                                      "log_level = debug\ncolour_blue = 60d\ncolour_yellow = 20d\n"
+                                      "colour_orange = 12h\nsilence = 90s\nretry_first = 1s\n"
+                                      "retry_most = 2m\n");
     char text[CTL_ADDRESS_TEXT_BYTES];
 
     (void)state;
@@ -51,6 +54,12 @@ static void reads_every_key(void **state)
     assert_int_equal(config.drain_s, 0);
     assert_int_equal(config.log_format, CS_LOG_JSON);
     assert_int_equal(config.log_level, CS_LOG_DEBUG);
+    assert_int_equal(config.settings.blue_s, 60 * 86400);
+    assert_int_equal(config.settings.yellow_s, 20 * 86400);
+    assert_int_equal(config.settings.orange_s, 12 * 3600);
+    assert_int_equal(config.settings.silence_s, 90);
+    assert_int_equal(config.settings.retry_first_s, 1);
+    assert_int_equal(config.settings.retry_most_s, 120);
 }
 
 static void says_file_line_and_what_is_allowed(void **state)
@@ -58,7 +67,7 @@ static void says_file_line_and_what_is_allowed(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"[controller]\nshard = 2\n", "test.ini:2: unknown key 'shard'; allowed are state, kek"},
+        {"[controller]\nshard = 2\n", "test.ini:2: unknown key 'shard'; countersignd --help lists"},
         {"[controler]\nshards = 2\n", "test.ini:2: unknown section [controler]"},
         {"shards = 2\n", "test.ini:1: unknown section []"},
         {"[controller]\n\nshards = 0\n",
@@ -76,6 +85,12 @@ static void says_file_line_and_what_is_allowed(void **state)
         {"[controller]\nagents = []:7443\n", "write IP:PORT"},
         {"[controller]\nlog = xml\n", "write logfmt or json"},
         {"[controller]\nlog_level = loud\n", "write debug, info, warn or error"},
+        {"[controller]\nsilence = soon\n",
+         "test.ini:2: 'soon' is not allowed for 'silence'; write a duration"},
+        {"[controller]\ncolour_orange = 31d\n",
+         "test.ini: colour_orange may not be longer than colour_yellow"},
+        {"[controller]\ncolour_blue = 29d\n", "test.ini: colour_yellow may not be longer than colour_blue"},
+        {"[controller]\nretry_first = 2h\n", "test.ini: retry_first may not be longer than retry_most"},
         {"[controller]\njust words\n", "test.ini:2: expected '[controller]', 'key = value' or a comment"},
         {"[controller\nshards = 1\n", "test.ini:1: expected"},
     };
