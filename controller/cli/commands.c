@@ -366,5 +366,16 @@ const struct cli_command cli_commands[] = {
      cli_crl_import},
     {"crl", "list", "", "List the newest certificate revocation list of each issuer", NULL, NULL,
      EXAMPLES("crl list", "crl list -o json"), 0, 0, cli_crl_list},
+    {"completion", NULL, "bash|zsh|fish", "Print what completes this program's commands in a shell",
+     "Completes commands, options, and the names of certificates, devices, app connectors, requests and "
+     "people. "
+     "For this "
+     "session: source the output; for all: put it where the shell looks for it, if the package has not done "
+     "so.",
+     NULL,
+     EXAMPLES("completion bash >~/.local/share/bash-completion/completions/countersign",
+              "completion zsh >~/.zfunc/_countersign",
+              "completion fish >~/.config/fish/completions/countersign.fish"),
+     1, 1, cli_completion_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
