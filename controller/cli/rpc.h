@@ -52,6 +52,7 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)                                                                                 \
+    X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \

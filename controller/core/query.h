@@ -33,7 +33,8 @@ struct ctl_presence {
     X(ListOrders) \
     X(GetOrder) \
     X(GetKeyRequest) \
-    X(ListKeyRequests)
+    X(ListKeyRequests) \
+    X(ExplainPush)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
