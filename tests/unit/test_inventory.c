@@ -296,7 +296,7 @@ static list_request random_request(struct world *w)
     const ctl_certificate_row *row = &w->rows[roll((unsigned)w->count)];
     list_request request = countersign_v1_ListCertificatesRequest_init_zero;
 
-    request.limit = roll(3) ? 1 + roll(100) : 0;
+    request.limit = roll(3) ? 15 + roll(86) : 0;
     request.sort = (countersign_v1_CertificateSort)roll(9);
     request.descending = roll(2);
     for (unsigned filters = roll(4); filters > 0; filters--) {
