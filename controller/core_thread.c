@@ -30,6 +30,7 @@ struct ctl_core_thread {
     int64_t next_due_s;
     struct ctl_outcome outcome; /* kept between groups for its memory */
     struct ctl_writes writes;
+    bool changed; /* by this group: a revision was taken */
 };
 
 static CS_NORETURN void die(const char *doing, const struct cs_err *err)
@@ -85,6 +86,7 @@ static int run_one(struct ctl_core_thread *core, struct ctl_view *view, struct c
         ctl_view_rewind(view);
         core->outcome.effect_count = effects_before;
     }
+    core->changed |= code == CS_OK && core->outcome.changed;
     return code;
 }
 
@@ -148,6 +150,7 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
     int code;
 
     core->outcome.effect_count = 0;
+    core->changed = false;
     code = run_and_commit(core, group, now_s, &err);
     new_trust = cs_steal(core->next_trust);
     if (code != CS_OK) {
@@ -161,6 +164,8 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
             ctl_trust_unref(core->trust);
             core->trust = new_trust;
         }
+        if (core->changed && core->options.on_revision)
+            core->options.on_revision(core->options.owner);
         if (core->outcome.effect_count || new_trust)
             core->options.on_effects(core->options.owner, core->outcome.effects, core->outcome.effect_count,
                                      new_trust);

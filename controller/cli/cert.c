@@ -6,6 +6,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/crypto/crl.h"
 
 static bool has_text(struct cs_slice text, const char *what)
 {
@@ -67,6 +68,11 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
     cli_field(doc, "common_name", "Common name", cli_tinted(certificate->common_name, CLI_BOLD));
     cli_field(doc, "id", "Id (SHA-256)", cli_hex(CS_PB_BYTES(&certificate->id)));
     cli_field(doc, "colour", "Colour", cli_tinted(colour, cli_show_colour_tint(certificate->colour)));
+    if (certificate->revoked_at_s) {
+        cli_field(doc, "revoked_at", "Revoked", cli_time(certificate->revoked_at_s));
+        cli_field(doc, "revocation_reason", "Because of",
+                  cli_text(cs_crl_reason_text((unsigned)certificate->revocation_reason - 1)));
+    }
     cli_field(doc, "issuer", "Issuer", cli_text(certificate->issuer));
     cli_field(doc, "serial", "Serial", cli_text(certificate->serial));
     cli_field(doc, "names", "Names", cli_list(cs_buf_slice(&names)));
@@ -155,13 +161,13 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
 {
     static const struct cli_column columns[] = {
         {"common_name", "COMMON NAME", false},
-        {"id", "ID", false},
+        {"id", "ID", CLI_ID},
         {"colour", "COLOUR", false},
         {"not_after", "VALID UNTIL", false},
         {"key", "KEY", false},
         {"key_mode", "PRIVATE KEY", false},
         {"attachments", "CONNECTORS", true},
-        {"issuer", "ISSUER", false},
+        {"issuer", "ISSUER", CLI_WIDE},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_ListCertificatesRequest *request =
@@ -189,6 +195,9 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
                     cli_text(c->issuer));
         }
         CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->next_page_token.size);
     return cli_write(cli, doc, err);
 }

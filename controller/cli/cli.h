@@ -31,6 +31,7 @@ struct cli {
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure; /* the exit status if the command fails */
+    uint32_t hurry_ms;     /* all calls together; 0: as long as they take */
     bool keep_checkpoint;  /* something was changed, or the command looks at the audit (keep.h) */
     bool altered;          /* the controller's audit contradicts what was kept of it */
 };
@@ -38,8 +39,13 @@ struct cli {
 /* Runs the command that argv names; the program's exit status. */
 int cli_main(int argc, char *const *argv);
 
+/* Not connected yet, or maybe no longer: its calls see to that. */
+CS_MUST_USE int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err);
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
+
+/* Reads the common options, opens the home, and says how results are written. */
+CS_MUST_USE int cli_prepare(struct cli *cli, struct cs_err *err);
 
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);
@@ -55,6 +61,8 @@ int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_P
 
 /* The result on standard output. */
 CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err);
+/* A page of a long list (cli_doc_page()); cli_write() ends the list. */
+CS_MUST_USE int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err);
 
 /* The operator who signs (--as, or the configuration's `as`), known to the policy with this role
  * (ROLE_UNSPECIFIED: any). */
@@ -73,6 +81,10 @@ CS_MUST_USE int cli_load_key(struct cli *cli, const char *path, struct cs_key **
 
 /* --comment, checked; "" without one. */
 CS_MUST_USE int cli_comment(struct cli *cli, const char **ret, struct cs_err *err);
+/* The index of the option's word among `words`, which end with NULL; *ret stays as it is without the option.
+ */
+CS_MUST_USE int cli_choice(struct cli *cli, const char *option, const char *const *words, size_t *ret,
+                           struct cs_err *err);
 /* The option's duration, or the default. */
 CS_MUST_USE int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s,
                              struct cs_err *err);

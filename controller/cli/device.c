@@ -8,17 +8,6 @@
 
 enum { PAGE = 16 };
 
-static const char *presence(const countersign_v1_Device *device)
-{
-    if (device->banned)
-        return "banned";
-    if (device->quarantined)
-        return "quarantined";
-    if (device->waits_for_admission)
-        return device->admitted ? "waits for a new admission" : "waits for admission";
-    return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
-}
-
 static enum cli_tint presence_tint(const countersign_v1_Device *device)
 {
     if (device->banned || device->quarantined)
@@ -34,10 +23,10 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
         {"name", "DEVICE", false},
         {"state", "STATE", false},
         {"connectors", "CONNECTORS", false},
-        {"platform", "PLATFORM", false},
-        {"agent_version", "AGENT", false},
+        {"platform", "PLATFORM", CLI_WIDE},
+        {"agent_version", "AGENT", CLI_WIDE},
         {"last_seen", "LAST SEEN", false},
-        {"identity_until", "IDENTITY UNTIL", false},
+        {"identity_until", "IDENTITY UNTIL", CLI_WIDE},
         {"device_id", "DEVICE-ID", false},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -59,13 +48,19 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
 
             for (pb_size_t k = 0; k < device->connectors_count; k++)
                 (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
-            CLI_ROW(doc, cli_text(device->name), cli_tinted(presence(device), presence_tint(device)),
+            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_text(device->platform),
                     cli_text(device->agent_version), cli_time(device->last_seen_s),
                     cli_time(device->identity_until_s), cli_hex(CS_PB_BYTES(&device->device_id)));
             cs_buf_free(&names);
+            if (strcmp(device->name, request.after_name) <= 0)
+                return cs_err_set(err, CS_EAUTH, "the controller gave device %s twice: its list has no end",
+                                  device->name);
             memcpy(request.after_name, device->name, sizeof request.after_name);
         }
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->devices_count);
     return cli_write(cli, doc, err);
 }
@@ -114,7 +109,7 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
         return rc;
     device = &reply->device;
     cli_field(doc, "name", "Device", cli_tinted(device->name, CLI_BOLD));
-    cli_field(doc, "state", "State", cli_tinted(presence(device), presence_tint(device)));
+    cli_field(doc, "state", "State", cli_tinted(cli_show_presence(device), presence_tint(device)));
     cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&device->device_id)));
     cli_field(doc, "platform", "Platform", cli_text(device->platform));
     cli_field(doc, "agent_version", "Agent", cli_text(device->agent_version));

@@ -1,6 +1,8 @@
 /* The part of show.h that has no statements: words for enums, numbers and durations. */
 #include "controller/cli/show.h"
 
+#include "shared/base/text.h"
+
 #include <stdio.h>
 
 static const struct {
@@ -37,6 +39,11 @@ static const struct {
     [countersign_v1_OrderState_ORDER_STATE_CANCELLED] = {"Cancelled", CLI_GRAY, true},
     [countersign_v1_OrderState_ORDER_STATE_EXPIRED] = {"Expired", CLI_GRAY, true},
     [countersign_v1_OrderState_ORDER_STATE_SUPERSEDED] = {"Superseded", CLI_GRAY, true},
+};
+
+const char *const cli_show_state_options[] = {
+    "approval-pending", "review",    "scheduled", "in-progress", "completed", "failed",
+    "rejected",         "cancelled", "expired",   "superseded",  NULL,
 };
 
 /* The controller may be newer than we are. */
@@ -151,18 +158,7 @@ char *cli_show_target(const char *device, const char *connector, char *out)
 
 char *cli_show_duration(int64_t seconds, char *out)
 {
-    static const struct {
-        int64_t seconds;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-
-    for (size_t i = 0; i < CS_ARRAY_LEN(units); i++) {
-        if (seconds % units[i].seconds)
-            continue;
-        snprintf(out, CLI_TEXT_BYTES, "%lld%c", (long long)(seconds / units[i].seconds), units[i].unit);
-        break;
-    }
-    return out;
+    return cs_duration_text(seconds, out);
 }
 
 char *cli_show_key_kind(countersign_v1_CertificateKey key, uint32_t bits, char *out)
@@ -198,4 +194,15 @@ enum cli_tint cli_show_key_request_tint(countersign_v1_KeyRequestState state)
     default:
         return CLI_PLAIN;
     }
+}
+
+const char *cli_show_presence(const countersign_v1_Device *device)
+{
+    if (device->banned)
+        return "banned";
+    if (device->quarantined)
+        return "quarantined";
+    if (device->waits_for_admission)
+        return device->admitted ? "waits for a new admission" : "waits for admission";
+    return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
 }

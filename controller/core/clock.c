@@ -2,9 +2,13 @@
  * lapsed, and requests to look at again after a newer policy. */
 #include "controller/core/deliver.h"
 #include "controller/core/orders.h"
+#include "controller/core/overrides.h"
 #include "controller/core/reservations.h"
 
+#include "shared/base/text.h"
+
 #include <inttypes.h>
+#include <stdio.h>
 
 #define PHASE(name) countersign_store_v1_Phase_PHASE_##name
 
@@ -28,12 +32,14 @@ static bool is_deliverable(const struct ctl_run *run, const ctl_order_row *order
     }
 }
 
-/* A review may have cancelled or put back the order: only what still stands is handed over. CS_ESTALE: the
+/* A review may have cancelled or put back the order, and its certificate may have been revoked or have
+ * expired: only what still stands is handed over. CS_ESTALE: the
  * newest policy is on its way to us, and the clock will ask again. */
 static int deliver(struct ctl_run *run, uint64_t number, uint64_t session_id)
 {
     ctl_request_row request;
     ctl_order_row order;
+    bool fit = true;
     int rc = ctl_order_load(run, number, &order);
 
     if (rc == CS_OK)
@@ -47,6 +53,9 @@ static int deliver(struct ctl_run *run, uint64_t number, uint64_t session_id)
         return rc;
     if (order.cancel_asked)
         return ctl_order_ask_cancel(run, &order, session_id);
+    rc = ctl_order_check_fit(run, &request, &order, session_id, &fit);
+    if (rc != CS_OK || !fit)
+        return rc;
     rc = ctl_order_hand_over(run, &request, &order, session_id);
     return rc == CS_OK ? ctl_request_store(run, &request) : rc;
 }
@@ -81,17 +90,37 @@ int ctl_deliver_waiting(struct ctl_run *run, struct cs_slice device_id, uint64_t
 static int start_order(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order)
 {
     ctl_session_row session;
-    bool open;
+    bool open, fit;
     int rc;
 
     if (run->now_s >= order->end_s)
-        return ctl_order_apply(run, request, order, CTL_ORDER_EXPIRED,
-                               "the window ended before the device took it");
+        return ctl_order_lapse(run, request, order, "the window ended before the device took it");
+    rc = ctl_order_check_fit(run, request, order, 0, &fit);
+    if (rc != CS_OK || !fit)
+        return rc;
     rc = ctl_session_load(run, CTL_BYTES(order->device_id), &session, &open);
     if (rc != CS_OK)
         return rc;
     return open ? ctl_order_hand_over(run, request, order, session.session_id)
                 : ctl_order_apply(run, request, order, CTL_ORDER_DUE, NULL);
+}
+
+/* The reason states the time, because it is configured. */
+static int fall_silent(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order)
+{
+    char time[CS_DURATION_TEXT_BYTES], reason[160];
+
+    cs_duration_text(run->settings->silence_s, time);
+    if (order->phase == PHASE(ACCEPTED))
+        (void)snprintf(reason, sizeof reason,
+                       "silent: the device accepted and said nothing for %s; a late report still counts",
+                       time);
+    else
+        (void)snprintf(reason, sizeof reason,
+                       "silent: the device was handed the push and said nothing until %s after its window; a "
+                       "late report still counts",
+                       time);
+    return ctl_order_apply(run, request, order, CTL_ORDER_SILENT, reason);
 }
 
 static int order_due(struct ctl_run *run, uint64_t number)
@@ -114,14 +143,10 @@ static int order_due(struct ctl_run *run, uint64_t number)
         rc = start_order(run, &request, &order);
         break;
     case PHASE(WAITING):
-        rc = ctl_order_apply(run, &request, &order, CTL_ORDER_EXPIRED,
-                             "the device was not connected before the window ended");
+        rc = ctl_order_lapse(run, &request, &order, "the device was not connected before the window ended");
         break;
     default:
-        rc = ctl_order_apply(run, &request, &order, CTL_ORDER_SILENT,
-                             order.phase == PHASE(ACCEPTED)
-                                 ? "silent: the device accepted and did not report in time"
-                                 : "silent: the device was handed the push and did not answer");
+        rc = fall_silent(run, &request, &order);
         break;
     }
     if (rc == CS_OK)

@@ -1,6 +1,7 @@
 #include "controller/core/colour.h"
 
 #include "controller/core/workflow.h"
+#include "shared/base/text.h"
 
 #include <stdio.h>
 
@@ -44,12 +45,22 @@ countersign_v1_Colour ctl_colour_of(const ctl_certificate_row *certificate,
     return colour(certificate, certificate->failed > 0, certificate->changed > 0, settings, now_s);
 }
 
+int64_t ctl_order_retry_at(const ctl_order_row *order)
+{
+    return order->phase == countersign_store_v1_Phase_PHASE_SCHEDULED && order->retries ? order->offer_at_s
+                                                                                        : 0;
+}
+
 void ctl_order_text(const ctl_order_row *order, char *out, size_t out_bytes)
 {
     const char *state = ctl_state_text(ctl_phase_info(order->phase)->shown);
+    char time[CS_TIME_TEXT_BYTES];
 
     if (order->phase == countersign_store_v1_Phase_PHASE_REVIEW)
         snprintf(out, out_bytes, "%s %u/%u", state, (unsigned)order->stages_done, (unsigned)order->stages);
+    else if (ctl_order_retry_at(order))
+        snprintf(out, out_bytes, "%s (attempt %u of %u at %s)", state, (unsigned)order->retries + 1,
+                 (unsigned)order->max_attempts, cs_time_text(ctl_order_retry_at(order), time));
     else if (order->phase == countersign_store_v1_Phase_PHASE_WAITING)
         snprintf(out, out_bytes, "%s (waiting for device)", state);
     else if (order->cancel_asked && ctl_phase_info(order->phase)->handed_over)

@@ -1,3 +1,4 @@
+#include "controller/core/changes.h"
 #include "controller/core/run.h"
 
 #include "shared/base/utf8.h"
@@ -23,6 +24,10 @@ static const struct {
     [CTL_CANCEL_REQUEST] = {"CancelRequest", ctl_cancel_request_run},
     [CTL_REQUEST_KEY] = {"RequestKey", ctl_request_key_run},
     [CTL_PUT_SEALED_KEYS] = {"PutSealedKeys", ctl_put_sealed_keys_run},
+    [CTL_REVOKE_CERTIFICATE] = {"RevokeCertificate", ctl_revoke_certificate_run},
+    [CTL_IMPORT_CRL] = {"ImportCrl", ctl_import_crl_run},
+    [CTL_OPEN_SESSION] = {"OpenSession", ctl_open_session_run},
+    [CTL_CLOSE_SESSION] = {"CloseSession", ctl_close_session_run},
     [CTL_ENROL] = {"Enrol", ctl_enrol_run},
     [CTL_SESSION_OPENED] = {"SessionOpened", ctl_session_opened_run},
     [CTL_SESSION_CLOSED] = {"SessionClosed", ctl_session_closed_run},
@@ -164,6 +169,8 @@ static int finish(struct ctl_run *run, const char *command)
     if (run->changed) {
         int rc = write_audit(run, command);
 
+        if (rc == CS_OK)
+            rc = ctl_changes_write(run);
         if (rc == CS_OK)
             rc = ctl_put(run->view, &key, Meta, &run->meta, run->err);
         if (rc != CS_OK)

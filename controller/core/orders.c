@@ -109,10 +109,10 @@ int ctl_order_apply(struct ctl_run *run, ctl_request_row *request, ctl_order_row
     const ctl_phase before = order->phase;
     ctl_phase next;
     bool ended;
-    int rc = ctl_workflow_next(before, event, &next, run->err);
+    int rc = ctl_workflow_next(order->number, before, event, &next, run->err);
 
     if (rc != CS_OK)
-        return cs_err_prefix(run->err, "WO-%" PRIu64, order->number);
+        return rc;
     ended = !ctl_phase_info(before)->ended && ctl_phase_info(next)->ended;
     if (reason && (next != before || !ctl_phase_info(before)->ended))
         CTL_TEXT_SET(order->reason, reason);
@@ -186,7 +186,10 @@ static int schedule(struct ctl_run *run, ctl_request_row *request, ctl_order_row
             return rc;
     }
     order->stages = order->stages_done = progress->stages;
-    order->start_s = order->offer_at_s = progress->start_s;
+    /* A review comes back to an order that waits for its next attempt: that keeps its time. */
+    if (!order->retries || order->offer_at_s < progress->start_s)
+        order->offer_at_s = progress->start_s;
+    order->start_s = progress->start_s;
     order->end_s = progress->end_s;
     rc = ctl_order_apply(run, request, order, CTL_ORDER_DECIDED, NULL);
     return rc == CS_OK ? supersede_earlier(run, order) : rc;
@@ -223,6 +226,16 @@ static int tell_device(struct ctl_run *run, enum ctl_effect_kind kind, const ctl
 
     memcpy(effect.device_id, order->device_id.bytes, sizeof effect.device_id);
     return ctl_run_effect(run, &effect);
+}
+
+int ctl_order_lapse(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order, const char *reason)
+{
+    char both[sizeof order->reason];
+
+    if (!order->retries)
+        return ctl_order_apply(run, request, order, CTL_ORDER_EXPIRED, reason);
+    (void)snprintf(both, sizeof both, "%.400s; %s", order->reason, reason);
+    return ctl_order_apply(run, request, order, CTL_ORDER_FAILED, both);
 }
 
 int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,

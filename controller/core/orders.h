@@ -17,6 +17,11 @@ CS_MUST_USE int ctl_order_apply(struct ctl_run *run, ctl_request_row *request, c
 CS_MUST_USE int ctl_order_decided(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                   const struct cs_push_progress *progress, const char *rejected_by);
 
+/* The window has ended before a device took it: Expired; of an order that was tried and failed, Failed with
+ * what the device said then. */
+CS_MUST_USE int ctl_order_lapse(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
+                                const char *reason);
+
 /* Hands an order to its device's open session (again): the effect and the phase. */
 CS_MUST_USE int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                     uint64_t session_id);

@@ -52,6 +52,8 @@ void ctl_show_order(const ctl_order_row *row, countersign_v1_Order *ret)
     ret->not_before_s = row->start_s;
     ret->expires_at_s = row->end_s;
     ret->attempts = row->attempts;
+    ret->max_attempts = row->max_attempts;
+    ret->retry_at_s = ctl_order_retry_at(row);
     ctl_order_text(row, ret->state_text, sizeof ret->state_text);
 }
 

@@ -1,6 +1,7 @@
 /* What devices say: sessions, advertisements, reports. */
 #include "controller/core/deliver.h"
 #include "controller/core/orders.h"
+#include "controller/core/retries.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -296,6 +297,18 @@ static bool obeys_cancel(const ctl_order_row *order, const countersign_v1_Device
            strcmp(report->verdict, "cancelled") == 0;
 }
 
+/* A refusal begins nothing. The device keeps to what was signed; what it says is still only a number. */
+static void count_attempt(ctl_order_row *order, const countersign_v1_DeviceReport *report)
+{
+    uint32_t most = order->max_attempts ? order->max_attempts : 1;
+    bool begun = report->outcome == countersign_v1_Outcome_OUTCOME_ACCEPTED ||
+                 report->outcome == countersign_v1_Outcome_OUTCOME_COMPLETED ||
+                 report->outcome == countersign_v1_Outcome_OUTCOME_FAILED;
+
+    if (begun && report->attempt > order->attempts)
+        order->attempts = report->attempt < most ? report->attempt : most;
+}
+
 static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                         const countersign_v1_DeviceReport *report)
 {
@@ -303,8 +316,7 @@ static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order
 
     (void)snprintf(reason, sizeof reason, "%s%s%s", report->verdict,
                    report->verdict[0] && report->detail[0] ? ": " : "", report->detail);
-    if (report->attempt > order->attempts)
-        order->attempts = report->attempt;
+    count_attempt(order, report);
     if (obeys_cancel(order, report))
         return ctl_order_apply(run, request, order, CTL_ORDER_CALLED_OFF,
                                "cancelled before the device began it");
@@ -315,7 +327,7 @@ static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order
         return ctl_order_apply(run, request, order, CTL_ORDER_COMPLETED, report->detail);
     case countersign_v1_Outcome_OUTCOME_FAILED:
     case countersign_v1_Outcome_OUTCOME_REFUSED:
-        return ctl_order_apply(run, request, order, CTL_ORDER_FAILED, reason);
+        return ctl_order_fail(run, request, order, report, reason);
     case countersign_v1_Outcome_OUTCOME_NOT_YET:
         return apply_not_yet(run, request, order, report);
     default:
@@ -372,8 +384,10 @@ int ctl_report_run(struct ctl_run *run, const void *body, void *reply)
         return rc;
     /* Heard before and its acknowledgement lost, or overtaken by a newer one about this order. The sequence
      * tells, not the bytes: a device that says a stored report again signs it again. */
-    if (report->sequence <= order.report_sequence)
-        return ctl_statement_acknowledge(run, said, report->sequence);
+    if (report->sequence <= order.report_sequence) {
+        rc = ctl_order_answered_again(run, &order, report);
+        return rc == CS_OK ? ctl_statement_acknowledge(run, said, report->sequence) : rc;
+    }
     rc = store_report(run, said, &device, &order);
     return rc == CS_OK ? ctl_statement_acknowledge(run, said, report->sequence) : rc;
 }

@@ -1,6 +1,7 @@
 /* From the click to the signed request: reservations, submission, cancelling. */
 #include "controller/core/evaluate.h"
 #include "controller/core/orders.h"
+#include "controller/core/overrides.h"
 #include "controller/core/reservations.h"
 #include "controller/core/sealed_keys.h"
 
@@ -23,13 +24,8 @@ static int check_request(struct ctl_run *run, const struct ctl_submit_push *subm
         return cs_err_set(run->err, CS_EINVAL, "the push request is from the future: set the client's clock");
     if (request->decide_by_s <= run->now_s)
         return cs_err_set(run->err, CS_EINVAL, "the push request's time to decide is over already");
-    if (certificate->not_after_s <= run->now_s) {
-        for (pb_size_t i = 0; i < request->overrides_count; i++)
-            if (request->overrides[i] == countersign_v1_Override_OVERRIDE_EXPIRED)
-                return CS_OK;
-        return cs_err_set(run->err, CS_ESTATE, "the certificate has expired");
-    }
-    return CS_OK;
+    return ctl_overrides_check(certificate, request->overrides, request->overrides_count, run->now_s,
+                               run->err);
 }
 
 static void fill_request(ctl_request_row *row, const struct ctl_submit_push *submit,
@@ -48,6 +44,9 @@ static void fill_request(ctl_request_row *row, const struct ctl_submit_push *sub
     row->requested_at_s = request->requested_at_s;
     row->decide_by_s = request->decide_by_s;
     row->window_s = request->window_s;
+    row->max_attempts = request->max_attempts;
+    row->overrides_count = request->overrides_count;
+    memcpy(row->overrides, request->overrides, sizeof row->overrides);
     row->first_order = reserved->first_order;
     row->order_count = reserved->order_count;
     row->policy_version = submit->policy_version;
@@ -115,6 +114,7 @@ static int order_from_core(struct ctl_run *run, const ctl_request_row *request, 
     CTL_BYTES_COPY(ret->certificate_id, request->certificate_id);
     ret->action = core->action;
     ret->generation = core->generation;
+    ret->max_attempts = request->max_attempts;
     return CS_OK;
 }
 
@@ -270,7 +270,7 @@ int ctl_submit_push_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- CancelRequest */
 
-static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t number,
+static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t number, bool named,
                         countersign_v1_CancelRequestResponse *answer)
 {
     ctl_order_row order;
@@ -286,8 +286,12 @@ static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t 
         answer->handed_over++;
         return ctl_order_ask_cancel(run, &order, 0);
     }
-    if (ctl_phase_info(order.phase)->ended)
-        return CS_OK;
+    if (ctl_phase_info(order.phase)->ended) {
+        /* Asked again after a lost answer, or one of all: that is well. */
+        if (!named || order.phase == countersign_store_v1_Phase_PHASE_CANCELLED)
+            return CS_OK;
+        return ctl_workflow_refuse(order.number, order.phase, CTL_ORDER_CANCELLED, run->err);
+    }
     answer->cancelled++;
     return ctl_order_apply(run, request, &order, CTL_ORDER_CANCELLED, "cancelled");
 }
@@ -300,12 +304,13 @@ int ctl_cancel_request_run(struct ctl_run *run, const void *body, void *reply)
     int rc = ctl_request_load(run, cancel->number, &request);
 
     if (rc == CS_OK && !ctl_request_open(&request))
-        return cs_err_set(run->err, CS_ESTATE, "every order of REQ-%" PRIu64 " has ended already",
+        return cs_err_set(run->err, CS_ESTATE,
+                          "every order of REQ-%" PRIu64 " has ended already; possible: push again",
                           request.number);
     for (pb_size_t i = 0; rc == CS_OK && i < cancel->orders_count; i++)
-        rc = cancel_order(run, &request, cancel->orders[i], answer);
+        rc = cancel_order(run, &request, cancel->orders[i], true, answer);
     for (uint32_t i = 0; rc == CS_OK && !cancel->orders_count && i < request.order_count; i++)
-        rc = cancel_order(run, &request, request.first_order + i, answer);
+        rc = cancel_order(run, &request, request.first_order + i, false, answer);
     if (rc == CS_OK)
         rc = ctl_request_settle(run, &request);
     if (rc != CS_OK)

@@ -1,5 +1,6 @@
 #include "controller/core/reservations.h"
 
+#include "controller/core/overrides.h"
 #include "controller/core/sealed_keys.h"
 #include "shared/base/text.h"
 #include "shared/trust/merkle.h"
@@ -311,10 +312,11 @@ static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushR
                           "%d pushes are prepared and not submitted: try again in a few minutes",
                           CTL_RESERVATIONS);
     rc = ctl_certificate_load(run, CTL_BYTES(request->certificate_id), &prep->certificate);
+    if (rc == CS_OK)
+        rc = ctl_overrides_check(&prep->certificate, request->overrides, request->overrides_count, run->now_s,
+                                 run->err);
     if (rc != CS_OK)
         return rc;
-    if (prep->certificate.revoked)
-        return cs_err_set(run->err, CS_ESTATE, "the certificate is revoked");
     return choose_key_mode(run, request, prep);
 }
 

@@ -16,6 +16,10 @@ enum {
     /* A PEM file that is offered for import: a chain and a key in text, with comments. */
     CS_LIMIT_PEM_BYTES = 96 * 1024,
 
+    /* A revocation list: 100,000 entries of some 40 bytes, and as many again for those with reasons. */
+    CS_LIMIT_CRL_ENTRIES = 100 * 1000,
+    CS_LIMIT_CRL_BYTES = 8 * 1024 * 1024,
+
     /* Signed statements, as envelopes on the wire. */
     CS_LIMIT_ENVELOPE_SIGNATURES = 16,
     CS_LIMIT_POLICY_BYTES = 48 * 1024,

@@ -167,3 +167,20 @@ int cs_duration_parse(struct cs_slice text, int64_t *ret_s, struct cs_err *err)
     *ret_s = value * unit;
     return CS_OK;
 }
+
+char *cs_duration_text(int64_t duration_s, char *out)
+{
+    static const struct {
+        int64_t seconds;
+        char unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(units); i++) {
+        if (duration_s % units[i].seconds)
+            continue;
+        (void)snprintf(out, CS_DURATION_TEXT_BYTES, "%lld%c", (long long)(duration_s / units[i].seconds),
+                       units[i].unit);
+        break;
+    }
+    return out;
+}

@@ -1,0 +1,28 @@
+/* overrides.h - what a push of a revoked or expired certificate needs: that the requester signed that it is
+ * meant. Asked at PreparePush, SubmitPush, every accepting decision and every hand-over, because a
+ * certificate can be revoked or expire between any two of them. Pure; internal to controller/core. */
+#ifndef CTL_CORE_OVERRIDES_H
+#define CTL_CORE_OVERRIDES_H
+
+#include "controller/core/orders.h"
+
+/* CS_OK, or CS_ESTATE with a sentence that names the flag: the certificate is revoked or has expired and the
+ * override for that is not among these. */
+CS_MUST_USE int ctl_overrides_check(const ctl_certificate_row *certificate,
+                                    const countersign_v1_Override *overrides, size_t count, int64_t now_s,
+                                    struct cs_err *err);
+
+/* The same for a request that was submitted. */
+CS_MUST_USE int ctl_request_check_overrides(struct ctl_run *run, const ctl_request_row *request);
+
+/* Before an order is handed over: true when its certificate may go. Else the order has ended as Cancelled,
+ * with the reason, and the request is settled; one that was handed over before is asked back. */
+CS_MUST_USE int ctl_order_check_fit(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
+                                    uint64_t session_id, bool *ret_fit);
+
+/* After a certificate's row says that it is revoked: ends every order of it that is not handed over as
+ * Cancelled ("certificate revoked"), and asks devices to leave those that are; all but those whose request
+ * signs OVERRIDE_REVOKED. */
+CS_MUST_USE int ctl_orders_end_for_revoked(struct ctl_run *run, struct cs_slice certificate_id);
+
+#endif
