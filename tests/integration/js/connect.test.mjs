@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'node:test';
 import { clients } from './clients.mjs';
-import { Deployment } from './harness.mjs';
+import { makeCertificate } from './certificates.mjs';
+import { Deployment, run } from './harness.mjs';
 import { cases } from './methods.mjs';
-import { registry, services } from './schema.mjs';
+import { enumOf, registry, services } from './schema.mjs';
 
 // Those that devices call, on other listeners.
 const ofDevices = ['AgentService', 'EnrolmentService'];
@@ -43,5 +45,66 @@ async function tell(t, deployment, client, n) {
 
 test('every client calls every method on the admin socket', async (t) => {
   const deployment = await Deployment.create(t);
-  for (const [n, client] of clients({ socket: deployment.socket }).entries()) if (!process.env.ONLY || client.name.match(process.env.ONLY)) await tell(t, deployment, client, n);
+  for (const [n, client] of clients({ socket: deployment.socket }).entries()) await tell(t, deployment, client, n);
+});
+
+test('every streaming method of an operator service is Watch', () => {
+  const all = services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
+    .filter((method) => method.methodKind !== 'unary').map((method) => `${method.parent.name}/${method.name} (${method.methodKind})`);
+  assert.deepEqual(all, ['WatchService/Watch (server_streaming)'], 'one that is new needs a test here');
+});
+
+test('every client watches', async (t) => {
+  const deployment = await Deployment.create(t);
+  const watch = methodOf('WatchService/Watch');
+  const kinds = [enumOf('ObjectKind').OBJECT_KIND_CERTIFICATE];
+  // The first message that `probe` likes; then the stream is ended from here.
+  const until = async (client, init, probe) => {
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), 30_000);
+    try {
+      for await (const message of client.stream(watch, init, { signal: ending.signal })) if (await probe(message)) return message;
+      throw new Error('the stream ended before it told what was wanted');
+    } finally {
+      clearTimeout(timer);
+      ending.abort();
+    }
+  };
+  for (const [n, client] of clients({ socket: deployment.socket }).entries())
+    await t.test(client.name, async () => {
+      const leaf = makeCertificate(`watched-${n}.example`);
+      const tells = (message) => message.changes.some((change) => Buffer.from(change.id).equals(leaf.id));
+      let begun;
+      const told = await until(client, { kinds }, async (message) => {
+        if (begun) return tells(message);
+        begun = message.revision;
+        await client.call(methodOf('CertificateService/ImportCertificate'), { certificates: Buffer.from(leaf.pem) });
+        return false;
+      });
+      assert.ok(told.revision > begun);
+      // The same again for one who comes later, and nothing for one who asks for something else.
+      await until(client, { kinds, afterRevision: begun }, tells);
+      await until(client, { kinds, afterRevision: begun, certificateId: leaf.id }, tells);
+      await assert.rejects(until(client, { afterRevision: 2n ** 40n }, () => false), { code: 'out_of_range' });
+      await assert.rejects(until(client, { certificateId: Buffer.alloc(5) }, () => false), { code: 'invalid_argument' });
+    });
+});
+
+test('curl works as the README has it', async (t) => {
+  const readme = fs.readFileSync(path.join(path.dirname(fileURLToPath(import.meta.url)), '../../../README.md'), 'utf8');
+  const examples = [...readme.matchAll(/^```\n((?:(?!```)[^])*?\bcurl [^]*?)^```$/gm)].map(([, text]) => text);
+  assert.equal(examples.length, 1, 'an example that is new needs a look at what it should print');
+  const deployment = await Deployment.create(t);
+  for (const [name, days] of [['soon.example', 5], ['fine.example', 300]]) {
+    fs.writeFileSync(deployment.path(`${name}.pem`), makeCertificate(name, { days }).pem);
+    await deployment.cli('cert', 'import', deployment.path(`${name}.pem`));
+  }
+  const { status, stdout, stderr } = await run('sh', ['-ec', examples[0]], { env: { COUNTERSIGN_SOCKET: deployment.socket } });
+  assert.deepEqual([status, stderr], [0, '']);
+  const { certificates } = JSON.parse(stdout);
+  assert.deepEqual(certificates.map((one) => [one.commonName, one.colour]), [['soon.example', 'COLOUR_ORANGE']]);
+  // A mistake is told with its place.
+  const wrong = await run('sh', ['-ec', examples[0].replace('COLOUR_RED', 'RED')], { env: { COUNTERSIGN_SOCKET: deployment.socket } });
+  assert.match(JSON.parse(wrong.stdout).message, /^colours\[0\]: 'RED' is no Colour: use one of COLOUR_UNSPECIFIED, COLOUR_GREEN/);
+  assert.equal(JSON.parse(wrong.stdout).code, 'invalid_argument');
 });
