@@ -29,6 +29,8 @@ struct ctl_config {
     struct ctl_settings settings;
     uint32_t keepalive_s;
     uint32_t drain_s;
+    char crls[CTL_LIMIT_PATH_BYTES]; /* folder that is watched; empty: none */
+    int64_t crls_every_s;
     enum cs_log_format log_format;
     enum cs_log_level log_level;
 };

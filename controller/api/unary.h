@@ -9,6 +9,7 @@
 #define CTL_API_UNARY_H
 
 #include "controller/core/evaluate.h"
+#include "controller/crl.h"
 #include "controller/shard.h"
 #include "shared/net/call.h"
 #include "shared/trust/statement.h"
@@ -41,8 +42,10 @@ struct ctl_op {
         struct ctl_decide decide;
         struct ctl_enrol enrol;
         struct ctl_request_key request_key;
+        struct ctl_import_crl import_crl;
     } body;
     struct ctl_prepared_renewal *renewal; /* freed */
+    struct ctl_crl crl;                   /* freed */
     void *statement;                      /* freed */
     struct cs_policy *policy;
     struct ctl_evaluation evaluation;

@@ -133,7 +133,7 @@ static void run_tell(struct ctl_shard *shard, struct ctl_post *post)
         cs_log(CS_LOG_ERROR, "api", "those who watch have to wait", CS_F("error", err.msg), CS_FEND);
 }
 
-/* Also what could not be told for lack of a snapshot. */
+/* Also what could not be told for lack of a snapshot. Who may no longer call is told no more. */
 static void on_bookmarks(uv_timer_t *timer)
 {
     struct ctl_watchers *watchers = timer->data;
@@ -144,7 +144,10 @@ static void on_bookmarks(uv_timer_t *timer)
     {
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
 
-        if (!watch->slow && now_ms - watch->told_at_ms >= CTL_LIMIT_WATCH_QUIET_MS)
+        if (ctl_unary_check_access(watch->call, &err) != CS_OK) {
+            watch->slow = true; /* says nothing more; on_end follows */
+            cs_call_fail(watch->call, &err);
+        } else if (!watch->slow && now_ms - watch->told_at_ms >= CTL_LIMIT_WATCH_QUIET_MS)
             (void)send_bookmark(watch, &err);
     }
     wake(watchers);

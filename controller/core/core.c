@@ -22,6 +22,8 @@ static const struct {
     [CTL_CANCEL_REQUEST] = {"CancelRequest", ctl_cancel_request_run},
     [CTL_REQUEST_KEY] = {"RequestKey", ctl_request_key_run},
     [CTL_PUT_SEALED_KEYS] = {"PutSealedKeys", ctl_put_sealed_keys_run},
+    [CTL_REVOKE_CERTIFICATE] = {"RevokeCertificate", ctl_revoke_certificate_run},
+    [CTL_IMPORT_CRL] = {"ImportCrl", ctl_import_crl_run},
     [CTL_ENROL] = {"Enrol", ctl_enrol_run},
     [CTL_SESSION_OPENED] = {"SessionOpened", ctl_session_opened_run},
     [CTL_SESSION_CLOSED] = {"SessionClosed", ctl_session_closed_run},
