@@ -23,13 +23,13 @@ class Connect {
     const options = { baseUrl: place.url ?? 'http://localhost', httpVersion: http, useBinaryFormat: !json, defaultTimeoutMs: TIMEOUT_MS };
     if (place.socket) options.nodeOptions = http === '2' ? { createConnection: () => net.connect(place.socket) } : { socketPath: place.socket };
     this.name = name;
+    this.place = place;
     this.transport = makeTransport(options);
-    this.headers = place.headers ?? {};
   }
 
   async call(method, init, { headers = {} } = {}) {
     try {
-      return await createClient(method.parent, this.transport)[method.localName](init, { headers: { ...this.headers, ...headers } });
+      return await createClient(method.parent, this.transport)[method.localName](init, { headers: { ...this.place.headers, ...headers } });
     } catch (error) {
       throw refusal(error);
     }
@@ -38,7 +38,7 @@ class Connect {
   // The replies one after the other, until `signal` ends them.
   async *stream(method, init, { signal } = {}) {
     try {
-      yield* createClient(method.parent, this.transport)[method.localName](init, { headers: this.headers, signal, timeoutMs: 0 });
+      yield* createClient(method.parent, this.transport)[method.localName](init, { headers: this.place.headers, signal, timeoutMs: 0 });
     } catch (error) {
       if (!signal?.aborted) throw refusal(error);
     }

@@ -8,7 +8,7 @@ import test from 'node:test';
 import { clients } from './clients.mjs';
 import { makeCertificate } from './certificates.mjs';
 import { Deployment, run } from './harness.mjs';
-import { cases } from './methods.mjs';
+import { cases, opening } from './methods.mjs';
 import { enumOf, registry, services } from './schema.mjs';
 
 // Those that devices call, on other listeners.
@@ -26,19 +26,21 @@ test('every unary method of an operator service has a case', () => {
   assert.deepEqual(has.filter((name) => !all.includes(name)), [], 'cases without a method in proto/');
 });
 
+const newStory = (deployment, client) => ({ deployment,
+  key: (name) => crypto.createPrivateKey(fs.readFileSync(path.join(deployment.home, 'operators', `${name}.key`))),
+  call: (name, init, headers) => client.call(methodOf(name), init, { headers }) });
+
 // One client's story from the first case to the last, each as a test of its own.
 async function tell(t, deployment, client, n) {
-  const key = (name) => crypto.createPrivateKey(fs.readFileSync(path.join(deployment.home, 'operators', `${name}.key`)));
-  const call = (name, init, headers) => client.call(methodOf(name), init, { headers });
-  const s = { deployment, key, call };
+  const s = newStory(deployment, client);
   for (const [name, run] of Object.entries(cases)) {
-    const ok = (init, headers) => call(name, init, headers);
-    const refused = (code, init, pattern) => assert.rejects(call(name, init), (error) => {
+    const ok = (init, headers) => s.call(name, init, headers);
+    const refused = (code, init, pattern) => assert.rejects(s.call(name, init), (error) => {
       assert.match(error.code ?? String(error), code instanceof RegExp ? code : new RegExp(`^${code}$`), error.message);
       assert.match(error.message, pattern ?? /./);
       return true;
     });
-    await t.test(`${client.name}: ${name}`, () => run({ ok, refused, s, c: { ...client, n } }));
+    await t.test(`${client.name}: ${name}`, () => run({ ok, refused, s, c: { place: client.place, n } }));
   }
   s.session?.close();
 }
@@ -46,6 +48,20 @@ async function tell(t, deployment, client, n) {
 test('every client calls every method on the admin socket', async (t) => {
   const deployment = await Deployment.create(t);
   for (const [n, client] of clients({ socket: deployment.socket }).entries()) await tell(t, deployment, client, n);
+});
+
+test('every client calls every method on the operators\' listener, with a session', async (t) => {
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0' } });
+  const [, port] = await deployment.controller.line(/READY.*\boperators=\S*?:(\d+)/);
+  const place = { url: `http://127.0.0.1:${port}` };
+  for (const client of clients(place))
+    await assert.rejects(client.call(methodOf('DeviceService/ListDevices'), {}), { code: 'unauthenticated' }, client.name);
+  const first = newStory(deployment, clients(place)[0]);
+  const { deploymentId, policyVersion } = await first.call('SessionService/GetChallenge', {});
+  Object.assign(first, { deploymentId: Buffer.from(deploymentId), policyVersion });
+  const { token } = await first.call('SessionService/OpenSession', { envelope: await opening(first, 'ada') });
+  const headers = { authorization: `Bearer ${token}` };
+  for (const [n, client] of clients({ ...place, headers }).entries()) await tell(t, deployment, client, n);
 });
 
 test('every streaming method of an operator service is Watch', () => {
