@@ -24,6 +24,8 @@ static const struct {
     [CTL_PUT_SEALED_KEYS] = {"PutSealedKeys", ctl_put_sealed_keys_run},
     [CTL_REVOKE_CERTIFICATE] = {"RevokeCertificate", ctl_revoke_certificate_run},
     [CTL_IMPORT_CRL] = {"ImportCrl", ctl_import_crl_run},
+    [CTL_OPEN_SESSION] = {"OpenSession", ctl_open_session_run},
+    [CTL_CLOSE_SESSION] = {"CloseSession", ctl_close_session_run},
     [CTL_ENROL] = {"Enrol", ctl_enrol_run},
     [CTL_SESSION_OPENED] = {"SessionOpened", ctl_session_opened_run},
     [CTL_SESSION_CLOSED] = {"SessionClosed", ctl_session_closed_run},

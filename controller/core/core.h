@@ -38,6 +38,8 @@
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \
     X(IMPORT_CRL, struct ctl_import_crl, countersign_v1_ImportCrlResponse)                                   \
+    X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
+    X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -130,6 +132,10 @@ struct ctl_request_key {
     const countersign_v1_KeyRequest *request;
     struct cs_digest digest; /* of its payload */
     uint32_t policy_version;
+};
+struct ctl_operator_session {
+    const char *operator;
+    const char *why; /* it ended */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
