@@ -89,6 +89,11 @@ static const struct key keys[] = {
      "wait after a failed first attempt; doubled after each one that follows"},
     {"retry_most", VALUE_DURATION, FIELD(settings.retry_most_s), 1, 0, "1h", "a duration, as 1h",
      "longest wait between two attempts"},
+    {"crls", VALUE_PATH, FIELD(crls), 0, 0, NULL, "an absolute path",
+     "folder whose NAME.crl files are imported when they come or change, each verified by its issuer's "
+     "certificate: from the inventory, or NAME.pem beside it (default: none)"},
+    {"crls_every", VALUE_DURATION, FIELD(crls_every_s), 1, 0, "10m", "a duration, as 10m",
+     "and looked at again after this, notices or not"},
     {"log", VALUE_FORMAT, FIELD(log_format), 0, 0, "logfmt", "logfmt or json", "form of log lines"},
     {"log_level", VALUE_LEVEL, FIELD(log_level), 0, 0, "info", "debug, info, warn or error",
      "least important lines that are written"},

@@ -33,6 +33,8 @@ struct ctl_config {
     struct ctl_settings settings;
     uint32_t keepalive_s;
     uint32_t drain_s;
+    char crls[CTL_LIMIT_PATH_BYTES]; /* folder that is watched; empty: none */
+    int64_t crls_every_s;
     bool has_operators; /* the operators' listener; all that follows of it only then */
     struct ctl_address operators;
     enum ctl_operators_tls operators_tls;             /* after parsing: ON or OFF */

@@ -1,6 +1,7 @@
 /* countersignd: everything wired on one page, and torn down in reverse. */
 #include "controller/api/watch.h"
 #include "controller/config.h"
+#include "controller/crl_folder.h"
 #include "controller/files.h"
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/roster.h"
@@ -24,6 +25,7 @@ struct controller {
     struct ctl_vault *vault;
     struct ctl_store *store;
     struct ctl_core_thread *core;
+    struct ctl_crl_folder *crls; /* NULL: none is watched */
     struct ctl_shared shared;
     struct ctl_addresses addresses; /* as bound */
 };
@@ -116,6 +118,8 @@ static int start(struct controller *controller, struct cs_err *err)
 
     for (unsigned i = 0; i < shared->shard_count && code == CS_OK; i++)
         code = ctl_shard_start(shared->shards[i], err);
+    if (code == CS_OK && controller->crls)
+        code = ctl_crl_folder_start(controller->crls, err);
     return code;
 }
 
@@ -129,6 +133,9 @@ static int open_all(struct controller *controller, struct cs_err *err)
         code = open_shared(controller, err);
     if (code == CS_OK)
         code = open_shards(controller, err);
+    if (code == CS_OK && controller->config.crls[0])
+        code = ctl_crl_folder_new(controller->config.crls, controller->config.crls_every_s, controller->store,
+                                  controller->core, &controller->crls, err);
     if (code == CS_OK)
         code = start(controller, err);
     return code;
@@ -145,6 +152,7 @@ static void close_all(struct controller *controller)
     for (unsigned i = 0; i < shared->shard_count; i++)
         if (shared->shards[i])
             ctl_shard_join(shared->shards[i]);
+    ctl_crl_folder_free(controller->crls);
     if (controller->core)
         ctl_core_thread_stop(controller->core);
     for (unsigned i = 0; i < shared->shard_count; i++)

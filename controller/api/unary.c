@@ -62,6 +62,7 @@ static void forget_prepared(struct ctl_op *op)
     free(cs_steal(op->statement));
     ctl_renewal_free(op->renewal);
     free(cs_steal(op->renewal));
+    ctl_crl_free(&op->crl);
     cs_policy_free(cs_steal(op->policy));
     ctl_evaluation_free(&op->evaluation);
     cs_buf_free(&op->bytes);

@@ -10,6 +10,7 @@
 
 #include "controller/access.h"
 #include "controller/core/evaluate.h"
+#include "controller/crl.h"
 #include "controller/shard.h"
 #include "shared/net/call.h"
 #include "shared/trust/statement.h"
@@ -37,8 +38,10 @@ struct ctl_op {
         struct ctl_decide decide;
         struct ctl_enrol enrol;
         struct ctl_request_key request_key;
+        struct ctl_import_crl import_crl;
     } body;
     struct ctl_prepared_renewal *renewal; /* freed */
+    struct ctl_crl crl;                   /* freed */
     void *statement;                      /* freed */
     struct cs_policy *policy;
     struct ctl_evaluation evaluation;

@@ -142,7 +142,7 @@ static void run_tell(struct ctl_shard *shard, struct ctl_post *post)
         cs_log(CS_LOG_ERROR, "api", "those who watch have to wait", CS_F("error", err.msg), CS_FEND);
 }
 
-/* Also what could not be told for lack of a snapshot. */
+/* Also what could not be told for lack of a snapshot. Who may no longer call is told no more. */
 static void on_bookmarks(uv_timer_t *timer)
 {
     struct ctl_watchers *watchers = timer->data;
@@ -153,7 +153,10 @@ static void on_bookmarks(uv_timer_t *timer)
     {
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
 
-        if (!watch->slow && now_ms - watch->told_at_ms >= CTL_LIMIT_WATCH_QUIET_MS)
+        if (check_still_allowed(watch, &err) != CS_OK) {
+            watch->slow = true; /* says nothing more; on_end follows */
+            cs_call_fail(watch->call, &err);
+        } else if (!watch->slow && now_ms - watch->told_at_ms >= CTL_LIMIT_WATCH_QUIET_MS)
             (void)send_bookmark(watch, &err);
     }
     wake(watchers);

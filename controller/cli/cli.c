@@ -1,6 +1,7 @@
 #include "controller/cli/cli.h"
 
 #include "controller/cli/ask.h"
+#include "controller/cli/complete.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
 #include "controller/cli/nearest.h"
@@ -88,19 +89,33 @@ static int be_known(struct cli *cli, struct cs_err *err)
     return cli_remote_sign_in(cli, false, err);
 }
 
-int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
-             struct cs_err *err)
+int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err)
 {
     int rc = be_known(cli, err);
 
     if (rc == CS_OK)
-        rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+        *ret = cli->rpc;
+    return rc;
+}
+
+int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
+             struct cs_err *err)
+{
+    struct cli_rpc *rpc;
+    int rc = cli_connection(cli, &rpc, err);
+
+    if (rc == CS_OK && cli->hurry_ms) {
+        cli_rpc_hurry(rpc, cli->hurry_ms);
+        cli->hurry_ms = 0;
+    }
+    if (rc == CS_OK)
+        rc = cli_rpc_call(rpc, method, request, reply, err);
     /* A kept session may have ended, or the controller have started anew. */
     if (rc == CS_EAUTH && cli->home.controller[0] && cli->signed_in && !cli->signed_in_anew) {
         cli->signed_in_anew = true;
         rc = cli_remote_sign_in(cli, true, err);
         if (rc == CS_OK)
-            rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+            rc = cli_rpc_call(rpc, method, request, reply, err);
     }
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
@@ -300,7 +315,7 @@ static int find_controller(struct cli *cli, struct cs_err *err)
     return rc;
 }
 
-static int prepare(struct cli *cli, struct cs_err *err)
+int cli_prepare(struct cli *cli, struct cs_err *err)
 {
     size_t format = CLI_FORMAT_TABLE;
     int rc = cli_choice(cli, "o", cli_format_words, &format, err);
@@ -325,6 +340,10 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         puts("countersign " CS_VERSION);
         return CS_OK;
     }
+    if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {
+        cli_complete_run(cli, argc - 2, argv + 2);
+        return CS_OK;
+    }
     rc = cli_args_parse(argc, argv, &cli->args, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
@@ -337,7 +356,7 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         cli->failure = CLI_USAGE;
         return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
     }
-    rc = prepare(cli, err);
+    rc = cli_prepare(cli, err);
     if (rc == CS_OK)
         rc = cli->args.command->run(cli, err);
     if (cli->rpc && !cli_rpc_unreachable(cli->rpc))

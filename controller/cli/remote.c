@@ -247,6 +247,8 @@ int cli_remote_sign_in(struct cli *cli, bool fresh, struct cs_err *err)
                          "%.100s/config",
                          cli->home.folder);
     rc = fresh ? CS_ENOTFOUND : load_kept(cli, operator, & session, err);
+    if (rc == CS_ENOTFOUND && cli->asks_nobody)
+        return cs_err_set(err, CS_EAUTH, "there is no session of %s here", operator);
     if (rc == CS_ENOTFOUND) {
         rc = open_session(cli, operator, & session, err);
         if (rc == CS_OK)
