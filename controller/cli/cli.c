@@ -92,7 +92,8 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
         return cs_err_set(err, CS_EDENIED,
                           "the trust policy has no operator %.63s: `countersign trust show` lists them",
                           name);
-    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(cs_policy_body(policy), who, role))
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED &&
+        !cs_operator_has_role(cs_policy_body(policy), who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
                           who->name, cli_show_role_word(role));

@@ -54,6 +54,8 @@ int cli_cert_request(struct cli *cli, struct cs_err *err);
 int cli_cert_requests(struct cli *cli, struct cs_err *err);
 int cli_cert_csr(struct cli *cli, struct cs_err *err);
 int cli_device_ban(struct cli *cli, struct cs_err *err);
+int cli_device_group(struct cli *cli, struct cs_err *err);
+int cli_device_topology(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
 CS_MUST_USE int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);

@@ -11,6 +11,11 @@
 
 #define SYNC(name) countersign_v1_SyncState_SYNC_STATE_##name
 
+_Static_assert(countersign_v1_GetTopologyResponse_size <= CS_LIMIT_MESSAGE_BYTES &&
+                   countersign_v1_GetDeviceTopologyResponse_size <= CS_LIMIT_MESSAGE_BYTES &&
+                   countersign_v1_ListOrdersResponse_size <= CS_LIMIT_MESSAGE_BYTES,
+               "a page fits a message when every field is full");
+
 /* A page under way. The requests of its rows are told once each; where they are more than the message holds
  * the page ends before the row that would need the next. */
 struct page {
