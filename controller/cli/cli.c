@@ -4,6 +4,7 @@
 #include "controller/cli/complete.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nearest.h"
 #include "controller/cli/show.h"
 
@@ -89,7 +90,8 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
         return cs_err_set(err, CS_EDENIED,
                           "the trust policy has no operator %.63s: `countersign trust show` lists them",
                           name);
-    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(cs_policy_body(policy), who, role))
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED &&
+        !cs_operator_has_role(cs_policy_body(policy), who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
                           who->name, cli_show_role_word(role));
@@ -219,6 +221,18 @@ int cli_choice(struct cli *cli, const char *option, const char *const *words, si
     return rc;
 }
 
+bool cli_dry_run(const struct cli *cli)
+{
+    return cli_args_find_option(cli->args.command, "dry-run", strlen("dry-run")) &&
+           cli_args_flag(&cli->args, "dry-run");
+}
+
+int cli_dry_end(struct cli *cli, struct cli_doc *statement, struct cs_err *err)
+{
+    cli_hint(statement, "Nothing was changed: --dry-run");
+    return cli_write(cli, statement, err);
+}
+
 int cli_prepare(struct cli *cli, struct cs_err *err)
 {
     const char *socket = cli_args_option(&cli->args, "socket");
@@ -297,6 +311,7 @@ int cli_main(int argc, char *const *argv)
     } else if (cli->altered) {
         status = CLI_ALTERED;
     }
+    cli_known_keep(cli);
     cs_policy_free(cli->policy);
     cli_rpc_free(cli->rpc);
     free(cli);

@@ -153,6 +153,8 @@ int cli_device_ban(struct cli *cli, struct cs_err *err)
         return rc;
     cli_field(what, "device", "Device", cli_tinted(device, CLI_BOLD));
     cli_field(what, "comment", "Comment", cli_text(comment));
+    if (cli_dry_run(cli))
+        return cli_dry_end(cli, what, err);
     rc = cli_confirm(cli, what, "Ban this device?", err);
     if (rc != CS_OK)
         return rc;
