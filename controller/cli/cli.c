@@ -40,6 +40,15 @@ int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
     return cli_doc_write(doc, stdout, cli->style, err);
 }
 
+int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err)
+{
+    int rc = cli->rpc ? CS_OK : cli_rpc_new(cli->home.socket, &cli->rpc, err);
+
+    if (rc == CS_OK)
+        *ret = cli->rpc;
+    return rc;
+}
+
 int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
 {
     return cli_doc_page(doc, stdout, cli->style, err);
@@ -48,16 +57,15 @@ int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
 int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
              struct cs_err *err)
 {
-    int rc = CS_OK;
+    struct cli_rpc *rpc;
+    int rc = cli_connection(cli, &rpc, err);
 
-    if (!cli->rpc)
-        rc = cli_rpc_new(cli->home.socket, &cli->rpc, err);
     if (rc == CS_OK && cli->hurry_ms) {
-        cli_rpc_hurry(cli->rpc, cli->hurry_ms);
+        cli_rpc_hurry(rpc, cli->hurry_ms);
         cli->hurry_ms = 0;
     }
     if (rc == CS_OK)
-        rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+        rc = cli_rpc_call(rpc, method, request, reply, err);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
     if (rc == CS_OK && !cli_rpc_reads(method))

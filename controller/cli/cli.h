@@ -40,6 +40,8 @@ struct cli {
 /* Runs the command that argv names; the program's exit status. */
 int cli_main(int argc, char *const *argv);
 
+/* Not connected yet, or maybe no longer: its calls see to that. */
+CS_MUST_USE int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err);
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
 

@@ -53,6 +53,9 @@ int cli_audit_verify_run(struct cli *cli, struct cs_err *err);
 int cli_cert_request(struct cli *cli, struct cs_err *err);
 int cli_cert_requests(struct cli *cli, struct cs_err *err);
 int cli_cert_csr(struct cli *cli, struct cs_err *err);
+int cli_cert_revoke(struct cli *cli, struct cs_err *err);
+int cli_crl_import(struct cli *cli, struct cs_err *err);
+int cli_crl_list(struct cli *cli, struct cs_err *err);
 int cli_device_ban(struct cli *cli, struct cs_err *err);
 
 int cli_inbox_run(struct cli *cli, struct cs_err *err);
