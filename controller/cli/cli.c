@@ -54,9 +54,26 @@ int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
     return cli_doc_page(doc, stdout, cli->style, err);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* With -v; its number of milliseconds is the whole call, as a person waits for it. */
+static void tell_call(const struct cli *cli, const struct cli_rpc_method *method, int64_t began_ms, int rc)
+{
+    if (cli_args_flag(&cli->args, "v"))
+        fprintf(stderr, "countersign: %s: %s, %lld ms\n", strrchr(method->path, '/') + 1, cs_code_text(rc),
+                (long long)(now_ms() - began_ms));
+}
+
 int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
              struct cs_err *err)
 {
+    int64_t began_ms = now_ms();
     struct cli_rpc *rpc;
     int rc = cli_connection(cli, &rpc, err);
 
@@ -66,6 +83,7 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
     }
     if (rc == CS_OK)
         rc = cli_rpc_call(rpc, method, request, reply, err);
+    tell_call(cli, method, began_ms, rc);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
     if (rc == CS_OK && !cli_rpc_reads(method))

@@ -8,6 +8,8 @@ const struct cli_option cli_common_options[] = {
     CLI_OPTION("o", "FORMAT",
                "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
     CLI_OPTION("no-headers", NULL, "tables without their first line"),
+    CLI_OPTION("quiet", NULL, "no progress on standard error"),
+    CLI_OPTION("v", NULL, "say on standard error what the controller is asked, and how long it took"),
     {NULL, NULL, NULL, false},
 };
 
