@@ -291,6 +291,18 @@ const struct cli_command cli_commands[] = {
     {"wait", NULL, "REQ-n", "Wait until every work order of a push request has ended", NULL,
      OPTIONS(CLI_OPTION_TIMEOUT), EXAMPLES("wait REQ-1 --timeout 10m"), 1, 1, cli_wait_run},
 
+    {"watch", NULL, "[requests|orders|certificates|devices|REQ-n|CERT]", "Show what changes, as it changes",
+     "On a terminal a table that is drawn anew, until Ctrl-C; elsewhere the rows, and then each row again "
+     "that "
+     "changed "
+     "(-o jsonl: an object a line). Of REQ-n its work orders, of CERT its app connectors; without an "
+     "argument the "
+     "push "
+     "requests. The newest 200 at most.",
+     OPTIONS(CLI_OPTION("for", "TIME", "end after this long: 30s, 10m, 2h")),
+     EXAMPLES("watch", "watch REQ-3", "watch client.example", "watch devices -o jsonl",
+              "watch orders --for 1h"),
+     0, 1, cli_watch_run},
     {"inbox", NULL, "", "List the push requests that wait for you",
      "Those whose open stage you may decide under the pinned trust policy and have not decided yet. Verified "
      "here, "

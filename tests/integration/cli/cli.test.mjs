@@ -1,7 +1,7 @@
 // The command line against a controller that believes everything and lies on demand: the main job, and every lie that
 // people must not sign.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -431,6 +431,57 @@ describe('results', () => {
     } finally {
       delete controller.ListOrders;
     }
+  });
+});
+
+describe('watching', () => {
+  const environment = () => ({ ...process.env, COUNTERSIGN_HOME: home, COUNTERSIGN_SOCKET: controller.socket, TERM: 'xterm' });
+  // Runs until the output says `until`, with `act` once it has said `after`; then `end` ends it.
+  function watch(file, args, after, act, until, end = (child) => child.kill('SIGTERM')) {
+    return new Promise((resolve, reject) => {
+      const child = spawn(file, args, { cwd: folder, env: environment(), stdio: ['pipe', 'pipe', 'inherit'] });
+      let out = '', acted = false;
+      child.stdout.on('data', (data) => {
+        out += data;
+        if (!acted && after.test(out)) {
+          acted = true;
+          act();
+        }
+        if (acted && until.test(out)) end(child);
+      });
+      child.on('error', reject);
+      child.on('exit', (code, signal) => resolve({ code, signal, out }));
+    });
+  }
+
+  test('tells in a pipe what is there, and what changes, a line each', async () => {
+    const order = controller.orders.at(-1), { state } = order;
+    const { code, out } = await watch(program, ['watch', 'orders', '-o', 'jsonl'], /WO-1"/, () => { order.state = 6; }, /"Failed"/);
+    order.state = state;
+    const rows = out.trim().split('\n').map(JSON.parse);
+    assert.equal(code, exits.done);
+    assert.deepEqual(rows.map((row) => row.order), ['WO-2', 'WO-1', 'WO-2']);
+    assert.deepEqual(rows.map((row) => row.state), ['Rejected', 'Completed', 'Failed']);
+  });
+
+  test('draws on a terminal, and leaves it as it was', { skip: !fs.existsSync('/usr/bin/script') && 'script(1) is not here' }, async () => {
+    const order = controller.orders.at(-1), { state } = order;
+    const { code, out } = await watch('/usr/bin/script', ['-qefc', `stty rows 24 cols 60; exec ${program} watch REQ-2`, '/dev/null'], /WO-2/,
+      () => { order.state = 6; }, /Failed/, (child) => child.stdin.write('\x03'));
+    order.state = state;
+    assert.equal(code, exits.done, 'Ctrl-C is how it ends');
+    assert.match(out, /\x1b\[\?1049h[^]*WO-2[^]*Rejected[^]*\x1b\[H[^]*Failed[^]*\x1b\[\?1049l[^]*WO-2[^]*Failed/);
+    for (const line of out.split('\x1b[H').at(1).split('\n')) assert.ok(line.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '').trim().length <= 60, line);
+  });
+
+  test('ends after the time that was given, and knows what it watches', async () => {
+    const { out } = await succeeds('watch', 'client.example', '--for', '1s');
+    assert.match(out, /gw-1\/app/);
+    assert.match((await succeeds('watch', 'certificates', '--for', '1s', '-o', 'name')).out, /^[0-9a-f]{64}$/m);
+    assert.match((await succeeds('watch', 'devices', '--for', '1s')).out, /^gw-1 /m);
+    assert.match((await succeeds('watch', '--for', '1s')).out, /^REQ-2 /m);
+    await fails(exits.usage, /jsonl/, 'watch', '-o', 'json');
+    await fails(exits.refused, /no certificate/, 'watch', 'nothing.like.it');
   });
 });
 
