@@ -30,6 +30,7 @@ struct ctl_core_thread {
     struct ctl_write *writes;
     size_t write_count, write_capacity;
     bool out_of_memory; /* while writes were collected */
+    bool changed;       /* by this group: a revision was taken */
 };
 
 static CS_NORETURN void die(const char *doing, const struct cs_err *err)
@@ -111,6 +112,7 @@ static int run_one(struct ctl_core_thread *core, struct ctl_view *view, struct c
         ctl_view_rewind(view);
         core->outcome.effect_count = effects_before;
     }
+    core->changed |= code == CS_OK && core->outcome.changed;
     return code;
 }
 
@@ -174,6 +176,7 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
     int code;
 
     core->outcome.effect_count = 0;
+    core->changed = false;
     code = run_and_commit(core, group, now_s, &err);
     new_trust = cs_steal(core->next_trust);
     if (code != CS_OK) {
@@ -187,6 +190,8 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
             ctl_trust_unref(core->trust);
             core->trust = new_trust;
         }
+        if (core->changed && core->options.on_revision)
+            core->options.on_revision(core->options.owner);
         if (core->outcome.effect_count || new_trust)
             core->options.on_effects(core->options.owner, core->outcome.effects, core->outcome.effect_count,
                                      new_trust);

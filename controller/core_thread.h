@@ -38,6 +38,8 @@ struct ctl_core_thread_options {
     /* On the core thread, after a commit and before the replies of its group. `trust`: a new policy took
      * effect; NULL otherwise. Both borrowed. */
     void (*on_effects)(void *owner, const struct ctl_effect *effects, size_t count, struct ctl_trust *trust);
+    /* Likewise, before on_effects: revisions were taken. NULL: nobody asks. */
+    void (*on_revision)(void *owner);
     void *owner;
 };
 

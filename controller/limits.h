@@ -32,6 +32,20 @@ enum {
      * not the token. */
     CTL_LIMIT_ENROL_ADDRESSES = 1024,
 
+    /* A message as JSON: CS_LIMIT_MESSAGE_BYTES of it in base64, with room for names and white space. */
+    CTL_LIMIT_JSON_BYTES = 256 * 1024,
+
+    /* Calls that watch, on one shard: each costs a look at every revision. And on one connection, so that
+     * one client leaves room for the others. */
+    CTL_LIMIT_WATCHERS = 4096,
+    CTL_LIMIT_WATCHERS_CONNECTION = 64,
+    /* What telling may keep the loop from everything else in one turn. */
+    CTL_LIMIT_WATCH_TURN_MS = 10,
+    /* Who was told nothing for this long is told where it stands. Looked for this often, so that it is less
+     * than the 30 seconds that watch.proto promises. */
+    CTL_LIMIT_WATCH_QUIET_MS = 20 * 1000,
+    CTL_LIMIT_WATCH_LOOK_MS = 5 * 1000,
+
     /* Entries of a revocation list in one transaction: some 20 ms of the core. */
     CTL_LIMIT_CRL_PART = 1000,
     /* Files of a watched folder that are remembered: an installation knows some ten issuers. */

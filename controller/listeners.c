@@ -1,6 +1,7 @@
 #include "controller/listeners.h"
 
 #include "controller/api/api.h"
+#include "controller/api/transcode.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
 #include "shared/net/server.h"
@@ -109,6 +110,8 @@ static struct cs_server_options options_for(struct listener *listener)
     default:
         options.max_connections = 1000;
         options.trust_peer_uid = true;
+        options.http1 = true;
+        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
         break;
     }
     return options;

@@ -2,7 +2,8 @@
  *
  *   agents      every shard, one port (SO_REUSEPORT)   mutual TLS    AgentService
  *   enrolment   shard 0                                server TLS    EnrolmentService
- *   admin       shard 0, unix socket, mode 0660        -             the operators' services */
+ *   admin       shard 0, unix socket, mode 0660        -             the operators' services, also by Connect
+ * and over HTTP/1.1 */
 #ifndef CTL_LISTENERS_H
 #define CTL_LISTENERS_H
 

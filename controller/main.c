@@ -1,4 +1,5 @@
 /* countersignd: everything wired on one page, and torn down in reverse. */
+#include "controller/api/watch.h"
 #include "controller/config.h"
 #include "controller/crl_folder.h"
 #include "controller/files.h"
@@ -75,6 +76,7 @@ static int open_shared(struct controller *controller, struct cs_err *err)
         .store = controller->store,
         .settings = &controller->config.settings,
         .on_effects = ctl_fleet_route,
+        .on_revision = ctl_watchers_tell,
         .owner = shared,
     };
     int code;

@@ -1,5 +1,6 @@
 #include "controller/shard.h"
 
+#include "controller/api/watch.h"
 #include "controller/fleet/fleet.h"
 #include "controller/listeners.h"
 
@@ -58,6 +59,8 @@ static void run_stop(struct ctl_shard *shard, struct ctl_post *post)
         return;
     shard->stopping = true;
     ctl_fleet_stop(shard->fleet);
+    if (shard->watchers)
+        ctl_watchers_stop(shard->watchers);
     if (shard->listeners)
         ctl_listeners_close(shard->listeners, shard->shared->config->drain_s * 1000, on_listeners_closed);
     else
@@ -84,6 +87,8 @@ int ctl_shard_new(struct ctl_shared *shared, unsigned index, struct ctl_shard **
     shard->wake.data = shard;
     shard->wake_open = true;
     code = ctl_fleet_new(shard, &shard->fleet, err);
+    if (code == CS_OK)
+        code = ctl_watchers_new(shard, &shard->watchers, err);
     if (code == CS_OK) {
         shard->trust = ctl_trust_ref(ctl_core_thread_trust(shared->core));
         *ret = shard;
@@ -143,6 +148,7 @@ void ctl_shard_free(struct ctl_shard *shard)
     cs_assert(uv_loop_close(&shard->loop) == 0);
     ctl_listeners_free(shard->listeners);
     ctl_fleet_free(shard->fleet);
+    ctl_watchers_free(shard->watchers);
     ctl_trust_unref(shard->trust);
     pthread_mutex_destroy(&shard->inbox_lock);
     free(shard);

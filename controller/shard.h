@@ -19,6 +19,7 @@ struct ctl_shard;
 struct ctl_fleet;
 struct ctl_listeners;
 struct ctl_roster;
+struct ctl_watchers;
 
 /* What all shards use. Each part is immutable or guards itself; all outlive the shards. */
 struct ctl_shared {
@@ -57,6 +58,7 @@ struct ctl_shard {
     struct ctl_trust *trust;         /* newest policy that this shard knows; NULL before the first */
     struct ctl_fleet *fleet;         /* sessions of agents on this shard */
     struct ctl_listeners *listeners; /* its sockets */
+    struct ctl_watchers *watchers;   /* who is told what changed */
 
     /* shard.c's own */
     uv_thread_t thread;

@@ -11,6 +11,7 @@ int ctl_api_register(struct cs_registry *registry, struct ctl_shard *shard, stru
         {ctl_device_methods, ctl_device_methods_count},
         {ctl_certificate_methods, ctl_certificate_methods_count},
         {ctl_push_methods, ctl_push_methods_count},
+        {ctl_watch_methods, ctl_watch_methods_count},
     };
     int code = CS_OK;
 

@@ -11,8 +11,8 @@ struct ctl_shard;
 CS_MUST_USE int ctl_api_register(struct cs_registry *registry, struct ctl_shard *shard, struct cs_err *err);
 
 extern const struct cs_method ctl_controller_methods[], ctl_trust_methods[], ctl_device_methods[],
-    ctl_certificate_methods[], ctl_push_methods[];
+    ctl_certificate_methods[], ctl_push_methods[], ctl_watch_methods[];
 extern const size_t ctl_controller_methods_count, ctl_trust_methods_count, ctl_device_methods_count,
-    ctl_certificate_methods_count, ctl_push_methods_count;
+    ctl_certificate_methods_count, ctl_push_methods_count, ctl_watch_methods_count;
 
 #endif

@@ -23,7 +23,7 @@ static const struct ctl_unary *row_of(const struct cs_call *call)
     return (const struct ctl_unary *)(const void *)cs_call_method(call)->handler;
 }
 
-static int check_access(const struct cs_call *call, struct cs_err *err)
+int ctl_unary_check_access(const struct cs_call *call, struct cs_err *err)
 {
     if (cs_call_method(call)->tag & CTL_MAY_STRANGERS || cs_call_peer(call)->kind == CS_PEER_UNIX)
         return CS_OK;
@@ -204,7 +204,7 @@ void ctl_unary_on_message(struct cs_call *call, struct cs_slice message)
 {
     const struct ctl_unary *row = row_of(call);
     struct cs_err err;
-    int code = check_access(call, &err);
+    int code = ctl_unary_check_access(call, &err);
 
     if (code == CS_OK)
         code = row->read ? answer_read(call, row, message, &err) : begin_write(call, row, message, &err);

@@ -65,6 +65,9 @@ struct ctl_unary {
     ctl_prepare_fn *prepare;
 };
 
+/* May this caller call this row's method? For every kind of method; CS_EDENIED with a sentence. */
+CS_MUST_USE int ctl_unary_check_access(const struct cs_call *call, struct cs_err *err);
+
 void ctl_unary_on_message(struct cs_call *call, struct cs_slice message);
 void ctl_unary_on_end(struct cs_call *call, enum cs_status how);
 
@@ -92,6 +95,12 @@ enum { CTL_REQUEST_SLACK_BYTES = 1024 };
      countersign_v1_##name_##Request_size + CTL_REQUEST_SLACK_BYTES,                                         \
      &unary_##name_.handler,                                                                                 \
      may_},
+/* A method that answers with a stream has a handler of its own and the same row. */
+#define CTL_STREAM_ROW(name_, handler_, may_)                                                                \
+    {                                                                                                        \
+        SERVICE, #name_, CS_CALL_SERVER_STREAM,                                                              \
+            countersign_v1_##name_##Request_size + CTL_REQUEST_SLACK_BYTES, handler_, may_                   \
+    }
 #define CTL_ROW_READ_(name_, read_, may_)            CTL_ROW_(name_, may_)
 #define CTL_ROW_WRITE_(name_, kind_, prepare_, may_) CTL_ROW_(name_, may_)
 #define CTL_SERVICE(table, methods)                                                                          \

@@ -1,65 +1,13 @@
 #include "controller/cli/args.h"
 
-#include <ctype.h>
+#include "controller/cli/nearest.h"
 
-enum { WORD_MAX = 40, CANDIDATES_MAX = 128 };
-
-/* Levenshtein's distance; words longer than WORD_MAX are far from everything. */
-static unsigned distance(const char *a, const char *b)
-{
-    size_t a_len = strlen(a), b_len = strlen(b);
-    unsigned row[WORD_MAX + 1];
-
-    if (a_len > WORD_MAX || b_len > WORD_MAX)
-        return UINT32_MAX;
-    for (unsigned k = 0; k <= b_len; k++)
-        row[k] = k;
-    for (unsigned i = 1; i <= a_len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i;
-        for (unsigned k = 1; k <= b_len; k++) {
-            unsigned replaced = diagonal + (tolower(a[i - 1]) != tolower(b[k - 1]));
-            unsigned removed = row[k] + 1, added = row[k - 1] + 1;
-
-            diagonal = row[k];
-            row[k] = replaced < removed ? replaced : removed;
-            row[k] = row[k] < added ? row[k] : added;
-        }
-    }
-    return row[b_len];
-}
-
-static bool is_beginning(const char *a, const char *b)
-{
-    size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
-
-    return len >= 3 && strncmp(a, b, len) == 0;
-}
-
-const char *cli_args_nearest(const char *word, const char *const *candidates)
-{
-    const char *nearest = NULL;
-    unsigned least = strlen(word) < 4 ? 2 : 3; /* "ls" must not become every word of two letters */
-
-    for (; *candidates; candidates++) {
-        unsigned d = distance(word, *candidates);
-
-        /* A beginning is meant, however much is missing or too much: "certificate" for "cert". */
-        if (d >= least && is_beginning(word, *candidates))
-            d = least - 1;
-        if (d < least) {
-            least = d;
-            nearest = *candidates;
-        }
-    }
-    return nearest;
-}
+enum { CANDIDATES_MAX = 128, COMMAND_WORDS = 2 };
 
 static int unknown(struct cs_err *err, const char *kind, const char *dashes, const char *word,
                    const char *const *candidates, const char *help)
 {
-    const char *nearest = cli_args_nearest(word, candidates);
+    const char *nearest = cli_nearest(word, candidates);
 
     if (nearest)
         return cs_err_set(err, CS_EINVAL, "there is no %s \"%s%s\"; did you mean \"%s%s\"?", kind, dashes,
@@ -162,28 +110,58 @@ static int take_option(struct cli_args *args, int argc, char *const *argv, int *
     return CS_OK;
 }
 
+/* Words that are as good as the noun: what people write out, or say of several. */
+static const char *noun_of(const char *word)
+{
+    static const struct {
+        const char *word, *noun;
+    } aliases[] = {
+        {"certificate", "cert"}, {"certificates", "cert"}, {"certs", "cert"},
+        {"devices", "device"},   {"requests", "request"},  {"orders", "order"},
+        {"req", "request"},      {"wo", "order"},          {"operators", "operator"},
+    };
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(aliases); i++)
+        if (strcmp(aliases[i].word, word) == 0)
+            return aliases[i].noun;
+    return word;
+}
+
+static const char *verb_of(const char *word)
+{
+    return strcmp(word, "ls") == 0 ? "list" : word;
+}
+
 /* Finds the command that the first words name. *ret_words says how many they were. */
 static int find_command(struct cli_args *args, const char *const *words, size_t count, size_t *ret_words,
                         struct cs_err *err)
 {
-    bool noun_known = false;
+    const char *noun = noun_of(words[0]), *verb = count > 1 ? verb_of(words[1]) : NULL;
+    const struct cli_command *whole = NULL;
+    const char *known = NULL;
 
     for (const struct cli_command *c = cli_commands; c->noun; c++) {
-        if (strcmp(c->noun, words[0]) != 0)
+        if (strcmp(c->noun, noun) != 0)
             continue;
-        noun_known = true;
-        if (!c->verb || (count > 1 && strcmp(c->verb, words[1]) == 0)) {
+        known = c->noun;
+        if (!c->verb)
+            whole = c;
+        if (c->verb && verb && strcmp(c->verb, verb) == 0) {
             args->command = c;
-            *ret_words = c->verb ? 2 : 1;
+            *ret_words = 2;
             return CS_OK;
         }
     }
-    if (!noun_known)
+    if (whole) {
+        args->command = whole;
+        *ret_words = 1;
+        return CS_OK;
+    }
+    if (!known)
         return unknown_noun(words[0], err);
-    args->help_noun = words[0];
-    if (count > 1)
-        return unknown_verb(words[0], words[1], err);
-    return CS_OK;
+    args->help_noun = known;
+    *ret_words = 1;
+    return count > 1 ? unknown_verb(known, words[1], err) : CS_OK;
 }
 
 static bool is_option(const char *word)
@@ -196,15 +174,24 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* The first two words that are no options name the command. Common options may stand before them; which
- * options take a value is known only from the common ones until the command is. */
-static int locate_command(int argc, char *const *argv, struct cli_args *args, int ret_at[2],
+/* `countersign help [NOUN [VERB]]`: the words behind `help` are in no command's way. */
+static int find_help(struct cli_args *args, const char *const *words, size_t count, struct cs_err *err)
+{
+    size_t used;
+
+    args->help = true;
+    return count ? find_command(args, words, count, &used, err) : CS_OK;
+}
+
+/* The first two words that are no options name the command (behind `help`, the next two). Common options may
+ * stand before them; which options take a value is known only from the common ones until the command is. */
+static int locate_command(int argc, char *const *argv, struct cli_args *args, int ret_at[COMMAND_WORDS + 1],
                           size_t *ret_words, struct cs_err *err)
 {
-    const char *words[2];
+    const char *words[COMMAND_WORDS + 1];
     size_t count = 0;
 
-    for (int i = 1; i < argc && count < 2; i++) {
+    for (int i = 1; i < argc && count < COMMAND_WORDS + 1; i++) {
         const struct cli_option *option;
 
         if (!is_option(argv[i])) {
@@ -218,24 +205,29 @@ static int locate_command(int argc, char *const *argv, struct cli_args *args, in
                              strlen(argv[i] + (argv[i][1] == '-' ? 2 : 1)));
         if (option && option->value)
             i++;
-        else if (count == 1 && !option && !is_help(argv[i]))
+        else if (count > 0 && !option && !is_help(argv[i]))
             break;
     }
     if (count > 0 && strcmp(words[0], "help") == 0) {
-        args->help = true;
         *ret_words = count;
-        if (count < 2)
-            return CS_OK;
-        words[0] = words[1];
-        return find_command(args, words, 1, &count, err);
+        return find_help(args, words + 1, count - 1, err);
     }
-    return count ? find_command(args, words, count, ret_words, err) : CS_OK;
+    return count ? find_command(args, words, count < COMMAND_WORDS ? count : COMMAND_WORDS, ret_words, err)
+                 : CS_OK;
+}
+
+static bool is_one_of(int at, const int *words_at, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (words_at[i] == at)
+            return true;
+    return false;
 }
 
 int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct cs_err *err)
 {
     struct cli_args args = {0};
-    int word_at[2] = {0, 0};
+    int word_at[COMMAND_WORDS + 1] = {0};
     size_t words = 0;
     bool options_over = false;
     int rc = locate_command(argc, argv, &args, word_at, &words, err);
@@ -245,8 +237,7 @@ int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct cs_
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
 
-        if ((words > 0 && i == word_at[0]) || (words > 1 && i == word_at[1]) ||
-            (!args.command && args.help_noun && i == word_at[0]))
+        if (is_one_of(i, word_at, words))
             continue;
         if (!options_over && strcmp(word, "--") == 0) {
             options_over = true;

@@ -1,6 +1,6 @@
 /* args.h - the command line, read against the table of commands: which command, its operands and options;
- * help; and "did you mean" for what is no command. Pure; help goes to the stream that is given. Start at
- * cli_args_parse(). */
+ * help; and "did you mean" (nearest.h) for what is no command. Pure; help goes to the stream that is given.
+ * Start at cli_args_parse(). */
 #ifndef CTL_CLI_ARGS_H
 #define CTL_CLI_ARGS_H
 
@@ -38,6 +38,8 @@ struct cli_option {
 #define CLI_OPTION_COMMENT CLI_OPTION("comment", "TEXT", "for the people who decide, and for the audit")
 #define CLI_OPTION_PASSPHRASE                                                                                \
     CLI_OPTION("passphrase-file", "FILE", "read the key's passphrase from there (/dev/fd/3) and do not ask")
+#define CLI_OPTION_DRY_RUN                                                                                   \
+    CLI_OPTION("dry-run", NULL, "check and show what would be done, and change nothing")
 #define CLI_OPTION_WAIT    CLI_OPTION("wait", NULL, "wait until every work order has ended")
 #define CLI_OPTION_TIMEOUT CLI_OPTION("timeout", "TIME", "give up waiting after this long: 30s, 10m, 2h")
 
@@ -83,10 +85,6 @@ bool cli_args_flag(const struct cli_args *args, const char *name);
 const char *cli_args_option_at(const struct cli_args *args, const char *name, size_t index);
 
 void cli_args_help(const struct cli_args *args, FILE *stream);
-
-/* The candidate nearest to `word` (by edits), NULL if none is near enough to be meant. Ends at a NULL
- * candidate. */
-const char *cli_args_nearest(const char *word, const char *const *candidates);
 
 /* "REQ-3", "req-3" or "3" with the prefix "REQ-". */
 CS_MUST_USE int cli_args_number(const char *text, const char *prefix, uint64_t *ret, struct cs_err *err);

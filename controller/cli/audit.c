@@ -45,6 +45,9 @@ int cli_audit_list(struct cli *cli, struct cs_err *err)
                     cli_text(record->detail), cli_hex(CS_PB_BYTES(&record->hash)));
             request.after_revision = record->revision;
         }
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->records_count);
     return cli_write(cli, doc, err);
 }

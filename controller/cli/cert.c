@@ -161,13 +161,13 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
 {
     static const struct cli_column columns[] = {
         {"common_name", "COMMON NAME", false},
-        {"id", "ID", false},
+        {"id", "ID", CLI_ID},
         {"colour", "COLOUR", false},
         {"not_after", "VALID UNTIL", false},
         {"key", "KEY", false},
         {"key_mode", "PRIVATE KEY", false},
         {"attachments", "CONNECTORS", true},
-        {"issuer", "ISSUER", false},
+        {"issuer", "ISSUER", CLI_WIDE},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_ListCertificatesRequest *request =
@@ -195,6 +195,9 @@ int cli_cert_list(struct cli *cli, struct cs_err *err)
                     cli_text(c->issuer));
         }
         CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->next_page_token.size);
     return cli_write(cli, doc, err);
 }

@@ -3,6 +3,7 @@
 #include "controller/cli/ask.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
+#include "controller/cli/nearest.h"
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
@@ -35,6 +36,11 @@ int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...)
 int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
 {
     return cli_doc_write(doc, stdout, cli->style, err);
+}
+
+int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
+{
+    return cli_doc_page(doc, stdout, cli->style, err);
 }
 
 int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
@@ -78,7 +84,7 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
         return cs_err_set(err, CS_EDENIED,
                           "the trust policy has no operator %.63s: `countersign trust show` lists them",
                           name);
-    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(who, role))
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(cs_policy_body(policy), who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
                           who->name, cli_show_role_word(role));
@@ -193,16 +199,32 @@ int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64
     return rc;
 }
 
-static int prepare(struct cli *cli, struct cs_err *err)
+int cli_choice(struct cli *cli, const char *option, const char *const *words, size_t *ret, struct cs_err *err)
 {
-    const char *format = cli_args_option(&cli->args, "o");
-    const char *socket = cli_args_option(&cli->args, "socket");
+    const char *text = cli_args_option(&cli->args, option);
+    char name[64];
     int rc;
 
-    if (format && strcmp(format, "json") != 0 && strcmp(format, "table") != 0)
-        return cli_usage(cli, err, "-o is table or json, not \"%.40s\"", format);
-    cli->style = cli_style_of(stdout, format && strcmp(format, "json") == 0);
-    cli->ask_style = cli_style_of(stderr, false);
+    if (!text)
+        return CS_OK;
+    snprintf(name, sizeof name, "%s%s", option[1] ? "--" : "-", option);
+    rc = cli_choose(text, name, words, ret, err);
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    return rc;
+}
+
+static int prepare(struct cli *cli, struct cs_err *err)
+{
+    const char *socket = cli_args_option(&cli->args, "socket");
+    size_t format = CLI_FORMAT_TABLE;
+    int rc = cli_choice(cli, "o", cli_format_words, &format, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cli->style = cli_style_of(stdout, (enum cli_format)format);
+    cli->style.no_headers = cli_args_flag(&cli->args, "no-headers");
+    cli->ask_style = cli_style_of(stderr, CLI_FORMAT_TABLE);
     rc = cli_home_open(cli_args_option(&cli->args, "home"), &cli->home, err);
     if (rc != CS_OK)
         return rc;

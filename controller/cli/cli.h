@@ -55,6 +55,8 @@ int cli_usage(struct cli *cli, struct cs_err *err, const char *format, ...) CS_P
 
 /* The result on standard output. */
 CS_MUST_USE int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err);
+/* A page of a long list (cli_doc_page()); cli_write() ends the list. */
+CS_MUST_USE int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err);
 
 /* The operator who signs (--as, or the configuration's `as`), known to the policy with this role
  * (ROLE_UNSPECIFIED: any). */
@@ -73,6 +75,10 @@ CS_MUST_USE int cli_load_key(struct cli *cli, const char *path, struct cs_key **
 
 /* --comment, checked; "" without one. */
 CS_MUST_USE int cli_comment(struct cli *cli, const char **ret, struct cs_err *err);
+/* The index of the option's word among `words`, which end with NULL; *ret stays as it is without the option.
+ */
+CS_MUST_USE int cli_choice(struct cli *cli, const char *option, const char *const *words, size_t *ret,
+                           struct cs_err *err);
 /* The option's duration, or the default. */
 CS_MUST_USE int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s,
                              struct cs_err *err);

@@ -5,7 +5,9 @@ const struct cli_option cli_common_options[] = {
     {"socket", "PATH",
      "the controller's admin socket (or COUNTERSIGN_SOCKET; default " CLI_DEFAULT_SOCKET ")", false},
     CLI_OPTION("home", "DIR", "pin, policies and keys (or COUNTERSIGN_HOME; default ~/.config/countersign)"),
-    CLI_OPTION("o", "FORMAT", "table (default) or json; json has ids in full"),
+    CLI_OPTION("o", "FORMAT",
+               "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
+    CLI_OPTION("no-headers", NULL, "tables without their first line"),
     {NULL, NULL, NULL, false},
 };
 
@@ -26,7 +28,11 @@ const struct cli_option cli_common_options[] = {
     CLI_OPTION("no-passphrase", NULL, "leave the new key unencrypted: for machines and tests")
 #define CLI_OPTION_MANUAL                                                                                    \
     CLI_OPTION("manual", NULL, "Manual Implementation on: the last decision starts the push")
-#define CLI_OPTION_AT     CLI_OPTION("at", "TIME", "Manual Implementation off: not before this time (RFC 3339)")
+#define CLI_OPTION_AT                                                                                        \
+    CLI_OPTION("at", "TIME",                                                                                 \
+               "Manual Implementation off: not before then: \"tomorrow 02:00\", \"monday 02:00\", "          \
+               "\"2026-12-24 02:00\", \"in 3h\", or RFC 3339")
+#define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
 #define DECISION_DETAILS                                                                                     \
@@ -95,17 +101,27 @@ const struct cli_command cli_commands[] = {
      "end as "
      "Cancelled. Where a stage needs them, change it or add somebody first.",
      OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-operator bob"), 1, 16, cli_trust_remove_operator},
+    {"trust", "add-group", "NAME=ROLE[,ROLE]:PERSON[,PERSON]...",
+     "Add groups of people to the draft, or replace the one with the name",
+     "Members have the group's roles beside their own. A stage that names @NAME means the members that have "
+     "its role; "
+     "a group may be without roles and only be named.",
+     OPTIONS(CLI_OPTION_DRAFT),
+     EXAMPLES("trust add-group night=approver,implementer:carol,dora", "trust add-group plant-2=:bob,ben"), 1,
+     16, cli_trust_add_group},
+    {"trust", "remove-group", "NAME...", "Remove groups from the draft; their members stay operators", NULL,
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-group night"), 1, 16, cli_trust_remove_group},
     {"trust", "set-stage", "RULE STAGE", "Change a stage of a rule in the draft, or add one",
      "STAGE is a name or a number. A name that the rule does not have adds a stage, which needs --role. What "
      "is not given "
      "stays as it is.",
      OPTIONS(CLI_OPTION("role", "ROLE", "who decides: approver, implementer, …"),
              CLI_OPTION("required", "N", "how many different people (a new stage: 1)"),
-             CLI_OPTION_MANY("operator", "NAME", "only these people of the role"),
+             CLI_OPTION_MANY("operator", "NAME", "only these people of the role; @GROUP: the group's"),
              CLI_OPTION("anybody", NULL, "everybody with the role, nobody named"), CLI_OPTION_POSITION,
              CLI_OPTION_DRAFT),
      EXAMPLES("trust set-stage default approve --required 2",
-              "trust set-stage default 2 --operator carol --operator dora",
+              "trust set-stage default 2 --operator carol --operator @night",
               "trust set-stage default security --role auditor --position 2"),
      2, 2, cli_trust_set_stage},
     {"trust", "remove-stage", "RULE STAGE", "Remove a stage of a rule from the draft", NULL,
@@ -229,7 +245,8 @@ const struct cli_command cli_commands[] = {
              CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),
              CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),
              CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),
-             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"), CLI_OPTION_WAIT,
+             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),
+             CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,
              CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,
              CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),
              CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")),
@@ -238,19 +255,19 @@ const struct cli_command cli_commands[] = {
               "push client.example --key client.key --comment \"key stays with us\" --as alice"),
      1, 1, cli_push_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("approve REQ-1 --manual --as bob",
-              "approve REQ-1 --at 2026-12-24T22:00:00Z --comment \"at night\" --as bob"),
+              "approve REQ-1 --at \"tomorrow 02:00\" --zone Europe/Berlin --comment \"at night\" --as bob"),
      1, 1, cli_approve_run},
     {"implement", NULL, "REQ-n", "Accept a push request at the stage \"implement\": the push starts",
      DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("implement REQ-1 --manual --wait --as carol"), 1, 1, cli_implement_run},
     {"decide", NULL, "REQ-n", "Accept a push request at whatever stage is open", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("decide REQ-1 --manual --as dave"), 1, 1, cli_decide_run},
     {"reject", NULL, "REQ-n", "Reject a push request at the open stage; one reject closes its work orders",
      NULL,
@@ -268,10 +285,14 @@ const struct cli_command cli_commands[] = {
      0, cli_request_list},
     {"request", "show", "REQ-n", "Show a push request with its decisions, verified here", NULL, NULL,
      EXAMPLES("request show REQ-1"), 1, 1, cli_request_show},
-    {"order", "list", "", "List the work orders", NULL,
+    {"order", "list", "", "List the work orders, newest first", NULL,
      OPTIONS(CLI_OPTION("request", "REQ-n", "only those of this request"),
-             CLI_OPTION("device", "NAME", "only those for this device")),
-     EXAMPLES("order list", "order list --request REQ-1"), 0, 0, cli_order_list},
+             CLI_OPTION("device", "NAME", "only those for this device"),
+             CLI_OPTION("state", "STATE",
+                        "only those in it: approval-pending, review, scheduled, in-progress, completed, "
+                        "failed, rejected, cancelled, expired or superseded")),
+     EXAMPLES("order list", "order list --request REQ-1", "order list --state failed --device gw-1"), 0, 0,
+     cli_order_list},
     {"order", "show", "WO-n", "Show a work order and the device's own signed account of it", NULL, NULL,
      EXAMPLES("order show WO-1"), 1, 1, cli_order_show},
     {"topology", NULL, "CERT", "Show a certificate's app connectors and devices, and how each push stands",

@@ -67,7 +67,8 @@ static countersign_v1_Operator *find_operator(countersign_v1_TrustPolicy *draft,
     return NULL;
 }
 
-static int parse_roles(const char *text, size_t len, countersign_v1_Operator *who, struct cs_err *err)
+int cli_compose_roles(const char *text, size_t len, const char *whose, countersign_v1_Role *roles,
+                      pb_size_t *count, struct cs_err *err)
 {
     for (const char *at = text, *end = text + len; at <= end;) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
@@ -78,12 +79,12 @@ static int parse_roles(const char *text, size_t len, countersign_v1_Operator *wh
             return cs_err_set(
                 err, CS_EINVAL,
                 "\"%.*s\" is no role of %s: there are requester, approver, implementer, admin and auditor",
-                (int)(word < 30 ? word : 30), at, who->name);
-        for (pb_size_t i = 0; i < who->roles_count; i++)
-            if (who->roles[i] == role)
-                return cs_err_set(err, CS_EINVAL, "%s has the role %s twice", who->name,
+                (int)(word < 30 ? word : 30), at, whose);
+        for (pb_size_t i = 0; i < *count; i++)
+            if (roles[i] == role)
+                return cs_err_set(err, CS_EINVAL, "%s has the role %s twice", whose,
                                   cli_show_role_word(role));
-        who->roles[who->roles_count++] = role;
+        roles[(*count)++] = role;
         at += word + 1;
     }
     return CS_OK;
@@ -139,7 +140,7 @@ int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text, co
     rc = cs_name_check(cs_slice_str(who->name), "the operator's name", err);
     roles_len = colon ? (size_t)(colon - equals - 1) : strlen(equals + 1);
     if (rc == CS_OK)
-        rc = parse_roles(equals + 1, roles_len, who, err);
+        rc = cli_compose_roles(equals + 1, roles_len, who->name, who->roles, &who->roles_count, err);
     if (rc == CS_OK)
         rc = find_keys(draft, colon ? colon + 1 : NULL, home, who, err);
     if (rc != CS_OK)
@@ -162,6 +163,8 @@ int cli_compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *n
         return cs_err_set(err, CS_ENOTFOUND, "the trust policy has no operator %.63s", name);
     behind = (size_t)(&draft->operators[draft->operators_count] - place) - 1;
     memmove(place, place + 1, behind * sizeof *place);
+    for (pb_size_t i = 0; i < draft->groups_count; i++)
+        cli_compose_leave_group(&draft->groups[i], name);
     draft->operators_count--;
     return CS_OK;
 }

@@ -22,8 +22,20 @@ uint32_t cli_compose_threshold(size_t roots);
  * `operator keygen` left at home. */
 CS_MUST_USE int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text,
                                      const struct cli_home *home, struct cs_err *err);
+/* The groups lose the member, too. */
 CS_MUST_USE int cli_compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *name,
                                             struct cs_err *err);
+/* "ROLE,ROLE": each one once, appended. `whose` begins the refusal. */
+CS_MUST_USE int cli_compose_roles(const char *text, size_t len, const char *whose, countersign_v1_Role *roles,
+                                  pb_size_t *count, struct cs_err *err);
+
+/* "NAME=[ROLE[,ROLE]]:PERSON[,PERSON]": adds the group, or replaces the one with the name. One without roles
+ * is there to be named by stages. */
+CS_MUST_USE int cli_compose_group(countersign_v1_TrustPolicy *draft, const char *text, struct cs_err *err);
+CS_MUST_USE int cli_compose_remove_group(countersign_v1_TrustPolicy *draft, const char *name,
+                                         struct cs_err *err);
+/* Nothing happens if the person is not in it. */
+void cli_compose_leave_group(countersign_v1_OperatorGroup *group, const char *name);
 
 /* CS_ENOTFOUND with a sentence that names the rules that there are. */
 CS_MUST_USE int cli_compose_find_rule(countersign_v1_TrustPolicy *draft, const char *name,
@@ -35,7 +47,8 @@ CS_MUST_USE int cli_compose_add_rule(countersign_v1_TrustPolicy *draft, const co
 CS_MUST_USE int cli_compose_remove_rule(countersign_v1_TrustPolicy *draft, const char *name,
                                         struct cs_err *err);
 
-/* "NAME=ROLE[:COUNT][:PERSON,PERSON]": one person where no count is given. */
+/* "NAME=ROLE[:COUNT][:PERSON,PERSON]": one person where no count is given. "@GROUP" among the people stands for
+ * a group's members. */
 CS_MUST_USE int cli_compose_stage(const char *text, countersign_v1_Stage *ret, struct cs_err *err);
 /* A role's word. */
 CS_MUST_USE int cli_compose_role(const char *text, countersign_v1_Role *ret, struct cs_err *err);

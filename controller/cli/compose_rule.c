@@ -109,7 +109,8 @@ int cli_compose_count(const char *text, uint32_t *ret, struct cs_err *err)
 
 int cli_compose_stage_person(countersign_v1_Stage *stage, const char *name, struct cs_err *err)
 {
-    int rc = cs_name_check(cs_slice_str(name), "the name of a person of the stage", err);
+    int rc = name[0] == '@' ? cs_name_check(cs_slice_str(name + 1), "the name of a group of the stage", err)
+                            : cs_name_check(cs_slice_str(name), "the name of a person of the stage", err);
 
     if (rc != CS_OK)
         return rc;
@@ -134,7 +135,7 @@ static const char *next_part(const char *text, char separator, char *ret, size_t
 
 static int stage_people(countersign_v1_Stage *stage, const char *text, struct cs_err *err)
 {
-    char part[CS_LIMIT_NAME_BYTES + 2];
+    char part[CS_LIMIT_NAME_BYTES + 3];
     int rc = CS_OK;
 
     for (const char *rest = text; rest && rc == CS_OK;) {

@@ -3,6 +3,7 @@
 #include "controller/cli/nouns.h"
 #include "controller/cli/review.h"
 #include "controller/cli/show.h"
+#include "controller/cli/when.h"
 
 #include "shared/base/text.h"
 #include "shared/trust/spoken.h"
@@ -34,15 +35,17 @@ static int read_mode(struct cli *cli, struct deciding *deciding, struct cs_err *
     if (manual && at)
         return cli_usage(cli, err,
                          "--manual (Manual Implementation on) and --at TIME (off) exclude each other");
+    if (!at && cli_args_option(&cli->args, "zone"))
+        return cli_usage(cli, err, "--zone goes with --at TIME");
     if (!manual && !at && !cli_ask_possible())
         return cli_usage(
             cli, err,
             "give --manual (Manual Implementation on: the last decision starts the push), or --at "
-            "2026-12-24T22:00:00Z (off: not before then)");
+            "\"tomorrow 02:00\" (off: not before then)");
     if (!manual && !at) {
         rc = cli_ask_line(
             "Manual Implementation on? Press Enter, or type the time before which the push must not start "
-            "(2026-12-24T22:00Z):",
+            "(tomorrow 02:00, 2026-12-24 22:00, in 3h):",
             "give --manual or --at TIME", &answer, err);
         if (rc == CS_OK && cs_buf_append_u8(&answer, '\0') != CS_OK)
             rc = cs_err_nomem(err);
@@ -51,7 +54,8 @@ static int read_mode(struct cli *cli, struct deciding *deciding, struct cs_err *
     }
     deciding->mode = manual ? countersign_v1_Mode_MODE_MANUAL : countersign_v1_Mode_MODE_SCHEDULED;
     if (rc == CS_OK && !manual) {
-        rc = cs_time_parse(cs_slice_str(at), &deciding->not_before_s, err);
+        rc =
+            cli_when_parse(at, cli_args_option(&cli->args, "zone"), cli->now_s, &deciding->not_before_s, err);
         if (rc != CS_OK)
             cli->failure = CLI_USAGE;
     }

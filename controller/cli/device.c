@@ -34,10 +34,10 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
         {"name", "DEVICE", false},
         {"state", "STATE", false},
         {"connectors", "CONNECTORS", false},
-        {"platform", "PLATFORM", false},
-        {"agent_version", "AGENT", false},
+        {"platform", "PLATFORM", CLI_WIDE},
+        {"agent_version", "AGENT", CLI_WIDE},
         {"last_seen", "LAST SEEN", false},
-        {"identity_until", "IDENTITY UNTIL", false},
+        {"identity_until", "IDENTITY UNTIL", CLI_WIDE},
         {"device_id", "DEVICE-ID", false},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -64,8 +64,14 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
                     cli_text(device->agent_version), cli_time(device->last_seen_s),
                     cli_time(device->identity_until_s), cli_hex(CS_PB_BYTES(&device->device_id)));
             cs_buf_free(&names);
+            if (strcmp(device->name, request.after_name) <= 0)
+                return cs_err_set(err, CS_EAUTH, "the controller gave device %s twice: its list has no end",
+                                  device->name);
             memcpy(request.after_name, device->name, sizeof request.after_name);
         }
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->devices_count);
     return cli_write(cli, doc, err);
 }

@@ -89,7 +89,7 @@ static void help_noun(const char *noun, FILE *stream)
     for (const struct cli_command *c = cli_commands; c->noun; c++)
         if (strcmp(c->noun, noun) == 0)
             write_command_line(c, stream);
-    fprintf(stream, "\nEach has its own help: countersign %s VERB --help\n", noun);
+    fprintf(stream, "\nEach has its own help: countersign help %s VERB\n", noun);
 }
 
 static void help_command(const struct cli_command *command, FILE *stream)
@@ -109,6 +109,10 @@ static void help_command(const struct cli_command *command, FILE *stream)
     fputs("\nExamples:\n", stream);
     for (const char *const *example = command->examples; example && *example; example++)
         fprintf(stream, "  countersign %s\n", *example);
+    fputs("\nExit status: 0 done, 1 refused or failed, 2 the command line is wrong, 3 no controller; all of "
+          "them:\n"
+          "countersign --help\n",
+          stream);
 }
 
 void cli_args_help(const struct cli_args *args, FILE *stream)

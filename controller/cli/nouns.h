@@ -14,6 +14,8 @@ int cli_trust_keygen(struct cli *cli, struct cs_err *err);
 int cli_trust_draft(struct cli *cli, struct cs_err *err);
 int cli_trust_add_operator(struct cli *cli, struct cs_err *err);
 int cli_trust_remove_operator(struct cli *cli, struct cs_err *err);
+int cli_trust_add_group(struct cli *cli, struct cs_err *err);
+int cli_trust_remove_group(struct cli *cli, struct cs_err *err);
 int cli_trust_set_stage(struct cli *cli, struct cs_err *err);
 int cli_trust_remove_stage(struct cli *cli, struct cs_err *err);
 int cli_trust_add_rule(struct cli *cli, struct cs_err *err);

@@ -5,6 +5,19 @@
 
 #include "shared/base/text.h"
 
+static void add_row(struct cli_doc *doc, const countersign_v1_Order *order)
+{
+    char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES];
+
+    CLI_ROW(doc, cli_text(cli_show_order_number(order->number, number)),
+            cli_text(cli_show_request_number(order->request_number, request)), cli_text(order->device_name),
+            cli_text(order->connector), cli_text(cli_show_action_word(order->action)),
+            cli_number(order->generation),
+            cli_tinted(cli_show_order_state(order), cli_show_state_tint(order->state)),
+            cli_text(order->reason), cli_time(order->not_before_s), cli_time(order->updated_at_s),
+            cli_hex(CS_PB_BYTES(&order->certificate_id)));
+}
+
 void cli_order_table(struct cli_doc *doc, const countersign_v1_Order *orders, size_t count)
 {
     static const struct cli_column columns[] = {
@@ -12,50 +25,71 @@ void cli_order_table(struct cli_doc *doc, const countersign_v1_Order *orders, si
         {"request", "REQUEST", false},
         {"device", "DEVICE", false},
         {"connector", "CONNECTOR", false},
-        {"action", "ACTION", false},
-        {"generation", "GENERATION", true},
+        {"action", "ACTION", CLI_WIDE},
+        {"generation", "GENERATION", CLI_RIGHT | CLI_WIDE},
         {"state", "STATE", false},
         {"reason", "REASON", false},
         {"not_before", "START", false},
-        {"updated_at", "UPDATED", false},
-        {"certificate_id", "CERTIFICATE", false},
+        {"updated_at", "UPDATED", CLI_WIDE},
+        {"certificate_id", "CERTIFICATE", CLI_WIDE},
     };
 
     cli_table(doc, "orders", columns, CS_ARRAY_LEN(columns), "There are no work orders.");
-    for (size_t i = 0; i < count; i++) {
-        const countersign_v1_Order *o = &orders[i];
-        char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES];
+    for (size_t i = 0; i < count; i++)
+        add_row(doc, &orders[i]);
+}
 
-        CLI_ROW(doc, cli_text(cli_show_order_number(o->number, number)),
-                cli_text(cli_show_request_number(o->request_number, request)), cli_text(o->device_name),
-                cli_text(o->connector), cli_text(cli_show_action_word(o->action)), cli_number(o->generation),
-                cli_tinted(cli_show_order_state(o), cli_show_state_tint(o->state)), cli_text(o->reason),
-                cli_time(o->not_before_s), cli_time(o->updated_at_s),
-                cli_hex(CS_PB_BYTES(&o->certificate_id)));
-    }
+/* What --request, --device and --state ask for. */
+static int read_filter(struct cli *cli, countersign_v1_ListOrdersRequest *ret, struct cs_err *err)
+{
+    const char *request = cli_args_option(&cli->args, "request");
+    const char *device = cli_args_option(&cli->args, "device");
+    size_t state = 0;
+    int rc = request ? cli_args_number(request, "REQ-", &ret->request_number, err) : CS_OK;
+
+    if (rc == CS_OK && device)
+        rc = cs_name_check(cs_slice_str(device), "the device's name", err);
+    if (rc != CS_OK)
+        cli->failure = CLI_USAGE;
+    if (rc == CS_OK)
+        rc = cli_choice(cli, "state", cli_show_state_options, &state, err);
+    if (rc != CS_OK)
+        return rc;
+    if (!ret->request_number) /* a request's orders are looked through here */
+        snprintf(ret->device_name, sizeof ret->device_name, "%s", device ? device : "");
+    if (cli_args_option(&cli->args, "state"))
+        ret->state = (countersign_v1_OrderState)(state + 1);
+    return CS_OK;
 }
 
 int cli_order_list(struct cli *cli, struct cs_err *err)
 {
-    const char *request = cli_args_option(&cli->args, "request");
-    const char *device = cli_args_option(&cli->args, "device");
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-    cs_auto_free countersign_v1_Order *orders = NULL;
-    uint64_t number = 0;
-    size_t count, kept = 0;
-    int rc = request ? cli_args_number(request, "REQ-", &number, err) : CS_OK;
+    cs_auto_free countersign_v1_ListOrdersResponse *reply = CLI_NEW(countersign_v1_ListOrdersResponse, err);
+    const char *device = cli_args_option(&cli->args, "device");
+    countersign_v1_ListOrdersRequest ask = {0};
+    int rc = reply ? read_filter(cli, &ask, err) : CS_ENOMEM;
 
-    if (rc != CS_OK)
-        cli->failure = CLI_USAGE;
-    if (rc == CS_OK)
-        rc = cli_fetch_orders(cli, number, &orders, &count, err);
-    if (rc != CS_OK)
-        return rc;
-    for (size_t i = 0; i < count; i++)
-        if (!device || strcmp(orders[i].device_name, device) == 0)
-            orders[kept++] = orders[i];
-    cli_order_table(doc, orders, kept);
-    return cli_write(cli, doc, err);
+    cli_order_table(doc, NULL, 0);
+    while (rc == CS_OK) {
+        rc = cli_call(cli, &cli_rpc_ListOrders, &ask, reply, err);
+        for (pb_size_t i = 0; rc == CS_OK && i < reply->orders_count; i++) {
+            const countersign_v1_Order *order = &reply->orders[i];
+
+            if (ask.before_number && order->number >= ask.before_number)
+                return cs_err_set(err, CS_EAUTH, "the controller gave WO-%llu twice: its list has no end",
+                                  (unsigned long long)order->number);
+            ask.before_number = order->number;
+            if ((!ask.state || order->state == ask.state) &&
+                (!device || strcmp(order->device_name, device) == 0))
+                add_row(doc, order);
+        }
+        if (rc == CS_OK)
+            rc = cli_page(cli, doc, err);
+        if (rc == CS_OK && (!reply->more || !reply->orders_count))
+            return cli_write(cli, doc, err);
+    }
+    return rc;
 }
 
 /* The device's own account, believed for its signature alone. */

@@ -1,8 +1,9 @@
-/* out.h - what a command found: collected once as data, then written as tables for people or as JSON for
- * machines. No I/O but the stream that cli_doc_write() is given. Text is copied when it is added. Whatever
- * people see is cleaned first: what the controller says must not be able to move the cursor or turn text
- * around (cli_clean()). The first failure (no memory) sticks and is told by cli_doc_write(). Start at
- * cli_field() and cli_table(). */
+/* out.h - what a command found: collected once as data, then written as tables for people, as JSON for
+ * machines, or as names for the next command. No I/O but the stream that cli_doc_write() is given. Text is
+ * copied when it is added. Whatever people see is cleaned first: what the controller says must not be able to
+ * move the cursor or turn text around (cli_clean()). The first failure (no memory) sticks and is told by
+ * cli_doc_write(). Long lists are written page by page (cli_doc_page()), so that memory does not grow with
+ * them. Start at cli_field() and cli_table(). */
 #ifndef CTL_CLI_OUT_H
 #define CTL_CLI_OUT_H
 
@@ -26,14 +27,26 @@ enum cli_tint {
     CLI_BLACK, /* shown reversed, so that it can be read on a dark terminal */
 };
 
+enum cli_format {
+    CLI_FORMAT_TABLE, /* without the columns that are CLI_WIDE */
+    CLI_FORMAT_JSON,  /* one object */
+    CLI_FORMAT_WIDE,
+    CLI_FORMAT_JSONL, /* a list: an object a row, each on a line; anything else: one object on one line */
+    CLI_FORMAT_NAME,  /* what the next command takes: a line a row, or one line */
+};
+extern const char *const cli_format_words[]; /* by enum cli_format; ends with NULL */
+
 struct cli_style {
-    bool json;
+    bool json; /* for machines: json, jsonl, name */
     bool colour;
     bool unicode; /* else lines and dots are drawn in ASCII */
+    enum cli_format format;
+    bool no_headers; /* of tables */
+    size_t width;    /* tables are cut to so many columns; 0: never */
 };
-/* Colour where the stream is a terminal and NO_COLOR (no-color.org) and TERM do not forbid it; unicode by
- * locale. */
-struct cli_style cli_style_of(FILE *stream, bool json);
+/* Colour where the stream is a terminal and NO_COLOR (no-color.org), CLICOLOR (bixense.com/clicolors) and
+ * TERM do not forbid it, or CLICOLOR_FORCE asks for it; unicode by locale; width of the terminal. */
+struct cli_style cli_style_of(FILE *stream, enum cli_format format);
 
 enum cli_kind { CLI_TEXT, CLI_NUMBER, CLI_BOOL, CLI_TIME, CLI_HEX, CLI_LIST };
 
@@ -61,7 +74,7 @@ static inline struct cli_value cli_bool(bool value)
 {
     return (struct cli_value){CLI_BOOL, CLI_PLAIN, CS_SLICE_EMPTY, value};
 }
-/* 0 is "-" and null: never, or not yet. */
+/* For people in their own zone (when.h), UTC in JSON. 0 is "-" and null: never, or not yet. */
 static inline struct cli_value cli_time(int64_t time_s)
 {
     return (struct cli_value){CLI_TIME, CLI_PLAIN, CS_SLICE_EMPTY, time_s};
@@ -85,10 +98,17 @@ CS_DEFINE_AUTO(cli_doc_freep, struct cli_doc, cli_doc_free)
 
 /* `key` is JSON's name, `label` the people's. Keys, labels, titles and columns are literals: not copied. */
 void cli_field(struct cli_doc *doc, const char *key, const char *label, struct cli_value value);
+/* The field that was added last is what `-o name` prints; without any it is the first. */
+void cli_named(struct cli_doc *doc);
 
 struct cli_column {
     const char *key, *title;
-    bool right; /* aligned: numbers */
+    unsigned flags; /* of enum cli_column_flag; 0: none */
+};
+enum cli_column_flag {
+    CLI_RIGHT = 1, /* aligned: numbers */
+    CLI_WIDE = 2,  /* people see it with -o wide only; machines always */
+    CLI_ID = 4,    /* what `-o name` prints, in full; without any it is the first column. Never cut. */
 };
 /* Begins a table; rows follow. `empty` is what people read when none do (NULL: nothing). */
 void cli_table(struct cli_doc *doc, const char *key, const struct cli_column *columns, size_t count,
@@ -103,6 +123,9 @@ void cli_doc_fail(struct cli_doc *doc);
 /* A line for people: what to do next. JSON leaves it out. */
 void cli_hint(struct cli_doc *doc, const char *format, ...) CS_PRINTF(2, 3);
 
+/* A page of a list has been added: the document is one table, whose rows so far are written now or soon, and
+ * forgotten. Widths grow from page to page. The same stream and style every time; cli_doc_write() ends it. */
+CS_MUST_USE int cli_doc_page(struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err);
 CS_MUST_USE int cli_doc_write(const struct cli_doc *doc, FILE *stream, struct cli_style style,
                               struct cs_err *err);
 

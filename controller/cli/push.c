@@ -115,6 +115,18 @@ static int add_target(struct cli *cli, struct pushing *pushing, const char *text
     return CS_OK;
 }
 
+/* In the order of their numbers, as they are signed. */
+static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
+{
+    pb_size_t count = 0;
+
+    if (cli_args_flag(&cli->args, "even-expired"))
+        ret[count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
+    if (cli_args_flag(&cli->args, "even-revoked"))
+        ret[count++] = countersign_v1_Override_OVERRIDE_REVOKED;
+    return count;
+}
+
 static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
     const char *to;
@@ -136,6 +148,7 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
     if (pushing->pkcs8.len)
         pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
+    pushing->prepare->overrides_count = read_overrides(cli, pushing->prepare->overrides);
     for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
         rc = add_target(cli, pushing, to, err);
     return rc;
@@ -192,7 +205,7 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
     if (rc != CS_OK)
         return rc;
-    if (pushing->checked.leaf.not_after_s <= cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
+    if (pushing->checked.leaf.not_after_s < cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
         return cs_err_set(err, CS_ESTATE,
                           "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
                           pushing->certificate->common_name);
@@ -289,8 +302,7 @@ static void compose_request(struct cli *cli, const struct pushing *pushing,
     ret->decide_by_s = cli->now_s + pushing->decide_by_s;
     ret->window_s = pushing->window_s;
     ret->max_attempts = (uint32_t)pushing->attempts;
-    if (cli_args_flag(&cli->args, "even-expired"))
-        ret->overrides[ret->overrides_count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
+    ret->overrides_count = read_overrides(cli, ret->overrides);
     CS_PB_SET(&ret->order_root, cs_digest_slice(&root));
     ret->order_count = (uint32_t)pushing->cores.count;
     CS_PB_SET(&ret->comment_digest, cs_digest_slice(&comment));

@@ -25,7 +25,7 @@ int cli_request_list(struct cli *cli, struct cs_err *err)
         {"completed", "COMPLETED", true},
         {"failed", "FAILED", true},
         {"requester", "REQUESTER", false},
-        {"requested_at", "REQUESTED", false},
+        {"requested_at", "REQUESTED", CLI_WIDE},
         {"comment", "COMMENT", false},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -51,8 +51,13 @@ int cli_request_list(struct cli *cli, struct cs_err *err)
                     cli_tinted(state, cli_show_state_tint(r->state)), cli_text(r->stage_name),
                     cli_number(r->order_count), cli_number(r->completed), cli_number(r->failed),
                     cli_text(r->requester), cli_time(r->requested_at_s), cli_text(r->comment));
+            if (ask.before_number && r->number >= ask.before_number)
+                return cs_err_set(err, CS_EAUTH, "the controller gave %s twice: its list has no end", number);
             ask.before_number = r->number;
         }
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->requests_count);
     return cli_write(cli, doc, err);
 }

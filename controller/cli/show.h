@@ -15,6 +15,8 @@ enum cli_tint cli_show_colour_tint(countersign_v1_Colour colour);
 /* "Push-Approval Pending" … "Completed"; completed orders are green, failed ones red, closed ones gray. */
 const char *cli_show_state_word(countersign_v1_OrderState state);
 enum cli_tint cli_show_state_tint(countersign_v1_OrderState state);
+/* What people type for the states, from the first (ORDER_STATE_UNSPECIFIED is none); ends with NULL. */
+extern const char *const cli_show_state_options[];
 bool cli_show_state_ended(countersign_v1_OrderState state);
 /* The controller's own words for the state ("Push-Review In Progress 1/2") where it has them. */
 const char *cli_show_order_state(const countersign_v1_Order *order);

@@ -73,12 +73,21 @@ static void add_conditions(struct cli_doc *doc, const countersign_v1_Rule *rule,
         add(doc, out, "everything");
 }
 
-static void add_roles(struct cli_doc *doc, const countersign_v1_Operator *who, const char *between,
-                      struct cs_buf *out)
+static void add_roles(struct cli_doc *doc, const countersign_v1_Role *roles, pb_size_t count,
+                      const char *between, struct cs_buf *out)
 {
-    for (pb_size_t i = 0; i < who->roles_count; i++) {
+    for (pb_size_t i = 0; i < count; i++) {
         add(doc, out, i ? between : "");
-        add(doc, out, cli_show_role_word(who->roles[i]));
+        add(doc, out, cli_show_role_word(roles[i]));
+    }
+}
+
+static void add_members(struct cli_doc *doc, const countersign_v1_OperatorGroup *group, const char *between,
+                        struct cs_buf *out)
+{
+    for (pb_size_t i = 0; i < group->members_count; i++) {
+        add(doc, out, i ? between : "");
+        add(doc, out, group->members[i]);
     }
 }
 
@@ -120,7 +129,7 @@ static void show_operators(struct cli_doc *doc, const countersign_v1_TrustPolicy
         const countersign_v1_Operator *who = &policy->operators[i];
         struct cs_buf roles = CS_BUF_EMPTY;
 
-        add_roles(doc, who, "\n", &roles);
+        add_roles(doc, who->roles, who->roles_count, "\n", &roles);
         for (pb_size_t k = 0; k < who->keys_count; k++) {
             struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&who->keys[k].spki));
 
@@ -131,6 +140,28 @@ static void show_operators(struct cli_doc *doc, const countersign_v1_TrustPolicy
             CLI_ROW(doc, cli_text(who->name), cli_list(cs_buf_slice(&roles)), cli_hex(CS_SLICE_EMPTY),
                     cli_text(""));
         cs_buf_free(&roles);
+    }
+}
+
+static void show_groups(struct cli_doc *doc, const countersign_v1_TrustPolicy *policy)
+{
+    static const struct cli_column columns[] = {
+        {"name", "GROUP", false},
+        {"roles", "ROLES", false},
+        {"members", "MEMBERS", false},
+    };
+
+    if (policy->groups_count)
+        cli_table(doc, "groups", columns, CS_ARRAY_LEN(columns), NULL);
+    for (pb_size_t i = 0; i < policy->groups_count; i++) {
+        const countersign_v1_OperatorGroup *group = &policy->groups[i];
+        struct cs_buf roles = CS_BUF_EMPTY, members = CS_BUF_EMPTY;
+
+        add_roles(doc, group->roles, group->roles_count, "\n", &roles);
+        add_members(doc, group, "\n", &members);
+        CLI_ROW(doc, cli_text(group->name), cli_list(cs_buf_slice(&roles)), cli_list(cs_buf_slice(&members)));
+        cs_buf_free(&roles);
+        cs_buf_free(&members);
     }
 }
 
@@ -164,6 +195,7 @@ void cli_show_policy(struct cli_doc *doc, const countersign_v1_TrustPolicy *poli
     cli_field(doc, "issued_at", "Issued", cli_time(policy->issued_at_s));
     cli_field(doc, "expires_at", "Expires", cli_time(policy->expires_at_s));
     show_operators(doc, policy);
+    show_groups(doc, policy);
     show_rules(doc, policy);
     for (pb_size_t i = 0; i < policy->roots.keys_count; i++)
         show_hex_table(doc, i ? NULL : "root_keys", roots_column, CS_PB_BYTES(&policy->roots.keys[i]));
@@ -308,7 +340,7 @@ static void operator_change(struct cli_doc *doc, const countersign_v1_Operator *
             add_thing(&keys[side], CS_PB_BYTES(&both[side]->keys[i].spki),
                       cli_show_key_kind_word(both[side]->keys[i].kind));
         if (both[side])
-            add_roles(doc, both[side], ", ", &roles[side]);
+            add_roles(doc, both[side]->roles, both[side]->roles_count, ", ", &roles[side]);
         if (both[side] && both[side]->roles_count == 0)
             add(doc, &roles[side], "no roles");
     }
@@ -326,6 +358,38 @@ static void operator_changes(struct cli_doc *doc, const countersign_v1_TrustPoli
     for (pb_size_t i = 0; i < to->operators_count; i++)
         if (!cs_operators_find(from, to->operators[i].name))
             operator_change(doc, NULL, &to->operators[i]);
+}
+
+/* `from` or `to` is NULL for a group that comes or goes. */
+static void group_change(struct cli_doc *doc, const countersign_v1_OperatorGroup *from,
+                         const countersign_v1_OperatorGroup *to)
+{
+    const countersign_v1_OperatorGroup *const both[] = {from, to};
+    struct cs_buf roles[2] = {CS_BUF_EMPTY, CS_BUF_EMPTY}, members[2] = {CS_BUF_EMPTY, CS_BUF_EMPTY};
+    char what[CLI_TEXT_BYTES];
+
+    for (size_t side = 0; side < 2; side++) {
+        if (!both[side])
+            continue;
+        add_roles(doc, both[side]->roles, both[side]->roles_count, ", ", &roles[side]);
+        if (both[side]->roles_count == 0)
+            add(doc, &roles[side], "no roles");
+        add_members(doc, both[side], ", ", &members[side]);
+    }
+    snprintf(what, sizeof what, "roles of group %s", (to ? to : from)->name);
+    text_change(doc, what, &roles[0], &roles[1]);
+    snprintf(what, sizeof what, "members of group %s", (to ? to : from)->name);
+    text_change(doc, what, &members[0], &members[1]);
+}
+
+static void group_changes(struct cli_doc *doc, const countersign_v1_TrustPolicy *from,
+                          const countersign_v1_TrustPolicy *to)
+{
+    for (pb_size_t i = 0; i < from->groups_count; i++)
+        group_change(doc, &from->groups[i], cs_groups_find(to, from->groups[i].name));
+    for (pb_size_t i = 0; i < to->groups_count; i++)
+        if (!cs_groups_find(from, to->groups[i].name))
+            group_change(doc, NULL, &to->groups[i]);
 }
 
 static const countersign_v1_Rule *find_rule(const countersign_v1_TrustPolicy *policy, const char *name)
@@ -398,6 +462,7 @@ void cli_show_policy_changes(struct cli_doc *doc, const countersign_v1_TrustPoli
             cli_hex(CS_PB_BYTES(&to->deployment_id)));
     root_changes(doc, &from->roots, &to->roots);
     operator_changes(doc, from, to);
+    group_changes(doc, from, to);
     rule_changes(doc, from, to);
     controller_changes(doc, from, to);
     clockless_changes(doc, from, to);

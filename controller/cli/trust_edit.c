@@ -1,4 +1,4 @@
-/* countersign trust draft, add-operator, remove-operator, set-stage, remove-stage, add-rule, remove-rule,
+/* countersign trust draft, add-operator, remove-operator, add-group, remove-group, set-stage, remove-stage, add-rule, remove-rule,
  * set-roots, set-expiry - changes to a draft of the next trust policy. Nothing of it counts before the roots
  * have signed. */
 #include "controller/cli/compose.h"
@@ -110,6 +110,34 @@ static int remove_operators(struct cli *cli, countersign_v1_TrustPolicy *body, s
 int cli_trust_remove_operator(struct cli *cli, struct cs_err *err)
 {
     return edit(cli, remove_operators, err);
+}
+
+static int add_groups(struct cli *cli, countersign_v1_TrustPolicy *body, struct cs_err *err)
+{
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < cli->args.operand_count; i++)
+        rc = cli_compose_group(body, cli->args.operands[i], err);
+    return rc;
+}
+
+int cli_trust_add_group(struct cli *cli, struct cs_err *err)
+{
+    return edit(cli, add_groups, err);
+}
+
+static int remove_groups(struct cli *cli, countersign_v1_TrustPolicy *body, struct cs_err *err)
+{
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < cli->args.operand_count; i++)
+        rc = cli_compose_remove_group(body, cli->args.operands[i], err);
+    return rc;
+}
+
+int cli_trust_remove_group(struct cli *cli, struct cs_err *err)
+{
+    return edit(cli, remove_groups, err);
 }
 
 /* --position, from 1; 0 without one. */

@@ -41,6 +41,11 @@ static const struct {
     [countersign_v1_OrderState_ORDER_STATE_SUPERSEDED] = {"Superseded", CLI_GRAY, true},
 };
 
+const char *const cli_show_state_options[] = {
+    "approval-pending", "review",    "scheduled", "in-progress", "completed", "failed",
+    "rejected",         "cancelled", "expired",   "superseded",  NULL,
+};
+
 /* The controller may be newer than we are. */
 static size_t within(unsigned value, size_t count)
 {

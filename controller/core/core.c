@@ -1,3 +1,4 @@
+#include "controller/core/changes.h"
 #include "controller/core/run.h"
 
 #include "shared/base/utf8.h"
@@ -164,6 +165,8 @@ static int finish(struct ctl_run *run, const char *command)
     if (run->changed) {
         int rc = write_audit(run, command);
 
+        if (rc == CS_OK)
+            rc = ctl_changes_write(run);
         if (rc == CS_OK)
             rc = ctl_put(run->view, &key, Meta, &run->meta, run->err);
         if (rc != CS_OK)

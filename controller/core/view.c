@@ -13,6 +13,7 @@ struct node {
     struct cs_slice key;
     struct cs_slice value; /* ptr NULL: deleted */
     unsigned levels;
+    uint64_t mark; /* the last one since which it was written */
     struct node *next[];
 };
 
@@ -21,6 +22,7 @@ struct undo {
     struct node *node;
     struct cs_slice value;
     bool added;
+    bool first; /* of this node since the mark */
 };
 
 struct chunk {
@@ -34,6 +36,7 @@ struct ctl_view {
     struct chunk *chunks;
     struct node *head; /* has MAX_LEVEL levels and no key */
     uint64_t coin;
+    uint64_t mark;     /* counts them */
     struct undo *undo; /* since the mark */
     size_t undo_count, undo_capacity;
 };
@@ -68,6 +71,7 @@ static struct node *node_new(struct ctl_view *view, struct cs_slice key, unsigne
     if (!node)
         return NULL;
     node->levels = levels;
+    node->mark = 0;
     memset(node->next, 0, levels * sizeof node->next[0]);
     copy = (uint8_t *)&node->next[levels];
     if (key.len)
@@ -98,6 +102,7 @@ int ctl_view_new(const struct ctl_source *source, struct ctl_view **ret, struct 
     if (!view)
         return cs_err_nomem(err);
     view->source = *source;
+    view->mark = 1;
     view->coin = 0x9e3779b97f4a7c15u;
     view->head = node_new(view, CS_SLICE_EMPTY, MAX_LEVEL);
     if (!view->head) {
@@ -278,7 +283,8 @@ static int remember(struct ctl_view *view, struct node *node, bool added)
         view->undo = grown;
         view->undo_capacity = capacity;
     }
-    view->undo[view->undo_count++] = (struct undo){node, node->value, added};
+    view->undo[view->undo_count++] = (struct undo){node, node->value, added, node->mark != view->mark};
+    node->mark = view->mark;
     return CS_OK;
 }
 
@@ -323,6 +329,7 @@ int ctl_view_delete(struct ctl_view *view, struct cs_slice key, struct cs_err *e
 void ctl_view_mark(struct ctl_view *view)
 {
     view->undo_count = 0;
+    view->mark++;
 }
 
 void ctl_view_rewind(struct ctl_view *view)
@@ -339,6 +346,39 @@ void ctl_view_rewind(struct ctl_view *view)
         for (unsigned level = 0; level < last->node->levels; level++)
             before[level]->next[level] = last->node->next[level];
     }
+    view->mark++;
+}
+
+int ctl_view_marked(struct ctl_view *view, int (*each)(void *data, const struct ctl_view_write *write),
+                    void *data)
+{
+    const size_t count = view->undo_count;
+    int rc = CS_OK;
+
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        const struct undo *undo = &view->undo[i];
+        const struct ctl_view_write write = {
+            .key = undo->node->key,
+            .value = undo->node->value,
+            .earlier = undo->value,
+            .in_source = undo->added,
+        };
+
+        if (undo->first)
+            rc = each(data, &write);
+    }
+    return rc;
+}
+
+int ctl_view_before(struct ctl_view *view, const struct ctl_view_write *write, struct cs_slice *ret_value,
+                    struct cs_err *err)
+{
+    if (write->in_source)
+        return view->source.get(view->source.data, write->key, ret_value, err);
+    if (!write->earlier.ptr)
+        return cs_err_set(err, CS_ENOTFOUND, "no such record");
+    *ret_value = write->earlier;
+    return CS_OK;
 }
 
 size_t ctl_view_writes(struct ctl_view *view,

@@ -32,6 +32,20 @@ CS_MUST_USE int ctl_view_delete(struct ctl_view *view, struct cs_slice key, stru
 /* Undo everything since the last mark. */
 void ctl_view_mark(struct ctl_view *view);
 void ctl_view_rewind(struct ctl_view *view);
+
+/* What was written since the last mark: each key once, with its value now (ptr NULL: deleted), in the order
+ * of the first writes. Stops at the first code that is not CS_OK and gives it. `each` may read, not write. */
+struct ctl_view_write {
+    struct cs_slice key, value;
+    struct cs_slice earlier; /* from here on: the view's */
+    bool in_source;
+};
+CS_MUST_USE int ctl_view_marked(struct ctl_view *view,
+                                int (*each)(void *data, const struct ctl_view_write *write), void *data);
+/* The value that it had at the mark; CS_ENOTFOUND: it was not there. */
+CS_MUST_USE int ctl_view_before(struct ctl_view *view, const struct ctl_view_write *write,
+                                struct cs_slice *ret_value, struct cs_err *err);
+
 /* Every write in key order (value.ptr NULL: delete), for the commit. */
 size_t ctl_view_writes(struct ctl_view *view,
                        void (*each)(void *data, struct cs_slice key, struct cs_slice value), void *data);

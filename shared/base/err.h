@@ -30,7 +30,8 @@
     X(ECANCELLED, "cancelled")                                                                               \
     X(ECORRUPT, "corrupt") /* our own stored bytes are damaged */                                            \
     X(EUNSUPPORTED, "unsupported")                                                                           \
-    X(EINTERNAL, "internal") /* a library failed in a way that it should not */
+    X(ERANGE, "out of range") /* behind what is kept, or ahead of what there is: begin anew */               \
+    X(EINTERNAL, "internal")  /* a library failed in a way that it should not */
 
 enum cs_code {
 #define X(name, text) CS_##name,

@@ -76,48 +76,74 @@ int cs_base64_encode(struct cs_slice bytes, struct cs_buf *out)
 
 static int base64_digit(uint8_t c)
 {
-    const char *found = c ? strchr(base64_digits, c) : NULL;
-
-    return found ? (int)(found - base64_digits) : -1;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-int cs_base64_decode(struct cs_slice text, struct cs_buf *out)
+static int base64_digit_any(uint8_t c)
+{
+    return c == '-' ? 62 : c == '_' ? 63 : base64_digit(c);
+}
+
+static struct cs_slice without_padding(struct cs_slice text)
+{
+    for (unsigned i = 0; i < 2 && text.len && text.ptr[text.len - 1] == '='; i++)
+        text.len--;
+    return text;
+}
+
+/* `text` is without padding. */
+static int decode_digits(struct cs_slice text, int (*digit_of)(uint8_t), struct cs_buf *out)
 {
     size_t before = out->len;
     int rc;
 
-    if (text.len % 4 != 0)
+    if (text.len % 4 == 1)
         return CS_EPARSE;
-    rc = cs_buf_reserve(out, text.len / 4 * 3);
+    rc = cs_buf_reserve(out, (text.len + 3) / 4 * 3);
     if (rc != CS_OK)
         return rc;
     for (size_t i = 0; i < text.len; i += 4) {
-        const uint8_t *at = text.ptr + i;
-        bool last = i + 4 == text.len;
-        unsigned padding = last && at[3] == '=' ? (at[2] == '=' ? 2 : 1) : 0;
+        size_t have = text.len - i < 4 ? text.len - i : 4;
         uint32_t group = 0;
 
-        for (unsigned k = 0; k < 4; k++) {
-            int digit = k >= 4 - padding ? 0 : base64_digit(at[k]);
+        for (size_t k = 0; k < 4; k++) {
+            int digit = k < have ? digit_of(text.ptr[i + k]) : 0;
 
             if (digit < 0)
                 goto malformed;
             group = group << 6 | (uint32_t)digit;
         }
         /* Bits that no byte carries must be zero, so that every value has one form (RFC 4648 section 3.5). */
-        if ((padding == 1 && (group & 0xff)) || (padding == 2 && (group & 0xffff)))
+        if ((have == 3 && (group & 0xff)) || (have == 2 && (group & 0xffff)))
             goto malformed;
         out->ptr[out->len++] = (uint8_t)(group >> 16);
-        if (padding < 2)
+        if (have > 2)
             out->ptr[out->len++] = (uint8_t)(group >> 8);
-        if (padding < 1)
+        if (have > 3)
             out->ptr[out->len++] = (uint8_t)group;
     }
     return CS_OK;
 
 malformed:
+    cs_wipe(out->ptr + before, out->len - before);
     out->len = before;
     return CS_EPARSE;
+}
+
+int cs_base64_decode(struct cs_slice text, struct cs_buf *out)
+{
+    return text.len % 4 == 0 ? decode_digits(without_padding(text), base64_digit, out) : CS_EPARSE;
+}
+
+int cs_base64_decode_any(struct cs_slice text, struct cs_buf *out)
+{
+    return decode_digits(text.len % 4 == 0 ? without_padding(text) : text, base64_digit_any, out);
 }
 
 static bool is_alphanumeric(uint8_t c)

@@ -86,6 +86,9 @@ CS_MUST_USE int cs_registry_add(struct cs_registry *registry, const struct cs_me
 /* By "/countersign.v1.AgentService/Connect"; NULL if there is none. */
 const struct cs_method *cs_registry_find(const struct cs_registry *registry, struct cs_slice path,
                                          void **ret_service);
+/* Every method, in the order in which they were added. */
+void cs_registry_each(const struct cs_registry *registry,
+                      void (*on_method)(const struct cs_method *method, void *data), void *data);
 void cs_registry_free(struct cs_registry *registry);
 
 #endif

@@ -4,6 +4,7 @@
 #include "shared/base/list.h"
 #include "shared/net/call_impl.h"
 #include "shared/net/grpc_inbox.h"
+#include "shared/net/web_http2.h"
 
 #include <stdio.h>
 
@@ -25,6 +26,8 @@ struct cs_grpc_server {
     struct cs_list resumed; /* inboxes */
     size_t held_bytes;
     uint32_t calls_open;
+    bool has_web;
+    struct cs_web_session web[]; /* one with has_web: agents' connections are many, and pay nothing for it */
 };
 
 struct call {
@@ -327,6 +330,17 @@ static void open_call(struct cs_grpc_server *grpc, struct cs_http2_stream *strea
     cs_call_begin(&call->base);
 }
 
+static bool is_web(const struct cs_http2_stream *stream)
+{
+    return cs_http2_stream_mark(stream);
+}
+
+/* Whatever says that it is gRPC gets gRPC's answers. */
+static bool is_for_web(const struct cs_grpc_server *grpc, const struct head *head)
+{
+    return grpc->has_web && !cs_slice_starts_with(head->content_type, CS_SLICE_LIT("application/grpc"));
+}
+
 static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_list *headers, bool oversize)
 {
     struct cs_grpc_server *grpc = cs_http2_stream_owner(stream);
@@ -337,6 +351,8 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
     read_head(headers, &head);
     if (oversize)
         refuse_http(stream, "431");
+    else if (is_for_web(grpc, &head))
+        cs_web_http2_take(grpc->web, stream, headers);
     else if (!cs_slice_eq_str(head.method, "POST"))
         refuse_http(stream, "405");
     else if (!cs_grpc_content_type_ok(head.content_type))
@@ -374,7 +390,9 @@ static void on_data(struct cs_http2_stream *stream, struct cs_slice bytes)
 {
     struct call *call = cs_http2_stream_user(stream);
 
-    if (call && !call->base.finished)
+    if (is_web(stream))
+        cs_web_http2_on_data(stream, bytes);
+    else if (call && !call->base.finished)
         take(call, bytes);
     else
         cs_http2_consume(stream, bytes.len);
@@ -394,17 +412,21 @@ static void on_half_close(struct cs_http2_stream *stream)
 {
     struct call *call = cs_http2_stream_user(stream);
 
-    if (!call)
-        return;
-    call->half_closed = true;
-    half_close(call);
+    if (is_web(stream)) {
+        cs_web_http2_on_half_close(stream);
+    } else if (call) {
+        call->half_closed = true;
+        half_close(call);
+    }
 }
 
 static void on_writable(struct cs_http2_stream *stream)
 {
     struct call *call = cs_http2_stream_user(stream);
 
-    if (call)
+    if (is_web(stream))
+        cs_web_http2_on_writable(stream);
+    else if (call)
         cs_call_take_writable(&call->base);
 }
 
@@ -413,7 +435,9 @@ static void on_close(struct cs_http2_stream *stream, uint32_t code)
     struct call *call = cs_http2_stream_user(stream);
     enum cs_status how = CS_STATUS_CANCELLED;
 
-    if (!call)
+    if (is_web(stream))
+        cs_web_http2_on_close(stream, code);
+    if (is_web(stream) || !call)
         return;
     if (code == CS_HTTP2_LOST)
         how = CS_STATUS_UNAVAILABLE;
@@ -445,7 +469,8 @@ static const struct cs_http2_events events = {
 int cs_grpc_server_new(const struct cs_grpc_server_options *options, struct cs_grpc_server **ret,
                        struct cs_err *err)
 {
-    struct cs_grpc_server *grpc = calloc(1, sizeof *grpc);
+    bool has_web = options->web && cs_web_is_open(options->web);
+    struct cs_grpc_server *grpc = calloc(1, sizeof *grpc + (has_web ? sizeof grpc->web[0] : 0));
     struct cs_http2_options http2 = {
         .is_server = true,
         .max_streams = options->max_streams,
@@ -465,6 +490,9 @@ int cs_grpc_server_new(const struct cs_grpc_server_options *options, struct cs_g
     grpc->owner = options->owner;
     cs_list_init(&grpc->calls);
     cs_list_init(&grpc->resumed);
+    grpc->has_web = has_web;
+    if (has_web)
+        cs_web_session_init(grpc->web, options->web, options);
     rc = cs_http2_new(&http2, &grpc->http2, err);
     if (rc != CS_OK) {
         free(grpc);
@@ -480,6 +508,7 @@ void cs_grpc_server_free(struct cs_grpc_server *grpc)
         return;
     cs_http2_free(grpc->http2);
     cs_assert(cs_list_empty(&grpc->calls));
+    cs_assert(!grpc->has_web || cs_list_empty(&grpc->web->calls));
     free(grpc);
 }
 
@@ -499,6 +528,8 @@ void cs_grpc_server_run(struct cs_grpc_server *grpc)
         take(call, CS_SLICE_EMPTY);
         half_close(call);
     }
+    if (grpc->has_web)
+        cs_web_session_run(grpc->web);
 }
 
 void cs_grpc_server_finish_all(struct cs_grpc_server *grpc, const char *sentence)
@@ -509,6 +540,8 @@ void cs_grpc_server_finish_all(struct cs_grpc_server *grpc, const char *sentence
 
         cs_call_finish(&call->base, CS_STATUS_UNAVAILABLE, sentence);
     }
+    if (grpc->has_web)
+        cs_web_session_finish_all(grpc->web, sentence);
 }
 
 uint32_t cs_grpc_server_calls_open(const struct cs_grpc_server *grpc)

@@ -103,6 +103,9 @@ bool cs_http2_stream_was_sent(const struct cs_http2_stream *stream);
 size_t cs_http2_stream_queued_bytes(const struct cs_http2_stream *stream);
 void *cs_http2_stream_user(const struct cs_http2_stream *stream);
 void cs_http2_stream_set_user(struct cs_http2_stream *stream, void *user);
+/* A bit of the owner's, beside the pointer: for one who has two kinds of users. */
+bool cs_http2_stream_mark(const struct cs_http2_stream *stream);
+void cs_http2_stream_set_mark(struct cs_http2_stream *stream, bool mark);
 void *cs_http2_stream_owner(const struct cs_http2_stream *stream);
 
 #endif

@@ -52,6 +52,7 @@ struct cs_http2_stream {
     bool has_trailers : 1;
     bool deferred : 1;
     bool reset : 1;
+    bool mark : 1; /* the owner's */
 };
 
 /* Takes note of the first failure of the library; what is not negative is none. */

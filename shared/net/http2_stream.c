@@ -244,6 +244,16 @@ void cs_http2_stream_set_user(struct cs_http2_stream *stream, void *user)
     stream->user = user;
 }
 
+bool cs_http2_stream_mark(const struct cs_http2_stream *stream)
+{
+    return stream->mark;
+}
+
+void cs_http2_stream_set_mark(struct cs_http2_stream *stream, bool mark)
+{
+    stream->mark = mark;
+}
+
 void *cs_http2_stream_owner(const struct cs_http2_stream *stream)
 {
     return stream->session->owner;

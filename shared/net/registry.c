@@ -84,6 +84,14 @@ const struct cs_method *cs_registry_find(const struct cs_registry *registry, str
     return NULL;
 }
 
+void cs_registry_each(const struct cs_registry *registry,
+                      void (*on_method)(const struct cs_method *method, void *data), void *data)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        for (size_t k = 0; k < registry->entries[i].count; k++)
+            on_method(&registry->entries[i].methods[k], data);
+}
+
 void cs_registry_free(struct cs_registry *registry)
 {
     if (!registry)

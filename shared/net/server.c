@@ -150,6 +150,9 @@ int cs_server_new(uv_loop_t *loop, const struct cs_server_options *options, stru
     server->options.handshake_timeout_ms = or_default(options->handshake_timeout_ms, 10000);
     server->options.stall_timeout_ms = or_default(options->stall_timeout_ms, 60000);
     server->options.keepalive_timeout_ms = or_default(options->keepalive_timeout_ms, 20000);
+    server->options.head_timeout_ms = or_default(options->head_timeout_ms, 10000);
+    server->options.body_timeout_ms = or_default(options->body_timeout_ms, 10000);
+    server->options.idle_timeout_ms = or_default(options->idle_timeout_ms, 60000);
     server->options.max_streams = or_default(options->max_streams, CS_LIMIT_STREAMS_PER_CONNECTION);
     cs_list_init(&server->listeners);
     cs_list_init(&server->conns);

@@ -1,12 +1,14 @@
 /* server.h - a listener on one libuv loop that serves a registry of methods over gRPC: TCP with or without
- * TLS, or a unix socket with prior-knowledge HTTP/2. A connection lives and dies on the loop that accepted
- * it; several loops may listen on one TCP port (SO_REUSEPORT), each with a server of its own. Owns its
- * sockets and connections. */
+ * TLS, or a unix socket with prior-knowledge HTTP/2. Where its options say so it also speaks HTTP/1.1 on the
+ * same socket, the Connect protocol, and answers plain routes (web.h). A connection lives and dies on the
+ * loop that accepted it; several loops may listen on one TCP port (SO_REUSEPORT), each with a server of its
+ * own. Owns its sockets and connections. */
 #ifndef CS_NET_SERVER_H
 #define CS_NET_SERVER_H
 
 #include "shared/net/call.h"
 #include "shared/net/tls.h"
+#include "shared/net/web.h"
 
 #include <uv.h>
 
@@ -25,6 +27,14 @@ struct cs_server_options {
     uint32_t max_streams;               /* per connection; 0: CS_LIMIT_STREAMS_PER_CONNECTION */
     bool slim;                          /* give idle TLS memory back (cs_tls_slim) */
     bool trust_peer_uid;                /* unix: read SO_PEERCRED into cs_peer */
+
+    /* For operators and their tools; agents' listeners leave all of it out. */
+    bool http1;               /* HTTP/1.1 beside HTTP/2, told apart by the first bytes; with TLS the
+                                 configuration's alpn is "h2,http/1.1" */
+    struct cs_web web;        /* what is answered beside gRPC */
+    uint32_t head_timeout_ms; /* HTTP/1.1: for the head of a request once it has begun; 0: 10,000 */
+    uint32_t body_timeout_ms; /* HTTP/1.1: a body brings 1 KB in this time or ends; 0: 10,000 */
+    uint32_t idle_timeout_ms; /* HTTP/1.1: between requests; 0: 60,000 */
 
     /* May be NULL. on_refused: a peer that did not get as far as a call (handshake, preface, flood), once a
      * connection. */

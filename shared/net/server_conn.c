@@ -15,6 +15,8 @@ enum {
     LINGER_MS = 1000,
     /* For calls on a connection that has reached its age. */
     AGE_GRACE_MS = 60 * 1000,
+    /* TCP's own question whether a silent peer is there. */
+    TCP_KEEPALIVE_S = 60,
 };
 
 struct conn {
@@ -22,8 +24,8 @@ struct conn {
     struct cs_list node;
     struct cs_list dirty;
     struct cs_stream stream;
-    struct cs_grpc_server *grpc; /* from the end of the TLS handshake on */
-    struct cs_alarm watch;       /* handshake time, then keep-alive, at last lingering */
+    void *spoken;          /* of the protocol; from the end of the TLS handshake or the first bytes on */
+    struct cs_alarm watch; /* handshake time, then keep-alive, at last lingering */
     struct cs_alarm age;
     struct cs_alarm stall; /* set while something waits for the peer */
     struct cs_peer peer;
@@ -34,7 +36,14 @@ struct conn {
     bool pinged;
     bool ending;
     bool terminated;
+    uint8_t protocol;      /* enum server_protocol */
+    uint8_t sniffed_bytes; /* that could begin either */
 };
+
+static const struct server_protocol_ops *ops(const struct conn *conn)
+{
+    return server_protocol_ops((enum server_protocol)conn->protocol);
+}
 
 static void wake(void *owner)
 {
@@ -60,8 +69,8 @@ static void close_conn(struct conn *conn)
     cs_alarm_clear(&conn->server->turn.alarms, &conn->age);
     cs_alarm_clear(&conn->server->turn.alarms, &conn->stall);
     cs_stream_close(&conn->stream);
-    cs_grpc_server_free(conn->grpc);
-    conn->grpc = NULL;
+    ops(conn)->free(conn->spoken);
+    conn->spoken = NULL;
     cs_list_remove(&conn->dirty);
 }
 
@@ -87,7 +96,9 @@ static void on_handshake_late(struct cs_alarm *alarm)
     struct cs_err why;
 
     cs_err_set(&why, CS_ETIMEOUT, "the %s was not done within %" PRIu32 " ms",
-               conn->grpc ? "exchange of HTTP/2 settings" : "TLS handshake",
+               conn->spoken         ? ops(conn)->waits_for
+               : conn->stream.ready ? "first request"
+                                    : "TLS handshake",
                conn->server->options.handshake_timeout_ms);
     abandon(conn, &why);
 }
@@ -110,7 +121,7 @@ static void on_keepalive(struct cs_alarm *alarm)
         close_conn(conn);
     } else {
         conn->pinged = true;
-        cs_http2_ping(cs_grpc_server_http2(conn->grpc));
+        ops(conn)->ping(conn->spoken);
         set_watch(conn, options->keepalive_timeout_ms, on_keepalive);
         wake(conn);
     }
@@ -120,7 +131,7 @@ static void on_keepalive(struct cs_alarm *alarm)
  * leaving its windows closed. Either way it makes us hold what waits for it. */
 static bool something_waits(const struct conn *conn)
 {
-    return cs_stream_is_writing(&conn->stream) || cs_http2_queued_bytes(cs_grpc_server_http2(conn->grpc)) > 0;
+    return cs_stream_is_writing(&conn->stream) || ops(conn)->queued_bytes(conn->spoken) > 0;
 }
 
 static void on_stall(struct cs_alarm *alarm);
@@ -129,7 +140,7 @@ static void watch_for_stall(struct conn *conn)
 {
     struct cs_alarms *alarms = &conn->server->turn.alarms;
 
-    conn->body_sent_seen = cs_http2_body_bytes_sent(cs_grpc_server_http2(conn->grpc));
+    conn->body_sent_seen = ops(conn)->body_bytes_sent(conn->spoken);
     conn->unsent_seen = cs_stream_unsent_bytes(&conn->stream);
     cs_alarm_set(alarms, &conn->stall, alarms->now_ms + conn->server->options.stall_timeout_ms, on_stall);
     cs_turn_wake(&conn->server->turn);
@@ -138,7 +149,7 @@ static void watch_for_stall(struct conn *conn)
 static void on_stall(struct cs_alarm *alarm)
 {
     struct conn *conn = CS_CONTAINER_OF(alarm, struct conn, stall);
-    bool has_moved = conn->body_sent_seen != cs_http2_body_bytes_sent(cs_grpc_server_http2(conn->grpc)) ||
+    bool has_moved = conn->body_sent_seen != ops(conn)->body_bytes_sent(conn->spoken) ||
                      conn->unsent_seen != cs_stream_unsent_bytes(&conn->stream);
 
     if (!something_waits(conn))
@@ -179,7 +190,7 @@ static void go_up(struct conn *conn)
     conn->up = true;
     server->handshakes_done++;
     cs_alarm_clear(&server->turn.alarms, &conn->watch);
-    if (server->options.keepalive_ms)
+    if (server->options.keepalive_ms && ops(conn)->ping)
         set_watch(conn, server->options.keepalive_ms, on_keepalive);
     if (server->options.max_age_ms)
         cs_alarm_set(&server->turn.alarms, &conn->age, server->turn.alarms.now_ms + age_with_jitter(server),
@@ -192,7 +203,6 @@ static void go_up(struct conn *conn)
 
 static int write_some(struct conn *conn, struct cs_err *err)
 {
-    struct cs_http2 *http2 = cs_grpc_server_http2(conn->grpc);
     struct cs_buf *out = &conn->server->out;
 
     for (int i = 0; i < WRITES_PER_TURN; i++) {
@@ -201,16 +211,16 @@ static int write_some(struct conn *conn, struct cs_err *err)
         if (cs_stream_is_writing(&conn->stream))
             return CS_OK;
         cs_buf_clear(out);
-        rc = cs_http2_pull(http2, out, WRITE_BYTES, err);
+        rc = ops(conn)->pull(conn->spoken, out, WRITE_BYTES, err);
         if (rc == CS_OK && out->len)
             rc = cs_stream_write(&conn->stream, out, err);
         if (rc != CS_OK)
             return rc;
-        if (!out->len && !cs_stream_is_writing(&conn->stream) && !cs_http2_wants_pull(http2)) {
+        if (!out->len && !cs_stream_is_writing(&conn->stream) && !ops(conn)->wants_pull(conn->spoken)) {
             if (!conn->ending || conn->terminated)
                 return CS_OK;
             conn->terminated = true;
-            cs_http2_terminate(http2, CS_HTTP2_NO_ERROR);
+            ops(conn)->terminate(conn->spoken);
         }
     }
     wake(conn);
@@ -226,7 +236,7 @@ static void write_last(struct conn *conn)
     if (cs_stream_is_writing(&conn->stream))
         return;
     cs_buf_clear(out);
-    (void)!cs_http2_pull(cs_grpc_server_http2(conn->grpc), out, WRITE_BYTES, &ignored);
+    (void)!ops(conn)->pull(conn->spoken, out, WRITE_BYTES, &ignored);
     if (out->len)
         (void)!cs_stream_write(&conn->stream, out, &ignored);
 }
@@ -236,12 +246,13 @@ void conn_turn(struct cs_list *dirty_node)
     struct conn *conn = CS_CONTAINER_OF(dirty_node, struct conn, dirty);
     struct cs_err err;
 
-    if (!conn->grpc || conn->stream.closing)
+    if (!conn->spoken || conn->stream.closing)
         return;
-    cs_grpc_server_run(conn->grpc);
+    ops(conn)->run(conn->spoken);
+    cs_stream_hold_off(&conn->stream, !ops(conn)->wants_input(conn->spoken));
     if (write_some(conn, &err) != CS_OK)
         abandon(conn, &err);
-    else if (!cs_stream_is_writing(&conn->stream) && cs_http2_is_over(cs_grpc_server_http2(conn->grpc), &err))
+    else if (!cs_stream_is_writing(&conn->stream) && ops(conn)->is_over(conn->spoken, &err))
         abandon(conn, &err);
     else if (!something_waits(conn))
         cs_alarm_clear(&conn->server->turn.alarms, &conn->stall);
@@ -253,9 +264,13 @@ void conn_drain(struct cs_list *node)
 {
     struct conn *conn = CS_CONTAINER_OF(node, struct conn, node);
 
-    if (!conn->grpc || conn->ending)
+    if (!conn->spoken && conn->stream.ready) {
+        close_conn(conn); /* it has asked for nothing yet */
         return;
-    cs_http2_drain(cs_grpc_server_http2(conn->grpc));
+    }
+    if (!conn->spoken || conn->ending)
+        return;
+    ops(conn)->drain(conn->spoken);
     wake(conn);
 }
 
@@ -270,51 +285,93 @@ void conn_finish(struct cs_list *node, const char *sentence)
         return;
     }
     conn->ending = true;
-    cs_grpc_server_finish_all(conn->grpc, sentence);
+    ops(conn)->finish_all(conn->spoken, sentence);
     set_watch(conn, LINGER_MS, on_linger_over);
     wake(conn);
 }
 
 /* Events of the socket */
 
-static void on_ready(struct cs_stream *stream)
+/* The protocol is known. */
+static int speak(struct conn *conn, enum server_protocol protocol, struct cs_err *err)
 {
-    struct conn *conn = CS_CONTAINER_OF(stream, struct conn, stream);
     struct cs_server *server = conn->server;
-    struct cs_grpc_server_options options = {
+    const struct cs_grpc_server_options options = {
         .registry = server->options.registry,
         .peer = &conn->peer,
         .alarms = &server->turn.alarms,
         .counters = &server->counters,
         .max_streams = server->options.max_streams,
+        .web = &server->options.web,
         .wake = wake,
         .owner = conn,
     };
+    int rc;
+
+    conn->protocol = (uint8_t)protocol;
+    rc = ops(conn)->make(&server->options, &options, &conn->spoken, err);
+    /* HTTP/1.1 has times of its own, and no pings to tell a peer that has vanished. */
+    if (rc == CS_OK && protocol == SERVER_HTTP1) {
+        cs_alarm_clear(&server->turn.alarms, &conn->watch);
+        if (conn->peer.kind != CS_PEER_UNIX)
+            uv_tcp_keepalive(&conn->stream.uv.tcp, 1, TCP_KEEPALIVE_S);
+    }
+    if (rc == CS_OK)
+        wake(conn);
+    return rc;
+}
+
+static void on_ready(struct cs_stream *stream)
+{
+    struct conn *conn = CS_CONTAINER_OF(stream, struct conn, stream);
+    struct cs_server *server = conn->server;
+    const char *alpn = stream->tls ? cs_tls_alpn(stream->tls) : NULL;
     struct cs_err err;
 
     cs_turn_look_at_clock(&server->turn);
     if (stream->tls)
         conn->peer.certificate = cs_tls_peer_certificate(stream->tls);
-    if (cs_grpc_server_new(&options, &conn->grpc, &err) != CS_OK)
+    if (server->options.http1 && (!alpn || strcmp(alpn, "h2") != 0))
+        return; /* the first bytes will tell */
+    if (speak(conn, SERVER_HTTP2, &err) != CS_OK)
         abandon(conn, &err);
-    else
-        wake(conn);
+}
+
+/* CS_EBUSY: too little to tell by. */
+static int listen_to(struct conn *conn, struct cs_slice bytes, struct cs_err *err)
+{
+    uint8_t before = conn->sniffed_bytes;
+    enum server_sniff sniff = server_sniff(bytes, &conn->sniffed_bytes);
+    int rc;
+
+    if (sniff == SERVER_SNIFF_MORE)
+        return CS_EBUSY;
+    rc = speak(conn, sniff == SERVER_SNIFF_HTTP2 ? SERVER_HTTP2 : SERVER_HTTP1, err);
+    return rc == CS_OK && before ? ops(conn)->feed(conn->spoken, server_sniffed(before), err) : rc;
 }
 
 static void on_bytes(struct cs_stream *stream, struct cs_slice bytes)
 {
     struct conn *conn = CS_CONTAINER_OF(stream, struct conn, stream);
-    struct cs_http2 *http2 = cs_grpc_server_http2(conn->grpc);
     struct cs_err err;
+    int rc = CS_OK;
 
     cs_turn_look_at_clock(&conn->server->turn);
-    if (cs_http2_feed(http2, bytes, &err) != CS_OK) {
-        write_last(conn);
+    if (!conn->spoken)
+        rc = listen_to(conn, bytes, &err);
+    if (rc == CS_EBUSY)
+        return;
+    if (rc == CS_OK)
+        rc = ops(conn)->feed(conn->spoken, bytes, &err);
+    if (rc != CS_OK) {
+        if (conn->spoken)
+            write_last(conn);
         abandon(conn, &err);
         return;
     }
-    if (!conn->up && cs_http2_is_up(http2))
+    if (!conn->up && ops(conn)->is_up(conn->spoken))
         go_up(conn);
+    cs_stream_hold_off(stream, !ops(conn)->wants_input(conn->spoken));
     wake(conn);
 }
 

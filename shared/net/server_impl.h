@@ -1,10 +1,12 @@
-/* server_impl.h - the inside of a server: server.c listens and closes, server_conn.c is one connection. */
+/* server_impl.h - the inside of a server: server.c listens and closes, server_conn.c is one connection, what
+ * it speaks stands in server_protocol.c. */
 #ifndef CS_NET_SERVER_IMPL_H
 #define CS_NET_SERVER_IMPL_H
 
 #include "shared/base/list.h"
 #include "shared/net/grpc_server.h"
 #include "shared/net/server.h"
+#include "shared/net/server_protocol.h"
 #include "shared/net/stream.h"
 #include "shared/net/turn.h"
 

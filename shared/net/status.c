@@ -55,6 +55,8 @@ enum cs_status cs_status_from_code(int code)
         return CS_STATUS_DATA_LOSS;
     case CS_EUNSUPPORTED:
         return CS_STATUS_UNIMPLEMENTED;
+    case CS_ERANGE:
+        return CS_STATUS_OUT_OF_RANGE;
     case CS_EIO:
     case CS_EINTERNAL:
         return CS_STATUS_INTERNAL;
@@ -70,8 +72,9 @@ int cs_code_from_status(enum cs_status status)
     case CS_STATUS_CANCELLED:
         return CS_ECANCELLED;
     case CS_STATUS_INVALID_ARGUMENT:
-    case CS_STATUS_OUT_OF_RANGE:
         return CS_EINVAL;
+    case CS_STATUS_OUT_OF_RANGE:
+        return CS_ERANGE;
     case CS_STATUS_DEADLINE_EXCEEDED:
         return CS_ETIMEOUT;
     case CS_STATUS_NOT_FOUND:

@@ -8,15 +8,15 @@
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ciphersuites.h>
 
-enum { ALPN_BYTES = 16 };
+enum { ALPN_BYTES = 32, ALPN_MOST = 2 };
 
 struct cs_tls_config {
     mbedtls_ssl_config ssl;
     mbedtls_x509_crt own, anchors;
     mbedtls_pk_context key; /* refers to the caller's cs_key inside PSA */
-    bool is_server, ignore_peer_expiry, asks_for_peer;
+    bool is_server, ignore_peer_expiry, asks_for_peer, alpn_required;
     char alpn[ALPN_BYTES];
-    const char *alpn_list[2];
+    const char *alpn_list[ALPN_MOST + 1];
 };
 
 struct cs_tls {
@@ -75,6 +75,24 @@ static int check_options(const struct cs_tls_options *options, struct cs_err *er
     return CS_OK;
 }
 
+/* The list of names that mbedTLS borrows, from "h2,http/1.1". */
+static void split_alpn(struct cs_tls_config *config, const char *names)
+{
+    char *rest = config->alpn, *comma;
+
+    memcpy(config->alpn, names, strlen(names) + 1);
+    config->alpn_required = true;
+    for (size_t i = 0; i < ALPN_MOST && rest; i++) {
+        config->alpn_list[i] = rest;
+        comma = strchr(rest, ',');
+        if (comma)
+            *comma++ = '\0';
+        if (strcmp(rest, "http/1.1") == 0)
+            config->alpn_required = false;
+        rest = comma;
+    }
+}
+
 static int set_identity(struct cs_tls_config *config, const struct cs_tls_options *options,
                         struct cs_err *err)
 {
@@ -117,8 +135,7 @@ static int set_up(struct cs_tls_config *config, const struct cs_tls_options *opt
     if (rc == CS_OK && options->certificate)
         rc = set_identity(config, options, err);
     if (rc == CS_OK && options->alpn) {
-        memcpy(config->alpn, options->alpn, strlen(options->alpn) + 1);
-        config->alpn_list[0] = config->alpn;
+        split_alpn(config, options->alpn);
         rc = cs_mbed_error(mbedtls_ssl_conf_alpn_protocols(ssl, config->alpn_list), "setting TLS up", err);
     }
     return rc;
@@ -280,9 +297,11 @@ static int fail(struct cs_tls *tls, int rc, struct cs_err *err)
 static int establish(struct cs_tls *tls, struct cs_err *err)
 {
     const mbedtls_x509_crt *peer = mbedtls_ssl_get_peer_cert(&tls->ssl);
-    const char *alpn = mbedtls_ssl_get_alpn_protocol(&tls->ssl);
 
-    if (tls->config->alpn[0] && (!alpn || strcmp(alpn, tls->config->alpn) != 0))
+    /* A server that was offered none of its names has ended the handshake itself; a client's library has
+     * checked that the server chose one of those offered. What is left is a peer that says nothing about it.
+     */
+    if (tls->config->alpn_required && !cs_tls_alpn(tls))
         return refuse(
             tls, MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL, CS_EUNSUPPORTED, err,
             "the peer named no application protocol (ALPN): it is no client or server of this service");
@@ -450,6 +469,11 @@ void cs_tls_close(struct cs_tls *tls)
 struct cs_buf *cs_tls_pending(struct cs_tls *tls)
 {
     return &tls->pending;
+}
+
+const char *cs_tls_alpn(const struct cs_tls *tls)
+{
+    return mbedtls_ssl_get_alpn_protocol(&tls->ssl);
 }
 
 bool cs_tls_established(const struct cs_tls *tls)

@@ -23,7 +23,9 @@ struct cs_tls_options {
         *anchors;            /* what the peer's chain must lead to; copied. NULL on a server: asks for none */
     bool require_peer;       /* server: a client without a certificate is refused */
     bool ignore_peer_expiry; /* the caller checks dates itself (late renewal, clockless devices) */
-    const char *alpn;        /* "h2": offered, or required; a peer that offers none of it is refused */
+    const char *alpn; /* "h2": offered, or required; a peer that offers none of it is refused. Several in
+                         order of preference, "h2,http/1.1": with http/1.1 among them a peer may also
+                         name none at all (RFC 9113 section 3.2 wants it for HTTP/2 only) */
 };
 
 CS_MUST_USE int cs_tls_config_new(const struct cs_tls_options *options, struct cs_tls_config **ret,
@@ -58,6 +60,8 @@ void cs_tls_close(struct cs_tls *tls);
 struct cs_buf *cs_tls_pending(struct cs_tls *tls);
 
 bool cs_tls_established(const struct cs_tls *tls);
+/* The application protocol agreed on, NULL for none. After the handshake only. */
+const char *cs_tls_alpn(const struct cs_tls *tls);
 /* DER of the verified peer leaf (own copy, valid as long as tls), empty without one. After the handshake
  * only. */
 struct cs_slice cs_tls_peer_certificate(const struct cs_tls *tls);

@@ -220,14 +220,6 @@ const countersign_v1_Operator *cs_policy_operator(const struct cs_policy *policy
     return cs_operators_find(policy->body, name);
 }
 
-bool cs_operator_has_role(const countersign_v1_Operator *who, countersign_v1_Role role)
-{
-    for (pb_size_t i = 0; i < who->roles_count; i++)
-        if (who->roles[i] == role)
-            return true;
-    return false;
-}
-
 int cs_policy_verify(const struct cs_policy *policy, struct cs_slice wire, enum cs_statement_kind kind,
                      struct cs_verified *ret, struct cs_err *err)
 {
@@ -268,7 +260,7 @@ int cs_policy_check_signer(const struct cs_policy *policy, const struct cs_verif
     }
     if (kind == countersign_v1_KeyKind_KEY_KIND_UNSPECIFIED)
         return cs_err_set(err, CS_EAUTH, "the statement is not signed by a key of %s", name);
-    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(who, role))
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(policy->body, who, role))
         return cs_err_set(err, CS_EDENIED, "%s does not have the role that this takes", name);
     *ret_kind = kind;
     return CS_OK;

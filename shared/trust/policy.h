@@ -54,7 +54,13 @@ void cs_policy_message_keys(const struct cs_policy *policy, struct cs_keyring *r
 /* The operator that `name` is, NULL if there is none. */
 const countersign_v1_Operator *cs_operators_find(const countersign_v1_TrustPolicy *policy, const char *name);
 const countersign_v1_Operator *cs_policy_operator(const struct cs_policy *policy, const char *name);
-bool cs_operator_has_role(const countersign_v1_Operator *who, countersign_v1_Role role);
+/* Of the policy: the role is the operator's own, or that of a group that the operator is in. */
+bool cs_operator_has_role(const countersign_v1_TrustPolicy *policy, const countersign_v1_Operator *who,
+                          countersign_v1_Role role);
+/* The group that `name` is (without the "@" with which a stage names it), NULL if there is none. */
+const countersign_v1_OperatorGroup *cs_groups_find(const countersign_v1_TrustPolicy *policy,
+                                                   const char *name);
+bool cs_group_has(const countersign_v1_OperatorGroup *group, const char *operator_name);
 /* cs_envelope_verify() with the keys of every operator: somebody signed it. Who it was, and whether he may,
  * is cs_policy_check_signer()'s to say, once the payload names him. Whoever verifies several keeps a keyring.
  */
@@ -66,9 +72,10 @@ CS_MUST_USE int cs_policy_check_signer(const struct cs_policy *policy, const str
                                        const char *name, countersign_v1_Role role,
                                        countersign_v1_KeyKind *ret_kind, struct cs_err *err);
 
-/* The operator may be one of the people of the stage: has its role, and is named where the stage names
- * people. */
-bool cs_stage_admits(const countersign_v1_Stage *stage, const countersign_v1_Operator *who);
+/* The operator may be one of the people of the stage, which is the policy's: has its role, and where the
+ * stage names people is named, or in a group that is named. */
+bool cs_stage_admits(const countersign_v1_TrustPolicy *policy, const countersign_v1_Stage *stage,
+                     const countersign_v1_Operator *who);
 
 /* How many people it takes, in all its stages together. */
 uint32_t cs_rule_people(const countersign_v1_Rule *rule);

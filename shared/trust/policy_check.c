@@ -14,6 +14,15 @@ static void check_operator(struct cs_check *check, const countersign_v1_Operator
         cs_check_enum(check, "operators.roles", who->roles[i], _countersign_v1_Role_MAX);
 }
 
+static void check_group(struct cs_check *check, const countersign_v1_OperatorGroup *group)
+{
+    cs_check_name(check, "groups.name", group->name);
+    for (pb_size_t i = 0; i < group->roles_count; i++)
+        cs_check_enum(check, "groups.roles", group->roles[i], _countersign_v1_Role_MAX);
+    for (pb_size_t i = 0; i < group->members_count; i++)
+        cs_check_name(check, "groups.members", group->members[i]);
+}
+
 static void check_stage(struct cs_check *check, const countersign_v1_Stage *stage)
 {
     cs_check_name(check, "rules.stages.name", stage->name);
@@ -21,7 +30,7 @@ static void check_stage(struct cs_check *check, const countersign_v1_Stage *stag
     cs_check_that(check, stage->required >= 1 && stage->required <= CS_LIMIT_DECISIONS,
                   "rules.stages.required must be 1 to 16");
     for (pb_size_t i = 0; i < stage->operators_count; i++)
-        cs_check_name(check, "rules.stages.operators", stage->operators[i]);
+        cs_check_name(check, "rules.stages.operators", stage->operators[i] + (stage->operators[i][0] == '@'));
 }
 
 static void check_rule(struct cs_check *check, const countersign_v1_Rule *rule)
@@ -66,6 +75,8 @@ static void check_fields(struct cs_check *check, const countersign_v1_TrustPolic
         cs_check_filled(check, "agent_cas", CS_PB_BYTES(&policy->agent_cas[i]));
     for (pb_size_t i = 0; i < policy->clockless_devices_count; i++)
         cs_check_name(check, "clockless_devices", policy->clockless_devices[i]);
+    for (pb_size_t i = 0; i < policy->groups_count; i++)
+        check_group(check, &policy->groups[i]);
 }
 
 static int check_roots(const countersign_v1_RootSet *roots, struct cs_err *err)
@@ -95,6 +106,15 @@ static unsigned owners_of(const countersign_v1_TrustPolicy *policy, struct cs_sl
     return owners;
 }
 
+static bool has_twice(const countersign_v1_Role *roles, pb_size_t count)
+{
+    for (pb_size_t i = 0; i < count; i++)
+        for (pb_size_t k = 0; k < i; k++)
+            if (roles[i] == roles[k])
+                return true;
+    return false;
+}
+
 /* People are counted by name, so two names must not share a key. */
 static int check_operators(const countersign_v1_TrustPolicy *policy, struct cs_err *err)
 {
@@ -109,10 +129,43 @@ static int check_operators(const countersign_v1_TrustPolicy *policy, struct cs_e
                                   "the trust policy: a key of %s is there twice: each key has one "
                                   "owner",
                                   who->name);
-        for (pb_size_t k = 0; k < who->roles_count; k++)
-            for (pb_size_t m = 0; m < k; m++)
-                if (who->roles[k] == who->roles[m])
-                    return cs_err_set(err, CS_EINVAL, "the trust policy: %s has one role twice", who->name);
+        if (has_twice(who->roles, who->roles_count))
+            return cs_err_set(err, CS_EINVAL, "the trust policy: %s has one role twice", who->name);
+    }
+    return CS_OK;
+}
+
+static int check_members(const countersign_v1_TrustPolicy *policy, const countersign_v1_OperatorGroup *group,
+                         struct cs_err *err)
+{
+    for (pb_size_t i = 0; i < group->members_count; i++) {
+        if (!cs_operators_find(policy, group->members[i]))
+            return cs_err_set(err, CS_EINVAL, "the trust policy: group %s has %s, who is no operator",
+                              group->name, group->members[i]);
+        for (pb_size_t k = 0; k < i; k++)
+            if (strcmp(group->members[i], group->members[k]) == 0)
+                return cs_err_set(err, CS_EINVAL, "the trust policy: group %s has %s twice", group->name,
+                                  group->members[i]);
+    }
+    return CS_OK;
+}
+
+/* A group may be without roles: then it is there to be named by stages. */
+static int check_groups(const countersign_v1_TrustPolicy *policy, struct cs_err *err)
+{
+    for (pb_size_t i = 0; i < policy->groups_count; i++) {
+        const countersign_v1_OperatorGroup *group = &policy->groups[i];
+        int rc;
+
+        if (cs_groups_find(policy, group->name) != group)
+            return cs_err_set(err, CS_EINVAL, "the trust policy: two groups are called %s", group->name);
+        if (group->members_count == 0)
+            return cs_err_set(err, CS_EINVAL, "the trust policy: group %s has no members", group->name);
+        if (has_twice(group->roles, group->roles_count))
+            return cs_err_set(err, CS_EINVAL, "the trust policy: group %s has one role twice", group->name);
+        rc = check_members(policy, group, err);
+        if (rc != CS_OK)
+            return rc;
     }
     return CS_OK;
 }
@@ -135,11 +188,6 @@ static int check_message_keys(const countersign_v1_TrustPolicy *policy, struct c
     return CS_OK;
 }
 
-static bool can_decide(const countersign_v1_Stage *stage, const countersign_v1_Operator *who)
-{
-    return who->keys_count > 0 && cs_stage_admits(stage, who);
-}
-
 static bool has_key_that_finishes(const countersign_v1_Rule *rule, const countersign_v1_Operator *who)
 {
     for (pb_size_t i = 0; i < who->keys_count; i++)
@@ -149,7 +197,28 @@ static bool has_key_that_finishes(const countersign_v1_Rule *rule, const counter
 }
 
 /* A rule's decisions have places: one a stage, for all but its very last decision, which has a place of its
- * own because not every key may take it. */
+ * own because not every key may take it. Bit i: the operator may take place i. */
+struct candidates {
+    uint8_t places[CS_ARRAY_LEN(((countersign_v1_TrustPolicy *)NULL)->operators)];
+};
+
+static void find_candidates(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
+                            struct candidates *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (pb_size_t k = 0; k < policy->operators_count; k++) {
+        const countersign_v1_Operator *who = &policy->operators[k];
+
+        for (pb_size_t i = 0; i < rule->stages_count; i++) {
+            if (who->keys_count == 0 || !cs_stage_admits(policy, &rule->stages[i], who))
+                continue;
+            ret->places[k] |= (uint8_t)(1u << i);
+            if (i + 1 == rule->stages_count && has_key_that_finishes(rule, who))
+                ret->places[k] |= (uint8_t)(2u << i);
+        }
+    }
+}
+
 static uint32_t people_needed(const countersign_v1_Rule *rule, pb_size_t place)
 {
     if (place == rule->stages_count)
@@ -157,37 +226,23 @@ static uint32_t people_needed(const countersign_v1_Rule *rule, pb_size_t place)
     return rule->stages[place].required - (place + 1 == rule->stages_count);
 }
 
-static bool may_take(const countersign_v1_Rule *rule, pb_size_t place, const countersign_v1_Operator *who)
-{
-    if (place == rule->stages_count)
-        return can_decide(&rule->stages[place - 1], who) && has_key_that_finishes(rule, who);
-    return can_decide(&rule->stages[place], who);
-}
-
 /* Can every place find its people, all of them different, when `requester` may not be one of them (NULL: no
  * such limit)? By Hall's theorem: if any choice of places has at least as many candidates as people needed.
  */
 static bool satisfiable(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
-                        const countersign_v1_Operator *requester)
+                        const struct candidates *candidates, const countersign_v1_Operator *requester)
 {
     pb_size_t places = rule->stages_count == 0 ? 0 : rule->stages_count + 1;
 
     for (unsigned chosen = 1; chosen < 1u << places; chosen++) {
-        uint32_t candidates = 0, needed = 0;
+        uint32_t found = 0, needed = 0;
 
         for (pb_size_t i = 0; i < places; i++)
             if (chosen & 1u << i)
                 needed += people_needed(rule, i);
-        for (pb_size_t k = 0; k < policy->operators_count; k++) {
-            const countersign_v1_Operator *who = &policy->operators[k];
-            bool is_candidate = false;
-
-            for (pb_size_t i = 0; i < places; i++)
-                if (chosen & 1u << i)
-                    is_candidate = is_candidate || may_take(rule, i, who);
-            candidates += is_candidate && who != requester;
-        }
-        if (candidates < needed)
+        for (pb_size_t k = 0; k < policy->operators_count; k++)
+            found += (candidates->places[k] & chosen) && &policy->operators[k] != requester;
+        if (found < needed)
             return false;
     }
     return true;
@@ -197,18 +252,30 @@ static bool satisfiable(const countersign_v1_TrustPolicy *policy, const counters
 static bool satisfiable_for_somebody(const countersign_v1_TrustPolicy *policy,
                                      const countersign_v1_Rule *rule)
 {
+    struct candidates candidates;
     bool anybody_requests = false;
 
+    find_candidates(policy, rule, &candidates);
     for (pb_size_t i = 0; i < policy->operators_count; i++) {
         const countersign_v1_Operator *who = &policy->operators[i];
 
-        if (!cs_operator_has_role(who, countersign_v1_Role_ROLE_REQUESTER))
+        if (!cs_operator_has_role(policy, who, countersign_v1_Role_ROLE_REQUESTER))
             continue;
         anybody_requests = true;
-        if (satisfiable(policy, rule, rule->requester_may_decide ? NULL : who))
+        if (satisfiable(policy, rule, &candidates, rule->requester_may_decide ? NULL : who))
             return true;
     }
-    return !anybody_requests && satisfiable(policy, rule, NULL);
+    return !anybody_requests && satisfiable(policy, rule, &candidates, NULL);
+}
+
+/* Whom a stage names is there: an operator, or with "@" a group. */
+static int check_named(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
+                       const char *entry, struct cs_err *err)
+{
+    if (entry[0] == '@' ? cs_groups_find(policy, entry + 1) != NULL : cs_operators_find(policy, entry) != NULL)
+        return CS_OK;
+    return cs_err_set(err, CS_EINVAL, "the trust policy: rule %s names %s, %s", rule->name, entry,
+                      entry[0] == '@' ? "which is no group" : "who is no operator");
 }
 
 static int check_stages(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
@@ -224,10 +291,12 @@ static int check_stages(const countersign_v1_TrustPolicy *policy, const counters
             if (strcmp(rule->stages[k].name, stage->name) == 0)
                 return cs_err_set(err, CS_EINVAL, "the trust policy: rule %s has two stages called %s",
                                   rule->name, stage->name);
-        for (pb_size_t k = 0; k < stage->operators_count; k++)
-            if (!cs_operators_find(policy, stage->operators[k]))
-                return cs_err_set(err, CS_EINVAL, "the trust policy: rule %s names %s, who is no operator",
-                                  rule->name, stage->operators[k]);
+        for (pb_size_t k = 0; k < stage->operators_count; k++) {
+            int rc = check_named(policy, rule, stage->operators[k], err);
+
+            if (rc != CS_OK)
+                return rc;
+        }
     }
     if (people > CS_LIMIT_DECISIONS)
         return cs_err_set(err, CS_EINVAL, "the trust policy: rule %s wants %u people and may want %d",
@@ -272,6 +341,8 @@ int cs_policy_check(const countersign_v1_TrustPolicy *policy, struct cs_err *err
     rc = check_roots(&policy->roots, err);
     if (rc == CS_OK)
         rc = check_operators(policy, err);
+    if (rc == CS_OK)
+        rc = check_groups(policy, err);
     if (rc == CS_OK)
         rc = check_message_keys(policy, err);
     if (rc == CS_OK)

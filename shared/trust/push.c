@@ -195,7 +195,7 @@ static bool covers(const struct cs_push *push, const countersign_v1_Decision *de
  * cs_push_add_decision() was not told of gets no decision counted that its rule does not allow. */
 static struct cs_tally tally_order(const struct cs_push *push, const struct cs_push_order *order)
 {
-    struct cs_tally tally = cs_tally_begin(push->request);
+    struct cs_tally tally = cs_tally_begin(cs_policy_body(push->policy), push->request);
 
     for (size_t i = 0; i < push->decision_count; i++) {
         const struct decided *decided = &push->decisions[i];

@@ -106,11 +106,23 @@ const countersign_v1_Rule *cs_policy_rule(const struct cs_policy *policy, const 
     return strictest;
 }
 
-bool cs_stage_admits(const countersign_v1_Stage *stage, const countersign_v1_Operator *who)
+/* A group that the policy does not have names nobody; a checked policy has them all. */
+static bool is_named(const countersign_v1_TrustPolicy *policy, const char *entry, const char *name)
+{
+    const countersign_v1_OperatorGroup *group;
+
+    if (entry[0] != '@')
+        return strcmp(entry, name) == 0;
+    group = cs_groups_find(policy, entry + 1);
+    return group && cs_group_has(group, name);
+}
+
+bool cs_stage_admits(const countersign_v1_TrustPolicy *policy, const countersign_v1_Stage *stage,
+                     const countersign_v1_Operator *who)
 {
     bool named = stage->operators_count == 0;
 
-    for (pb_size_t i = 0; i < stage->operators_count; i++)
-        named = named || strcmp(stage->operators[i], who->name) == 0;
-    return named && cs_operator_has_role(who, stage->role);
+    for (pb_size_t i = 0; i < stage->operators_count && !named; i++)
+        named = is_named(policy, stage->operators[i], who->name);
+    return named && cs_operator_has_role(policy, who, stage->role);
 }

@@ -21,6 +21,7 @@ static const char *const types[] = {
     [CS_STATEMENT_PUSH_BATCH] = TYPE("push-batch"),
     [CS_STATEMENT_DEVICE_RENEWAL] = TYPE("device-renewal"),
     [CS_STATEMENT_AUDIT_CHECKPOINT] = TYPE("audit-checkpoint"),
+    [CS_STATEMENT_SESSION_OPENING] = TYPE("session-opening"),
 };
 
 const char *cs_statement_type(enum cs_statement_kind kind)
@@ -307,6 +308,17 @@ static void check_checkpoint(struct cs_check *check, const countersign_v1_AuditC
     cs_check_time(check, "made_at_s", checkpoint->made_at_s);
 }
 
+static void check_opening(struct cs_check *check, const countersign_v1_SessionOpening *opening)
+{
+    cs_check_size(check, "deployment_id", CS_PB_BYTES(&opening->deployment_id), CS_ID_BYTES);
+    cs_check_positive(check, "policy_version", opening->policy_version);
+    cs_check_name(check, "operator", opening->operator);
+    cs_check_size(check, "challenge", CS_PB_BYTES(&opening->challenge), CS_SHA256_BYTES);
+    cs_check_time(check, "made_at_s", opening->made_at_s);
+    cs_check_size_or_empty(check, "server_spki_digest", CS_PB_BYTES(&opening->server_spki_digest),
+                           CS_SHA256_BYTES);
+}
+
 static void check_push_message(struct cs_check *check, const countersign_v1_PushMessage *message)
 {
     cs_check_filled(check, "order_core", CS_PB_BYTES(&message->order_core));
@@ -350,6 +362,7 @@ DECODER(cs_device_csr_decode, countersign_v1_DeviceCsr, "the device's CSR", chec
 DECODER(cs_report_decode, countersign_v1_DeviceReport, "the device report", check_report)
 DECODER(cs_renewal_decode, countersign_v1_DeviceRenewal, "the device renewal", check_renewal)
 DECODER(cs_checkpoint_decode, countersign_v1_AuditCheckpoint, "the audit checkpoint", check_checkpoint)
+DECODER(cs_opening_decode, countersign_v1_SessionOpening, "the session opening", check_opening)
 DECODER(cs_batch_decode, countersign_v1_PushBatch, "the push batch", check_batch)
 DECODER(cs_push_message_decode, countersign_v1_PushMessage, "the push message", check_push_message)
 

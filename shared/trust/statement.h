@@ -24,6 +24,7 @@ enum cs_statement_kind {
     CS_STATEMENT_PUSH_BATCH,
     CS_STATEMENT_DEVICE_RENEWAL,
     CS_STATEMENT_AUDIT_CHECKPOINT,
+    CS_STATEMENT_SESSION_OPENING,
 };
 
 /* "application/vnd.countersign.decision.v1"; of any kind but NONE. */
@@ -69,6 +70,8 @@ CS_MUST_USE int cs_renewal_decode(struct cs_slice payload, countersign_v1_Device
                                   struct cs_err *err);
 CS_MUST_USE int cs_checkpoint_decode(struct cs_slice payload, countersign_v1_AuditCheckpoint **ret,
                                      struct cs_err *err);
+CS_MUST_USE int cs_opening_decode(struct cs_slice payload, countersign_v1_SessionOpening **ret,
+                                  struct cs_err *err);
 CS_MUST_USE int cs_push_message_decode(struct cs_slice bytes, countersign_v1_PushMessage **ret,
                                        struct cs_err *err);
 

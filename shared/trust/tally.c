@@ -1,8 +1,9 @@
 #include "shared/trust/tally.h"
 
-struct cs_tally cs_tally_begin(const countersign_v1_PushRequest *request)
+struct cs_tally cs_tally_begin(const countersign_v1_TrustPolicy *policy,
+                               const countersign_v1_PushRequest *request)
 {
-    return (struct cs_tally){.decided_at_s = request->requested_at_s};
+    return (struct cs_tally){.policy = policy, .decided_at_s = request->requested_at_s};
 }
 
 static bool has_counted(const struct cs_tally *tally, const countersign_v1_Operator *decider)
@@ -37,7 +38,7 @@ enum cs_push_reason cs_tally_judge(const struct cs_tally *tally, const countersi
         return CS_PUSH_STAGE_NOT_OPEN;
     if (!rule->requester_may_decide && strcmp(decision->decider->name, requester) == 0)
         return CS_PUSH_DECIDER_IS_REQUESTER;
-    if (!cs_stage_admits(&rule->stages[stage], decision->decider))
+    if (!cs_stage_admits(tally->policy, &rule->stages[stage], decision->decider))
         return CS_PUSH_DECIDER_ROLE;
     if (has_counted(tally, decision->decider))
         return CS_PUSH_DECIDER_TWICE;

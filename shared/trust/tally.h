@@ -14,6 +14,7 @@ struct cs_tally_decision {
 };
 
 struct cs_tally {
+    const countersign_v1_TrustPolicy *policy; /* whose people they are; borrowed */
     uint32_t stage;   /* the open one, from 0; the number of stages when all are satisfied */
     uint32_t decided; /* people in the open stage */
     const countersign_v1_Operator *people[CS_LIMIT_DECISIONS]; /* whose decisions count, in any stage */
@@ -23,8 +24,9 @@ struct cs_tally {
     int64_t not_before_s; /* latest of the counted decisions */
 };
 
-/* Before the first decision. */
-struct cs_tally cs_tally_begin(const countersign_v1_PushRequest *request);
+/* Before the first decision. The rules that are tallied are of this policy. */
+struct cs_tally cs_tally_begin(const countersign_v1_TrustPolicy *policy,
+                               const countersign_v1_PushRequest *request);
 /* May the decision count for an order that stands there? CS_PUSH_OK or why not. */
 enum cs_push_reason cs_tally_judge(const struct cs_tally *tally, const countersign_v1_Rule *rule,
                                    const char *requester, const struct cs_tally_decision *decision);

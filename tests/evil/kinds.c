@@ -19,6 +19,7 @@ static const struct {
     {"a batch", CS_STATEMENT_PUSH_BATCH},
     {"a device's renewal", CS_STATEMENT_DEVICE_RENEWAL},
     {"an audit checkpoint", CS_STATEMENT_AUDIT_CHECKPOINT},
+    {"a session's opening", CS_STATEMENT_SESSION_OPENING},
 };
 
 static void as_request(struct evil *e, struct cs_slice wire)

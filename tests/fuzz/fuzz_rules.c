@@ -11,6 +11,8 @@ enum { EDIT_BYTES = 4, MOST_EDITS = 24, PEOPLE = 8 };
 static const char *const people[PEOPLE] = {"alice", "bob", "ben", "carol", "clara", "ada", "dora", "eve"};
 static const char *const devices[] = {"gw-0", "gw-1", "", "gw 2"};
 static const char *const connectors[] = {"web", "mail", "*"};
+static const char *const groups[] = {"one", "two", "@one", ""};
+static const char *const names_of_groups[] = {"@one", "@two", "@three", "@", "@@one"};
 static const char *const issuers[] = {"Example CA", "Other CA", "\n"};
 static const char *const patterns[] = {"web.example", "*.example", "WEB.example", "*", "*.", "a*.example"};
 
@@ -20,6 +22,25 @@ static const char *const patterns[] = {"web.example", "*.example", "WEB.example"
         memset((field), 0, sizeof(field));                                                                   \
         memcpy((field), text_, strlen(text_));                                                               \
     } while (0)
+
+static void edit_group(countersign_v1_OperatorGroup *group, const uint8_t b[EDIT_BYTES])
+{
+    switch (b[2] >> 6) {
+    case 0:
+        group->roles_count = b[2] % 3;
+        for (pb_size_t i = 0; i < group->roles_count; i++)
+            group->roles[i] = (countersign_v1_Role)((b[3] >> 3 * i & 7));
+        break;
+    case 1:
+        PUT(group->name, groups, b[3]);
+        break;
+    default:
+        group->members_count = b[2] % 3;
+        for (pb_size_t i = 0; i < group->members_count; i++)
+            PUT(group->members[i], people, b[3] >> 3 * i & 7);
+        break;
+    }
+}
 
 static void edit_operator(countersign_v1_TrustPolicy *body, const uint8_t b[EDIT_BYTES])
 {
@@ -44,6 +65,12 @@ static void edit_operator(countersign_v1_TrustPolicy *body, const uint8_t b[EDIT
     case 4:
         PUT(who->name, people, b[3]);
         break;
+    case 5:
+        edit_group(&body->groups[b[1] & 1], b);
+        break;
+    case 6:
+        body->groups_count = b[3] % 3;
+        break;
     default:
         body->operators_count = b[3] % (PEOPLE + 1);
         break;
@@ -66,8 +93,12 @@ static void edit_stage(countersign_v1_Rule *rule, const uint8_t b[EDIT_BYTES])
         break;
     default:
         stage->operators_count = (b[3] >> 6) % 3;
-        for (pb_size_t i = 0; i < stage->operators_count; i++)
-            PUT(stage->operators[i], people, b[3] >> 3 * i & 7);
+        for (pb_size_t i = 0; i < stage->operators_count; i++) {
+            if (b[1] >> (6 + i) & 1)
+                PUT(stage->operators[i], names_of_groups, b[3] >> 3 * i & 7);
+            else
+                PUT(stage->operators[i], people, b[3] >> 3 * i & 7);
+        }
         break;
     }
 }
@@ -153,20 +184,40 @@ static void edit(countersign_v1_TrustPolicy *body, const uint8_t b[EDIT_BYTES])
     }
 }
 
-static bool has(const countersign_v1_Operator *who, countersign_v1_Role role)
+static bool is_in(const countersign_v1_OperatorGroup *group, const countersign_v1_Operator *who)
+{
+    bool is = false;
+
+    for (pb_size_t i = 0; i < group->members_count; i++)
+        is = is || strcmp(group->members[i], who->name) == 0;
+    return is;
+}
+
+static bool has(const countersign_v1_TrustPolicy *body, const countersign_v1_Operator *who,
+                countersign_v1_Role role)
 {
     for (pb_size_t i = 0; i < who->roles_count; i++)
         if (who->roles[i] == role)
             return true;
+    for (pb_size_t g = 0; g < body->groups_count; g++)
+        for (pb_size_t i = 0; i < body->groups[g].roles_count; i++)
+            if (body->groups[g].roles[i] == role && is_in(&body->groups[g], who))
+                return true;
     return false;
 }
 
-static bool may_decide(const countersign_v1_Stage *stage, const countersign_v1_Operator *who)
+static bool may_decide(const countersign_v1_TrustPolicy *body, const countersign_v1_Stage *stage,
+                       const countersign_v1_Operator *who)
 {
-    for (pb_size_t i = 0; i < stage->operators_count; i++)
-        if (strcmp(stage->operators[i], who->name) == 0)
-            return who->keys_count > 0 && has(who, stage->role);
-    return stage->operators_count == 0 && who->keys_count > 0 && has(who, stage->role);
+    bool named = stage->operators_count == 0;
+
+    for (pb_size_t i = 0; i < stage->operators_count; i++) {
+        named = named || strcmp(stage->operators[i], who->name) == 0;
+        for (pb_size_t g = 0; g < body->groups_count; g++)
+            named = named || (stage->operators[i][0] == '@' && is_in(&body->groups[g], who) &&
+                              strcmp(stage->operators[i] + 1, body->groups[g].name) == 0);
+    }
+    return named && who->keys_count > 0 && has(body, who, stage->role);
 }
 
 static bool may_finish(const countersign_v1_Rule *rule, const countersign_v1_Operator *who)
@@ -190,7 +241,7 @@ static bool can_complete(const countersign_v1_TrustPolicy *body, const countersi
     for (pb_size_t i = 0; i < body->operators_count; i++) {
         const countersign_v1_Operator *who = &body->operators[i];
 
-        if ((people_left & 1u << i) && may_decide(&rule->stages[stage], who) &&
+        if ((people_left & 1u << i) && may_decide(body, &rule->stages[stage], who) &&
             (!last || may_finish(rule, who)) &&
             can_complete(body, rule, stage + fills, fills ? 0 : done + 1, people_left & ~(1u << i)))
             return true;
@@ -209,7 +260,7 @@ static bool somebody_gets_through(const countersign_v1_TrustPolicy *body, const 
     if (needed > body->operators_count)
         return false;
     for (pb_size_t i = 0; i < body->operators_count; i++) {
-        if (!has(&body->operators[i], countersign_v1_Role_ROLE_REQUESTER))
+        if (!has(body, &body->operators[i], countersign_v1_Role_ROLE_REQUESTER))
             continue;
         anybody = true;
         if (can_complete(body, rule, 0, 0, rule->requester_may_decide ? all : all & ~(1u << i)))
@@ -319,6 +370,13 @@ static void make(struct deployment *d)
     memcpy(rule->connectors[0], "mail", sizeof "mail");
     rule->connectors_count = 1;
     deployment_add_stage(rule, "one", countersign_v1_Role_ROLE_APPROVER, 1);
+    for (size_t i = 0; i < 2; i++) {
+        countersign_v1_OperatorGroup *group = &d->body->groups[d->body->groups_count++];
+
+        PUT(group->name, groups, i);
+        PUT(group->members[group->members_count++], people, i + 4);
+        group->roles[group->roles_count++] = countersign_v1_Role_ROLE_APPROVER;
+    }
     for (size_t i = 0; i < PEOPLE; i++) {
         struct cs_slice spki;
 

@@ -56,6 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case CS_STATEMENT_AUDIT_CHECKPOINT:
         DECODE(cs_checkpoint_decode, countersign_v1_AuditCheckpoint);
         break;
+    case CS_STATEMENT_SESSION_OPENING:
+        DECODE(cs_opening_decode, countersign_v1_SessionOpening);
+        break;
     default:
         DECODE(cs_push_message_decode, countersign_v1_PushMessage);
         break;

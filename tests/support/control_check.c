@@ -172,6 +172,15 @@ static void check_audit(struct control *c, size_t i, struct cs_digest *hash, uin
     *hash = said;
 }
 
+/* One for each revision, in its order. */
+static void check_changes(struct control *c, size_t i, uint64_t *revision)
+{
+    cs_auto_free ctl_changes_row *row = calloc(1, sizeof *row);
+
+    cs_assert(row && ctl_key_last_u64(key_at(c, i)) == ++*revision);
+    decode(c, i, countersign_store_v1_Changes_fields, row);
+}
+
 /* Nobody keeps a sealed key longer than it can be of use. */
 static void check_sealed_key(struct control *c, size_t i)
 {
@@ -203,7 +212,7 @@ void control_check(struct control *c)
     ctl_meta_row meta = control_meta(c);
     struct counts counts = {0};
     struct cs_digest hash = {{0}};
-    uint64_t revision = 0;
+    uint64_t revision = 0, told = 0;
 
     for (size_t i = 0; i < c->store.count; i++) {
         switch (key_at(c, i).ptr[0]) {
@@ -236,6 +245,9 @@ void control_check(struct control *c)
         case CTL_TABLE_AUDIT:
             check_audit(c, i, &hash, &revision);
             break;
+        case CTL_TABLE_CHANGES:
+            check_changes(c, i, &told);
+            break;
         case CTL_TABLE_SEALED_KEY:
             check_sealed_key(c, i);
             break;
@@ -264,5 +276,6 @@ void control_check(struct control *c)
     cs_assert(meta.orders_open == counts.orders_open && meta.requests_open == counts.requests_open);
     cs_assert(meta.reservations == counts.reservations && meta.devices == counts.devices);
     cs_assert(meta.certificates == counts.certificates && meta.revision == revision);
+    cs_assert(told == revision);
     cs_assert(revision == 0 || cs_slice_eq(CTL_BYTES(meta.audit_hash), cs_digest_slice(&hash)));
 }

@@ -427,6 +427,14 @@ void deployment_fill_checkpoint(const struct deployment *d, countersign_v1_Audit
     PUT_DIGEST(&ret->hash, "audit record 7");
 }
 
+void deployment_fill_opening(const struct deployment *d, const char *who, countersign_v1_SessionOpening *ret)
+{
+    *ret = (countersign_v1_SessionOpening){.policy_version = d->body->version, .made_at_s = d->now_s};
+    CS_PB_SET(&ret->deployment_id, CS_SLICE_ARRAY(d->id));
+    memcpy(ret->operator, who, strlen(who) + 1);
+    PUT_DIGEST(&ret->challenge, "challenge");
+}
+
 #define EXAMPLE(type, fill, who)                                                                             \
     do {                                                                                                     \
         type *message = calloc(1, sizeof *message);                                                          \
@@ -469,6 +477,8 @@ struct cs_buf deployment_example(struct deployment *d, enum cs_statement_kind ki
         EXAMPLE(countersign_v1_DeviceRenewal, deployment_fill_renewal(d, "gw-0", message), "gw-0");
     case CS_STATEMENT_AUDIT_CHECKPOINT:
         EXAMPLE(countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(d, message), "controller");
+    case CS_STATEMENT_SESSION_OPENING:
+        EXAMPLE(countersign_v1_SessionOpening, deployment_fill_opening(d, "bob", message), "bob");
     }
     cs_assert_failed("no such kind", __FILE__, __LINE__);
     return CS_BUF_EMPTY;

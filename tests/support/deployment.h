@@ -93,6 +93,8 @@ void deployment_fill_report(const struct deployment *d, const char *device, coun
 void deployment_fill_batch(const struct deployment *d, countersign_v1_PushBatch *ret);
 void deployment_fill_renewal(struct deployment *d, const char *device, countersign_v1_DeviceRenewal *ret);
 void deployment_fill_checkpoint(const struct deployment *d, countersign_v1_AuditCheckpoint *ret);
+/* Without TLS. */
+void deployment_fill_opening(const struct deployment *d, const char *who, countersign_v1_SessionOpening *ret);
 /* A valid envelope of this kind, signed by whoever signs such. The caller frees it. */
 struct cs_buf deployment_example(struct deployment *d, enum cs_statement_kind kind);
 

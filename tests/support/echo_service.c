@@ -1,6 +1,7 @@
 #include "tests/support/echo_service.h"
 
 #include "shared/base/limits.h"
+#include "shared/base/reader.h"
 #include "shared/base/text.h"
 
 #include <inttypes.h>
@@ -21,9 +22,48 @@ static struct echo_service *service_of(struct cs_call *call)
     return cs_call_service(call);
 }
 
+/* Field 1 as bytes: google.protobuf.BytesValue. */
+static struct cs_slice unwrap(struct cs_call *call, struct cs_slice message)
+{
+    struct cs_reader reader = cs_reader(message);
+    struct cs_slice bytes;
+
+    if (!service_of(call)->wrapped || message.len == 0)
+        return message;
+    if (cs_reader_varint(&reader) != (1 << 3 | 2))
+        return CS_SLICE_EMPTY;
+    bytes = cs_reader_take(&reader, (size_t)cs_reader_varint(&reader));
+    return cs_reader_done(&reader) ? bytes : CS_SLICE_EMPTY;
+}
+
+static int echo_send(struct cs_call *call, struct cs_slice message)
+{
+    struct cs_buf wrapped = CS_BUF_EMPTY;
+    int rc;
+
+    if (!service_of(call)->wrapped)
+        return cs_call_send(call, message);
+    rc = cs_buf_append_field(&wrapped, 1, message);
+    if (rc == CS_OK)
+        rc = cs_call_send(call, cs_buf_slice(&wrapped));
+    cs_buf_free(&wrapped);
+    return rc;
+}
+
+static void echo_reply(struct cs_call *call, struct cs_slice message)
+{
+    int rc = service_of(call)->wrapped ? echo_send(call, message) : CS_OK;
+
+    if (!service_of(call)->wrapped)
+        cs_call_reply(call, message);
+    else
+        cs_call_finish(call, rc == CS_OK || rc == CS_EBUSY ? CS_STATUS_OK : CS_STATUS_RESOURCE_EXHAUSTED,
+                       NULL);
+}
+
 static void reply_text(struct cs_call *call, const char *text)
 {
-    cs_call_reply(call, cs_slice_str(text));
+    echo_reply(call, cs_slice_str(text));
 }
 
 /* Numbers and sentences of requests, as a terminated copy. */
@@ -66,13 +106,16 @@ static void end_with_work(struct cs_call *call, enum cs_status how)
     free(cs_call_data(call));
 }
 
-static void unary_message(struct cs_call *call, struct cs_slice message)
+static void unary_message(struct cs_call *call, struct cs_slice sent)
 {
-    cs_call_reply(call, message);
+    struct cs_slice message = unwrap(call, sent);
+
+    echo_reply(call, message);
 }
 
-static void fail_message(struct cs_call *call, struct cs_slice message)
+static void fail_message(struct cs_call *call, struct cs_slice sent)
 {
+    struct cs_slice message = unwrap(call, sent);
     static const uint8_t detail[] = {0, 1, 0xfe, 0xff};
     char *text = to_text(message), *sentence = NULL;
     unsigned long code = text ? strtoul(text, &sentence, 10) : 0;
@@ -90,7 +133,7 @@ static void stream_more(struct cs_call *call)
     struct work *work = cs_call_data(call);
 
     while (work->left > 0) {
-        int rc = cs_call_send(call, cs_slice(zeros, work->size));
+        int rc = echo_send(call, cs_slice(zeros, work->size));
 
         if (rc != CS_OK && rc != CS_EBUSY) {
             cs_call_finish(call, CS_STATUS_RESOURCE_EXHAUSTED, "no room to send");
@@ -104,8 +147,9 @@ static void stream_more(struct cs_call *call)
     cs_call_finish(call, CS_STATUS_OK, NULL);
 }
 
-static void stream_message(struct cs_call *call, struct cs_slice message)
+static void stream_message(struct cs_call *call, struct cs_slice sent)
 {
+    struct cs_slice message = unwrap(call, sent);
     struct work *work = cs_call_data(call);
     char *text = to_text(message);
 
@@ -118,8 +162,9 @@ static void stream_message(struct cs_call *call, struct cs_slice message)
     free(text);
 }
 
-static void collect_message(struct cs_call *call, struct cs_slice message)
+static void collect_message(struct cs_call *call, struct cs_slice sent)
 {
+    struct cs_slice message = unwrap(call, sent);
     struct work *work = cs_call_data(call);
 
     work->count++;
@@ -135,9 +180,10 @@ static void collect_half_close(struct cs_call *call)
     reply_text(call, text);
 }
 
-static void bidi_message(struct cs_call *call, struct cs_slice message)
+static void bidi_message(struct cs_call *call, struct cs_slice sent)
 {
-    int rc = cs_call_send(call, message);
+    struct cs_slice message = unwrap(call, sent);
+    int rc = echo_send(call, message);
 
     if (rc == CS_EBUSY)
         cs_call_pause(call, true);
@@ -208,8 +254,9 @@ static void on_slow_timer(uv_timer_t *timer)
         reply_text(work->call, work->text);
 }
 
-static void slow_message(struct cs_call *call, struct cs_slice message)
+static void slow_message(struct cs_call *call, struct cs_slice sent)
 {
+    struct cs_slice message = unwrap(call, sent);
     struct work *work = service_of(call)->loop ? calloc(1, sizeof *work) : NULL;
 
     if (!work || !(work->text = to_text(message))) {
@@ -295,3 +342,64 @@ int echo_register(struct cs_registry *registry, struct echo_service *service, st
 {
     return cs_registry_add(registry, methods, CS_ARRAY_LEN(methods), service, err);
 }
+
+/* JSON and pages */
+
+static int to_proto(void *owner, const struct cs_method *method, struct cs_slice json, struct cs_buf *proto,
+                    struct cs_err *err)
+{
+    (void)owner, (void)method;
+    if (json.len < 2 || json.ptr[0] != '"' || json.ptr[json.len - 1] != '"')
+        return cs_err_set(err, CS_EPARSE, "the request is no JSON string");
+    return cs_buf_append(proto, cs_slice(json.ptr + 1, json.len - 2)) == CS_OK ? CS_OK : cs_err_nomem(err);
+}
+
+static int to_json(void *owner, const struct cs_method *method, struct cs_slice proto, struct cs_buf *json,
+                   struct cs_err *err)
+{
+    int rc = cs_buf_append_u8(json, '"');
+
+    (void)owner, (void)method;
+    if (rc == CS_OK)
+        rc = cs_buf_append(json, proto);
+    if (rc == CS_OK)
+        rc = cs_buf_append_u8(json, '"');
+    return rc == CS_OK ? CS_OK : cs_err_set(err, rc, "writing JSON: no room");
+}
+
+const struct cs_transcode echo_transcode = {.to_proto = to_proto, .to_json = to_json};
+
+static unsigned get_page(void *owner, const struct cs_route_request *request, struct cs_route_answer *answer)
+{
+    (void)owner;
+    (void)!cs_buf_append_str(&answer->body, "hello ");
+    (void)!cs_buf_append(&answer->body, request->query);
+    return 200;
+}
+
+static unsigned get_missing(void *owner, const struct cs_route_request *request,
+                            struct cs_route_answer *answer)
+{
+    (void)owner, (void)request;
+    answer->content_type = "text/html";
+    (void)!cs_buf_append_str(&answer->body, "<p>nothing</p>");
+    return 404;
+}
+
+static unsigned get_large(void *owner, const struct cs_route_request *request, struct cs_route_answer *answer)
+{
+    static const uint8_t zeros[1024];
+
+    (void)owner, (void)request;
+    for (unsigned i = 0; i < 1024; i++)
+        if (cs_buf_append(&answer->body, CS_SLICE_ARRAY(zeros)) != CS_OK)
+            return 500;
+    return 200;
+}
+
+const struct cs_route echo_routes[] = {
+    {"/page", get_page, NULL},
+    {"/missing", get_missing, NULL},
+    {"/large", get_large, NULL},
+};
+const size_t echo_routes_count = CS_ARRAY_LEN(echo_routes);

@@ -5,6 +5,7 @@
 #define CS_TESTS_ECHO_SERVICE_H
 
 #include "shared/net/call.h"
+#include "shared/net/web.h"
 
 #include <uv.h>
 
@@ -14,6 +15,8 @@ struct echo_service {
     uint64_t bytes_sent; /* by Stream, what the transport took */
     enum cs_status last_end;
     unsigned timers_open;
+    bool wrapped; /* messages are google.protobuf.BytesValue around the bytes, for clients that want a schema
+                   */
 };
 
 /* Unary        echoes its request
@@ -27,6 +30,12 @@ struct echo_service {
  * after them Small        as Unary, takes 100 bytes at most Report       "<opened> <ended> <last end> <bytes
  * sent>", itself not counted */
 CS_MUST_USE int echo_register(struct cs_registry *registry, struct echo_service *service, struct cs_err *err);
+
+/* JSON of these bytes for Connect: a string without escapes. */
+extern const struct cs_transcode echo_transcode;
+/* "/page" says hello and gives its query back, "/missing" is a 404 with a body, "/large" has 1 MB. */
+extern const struct cs_route echo_routes[];
+extern const size_t echo_routes_count;
 
 #define ECHO_PATH(name) "/countersign.test.Echo/" name
 

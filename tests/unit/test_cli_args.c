@@ -34,6 +34,10 @@ static void finds_the_command_and_its_operands(void **state)
         {"cert import -", "cert", "import", "-"},
         {"push -- --odd-name", "push", NULL, "--odd-name"},
         {"-o json request show REQ-1", "request", "show", "REQ-1"},
+        {"certificates ls", "cert", "list", NULL},
+        {"certificate show abc", "cert", "show", "abc"},
+        {"devices list", "device", "list", NULL},
+        {"orders show WO-1", "order", "show", "WO-1"},
     };
 
     (void)state;
@@ -61,7 +65,7 @@ static void says_what_was_meant(void **state)
         const char *line, *says;
     } cases[] = {
         {"cret list", "did you mean \"cert\""},
-        {"certificate list", "did you mean \"cert\""},
+        {"crets list", "did you mean \"cert\""},
         {"cert improt x", "did you mean \"import\""},
         {"aprove REQ-1", "did you mean \"approve\""},
         {"push x --coment y", "did you mean \"--comment\""},
@@ -113,6 +117,9 @@ static void has_help_on_every_level(void **state)
         {"cert", "cert import FILE"},
         {"cert --help", "cert attach"},
         {"help device", "device add NAME"},
+        {"help push", "--decide-by"},
+        {"help cert import", "Examples:"},
+        {"help certificate import", "countersign cert import client.pem"},
         {"push --help", "--decide-by"},
         {"cert import --help", "Examples:"},
         {"push c --help", "--even-expired"},

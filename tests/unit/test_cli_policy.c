@@ -156,6 +156,62 @@ static void an_operator_keeps_the_key_where_none_is_named(void **state)
     check_code(cli_compose_operator(d->body, "bob=", &home, &err), CS_EINVAL);
 }
 
+static const countersign_v1_OperatorGroup *group_of(const struct deployment *d, const char *name)
+{
+    const countersign_v1_OperatorGroup *group = cs_groups_find(d->body, name);
+
+    assert_non_null(group);
+    return group;
+}
+
+static void groups_come_change_and_go(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_err err;
+
+    check_ok(cli_compose_group(d->body, "night=approver,implementer:carol,dora", &err), err);
+    check_ok(cli_compose_group(d->body, "plant-2=:bob", &err), err);
+    assert_int_equal(group_of(d, "night")->roles_count, 2);
+    assert_true(cs_group_has(group_of(d, "night"), "dora"));
+    assert_int_equal(group_of(d, "plant-2")->roles_count, 0);
+    check_ok(cli_compose_group(d->body, "night=approver:ben,bob,carol", &err), err);
+    assert_int_equal(d->body->groups_count, 2);
+    assert_int_equal(group_of(d, "night")->roles_count, 1);
+    check_ok(cli_compose_remove_operator(d->body, "ben", &err), err);
+    check_ok(cli_compose_remove_operator(d->body, "clara", &err), err);
+    assert_int_equal(group_of(d, "night")->members_count, 2);
+    assert_string_equal(group_of(d, "night")->members[0], "bob");
+    check_ok(cli_compose_remove_group(d->body, "night", &err), err);
+    check_code(cli_compose_remove_group(d->body, "night", &err), CS_ENOTFOUND);
+    assert_string_equal(d->body->groups[0].name, "plant-2");
+}
+
+static void refuses_groups_that_are_none(void **state)
+{
+    static const char *const wrong[] = {"night",          "night=approver",   "=approver:bob",
+                                        "n/t=admin:bob",  "night=boss:bob",   "night=admin,admin:bob",
+                                        "night=admin:",   "night=admin:bob,", "night=admin:b b",
+                                        "night=admin:@x", "night=,:bob"};
+    struct deployment *d = *state;
+    char many[512] = "many=:bob";
+    struct cs_err err;
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(wrong); i++)
+        if (cli_compose_group(d->body, wrong[i], &err) != CS_EINVAL)
+            fail_msg("%s", wrong[i]);
+    for (size_t i = 0; i < CS_ARRAY_LEN(d->body->groups[0].members); i++)
+        strcat(many, ",x");
+    check_code(cli_compose_group(d->body, many, &err), CS_EFULL);
+    assert_int_equal(d->body->groups_count, 0);
+    for (unsigned i = 0; i <= CS_ARRAY_LEN(d->body->groups); i++) {
+        char text[32];
+
+        snprintf(text, sizeof text, "group-%u=:bob", i);
+        check_code(cli_compose_group(d->body, text, &err),
+                   i < CS_ARRAY_LEN(d->body->groups) ? CS_OK : CS_EFULL);
+    }
+}
+
 /* ---- what they are told */
 
 /* The changes from the published policy to the draft, as people see them; free() it. */
@@ -289,6 +345,25 @@ static void clockless(struct deployment *d)
     snprintf(d->body->clockless_devices[d->body->clockless_devices_count++], 64, "gw-old");
 }
 
+static void group_new(struct deployment *d)
+{
+    struct cs_err err;
+
+    check_ok(cli_compose_group(d->body, "night=implementer:bob,ben", &err), err);
+}
+static void group_of_no_roles(struct deployment *d)
+{
+    struct cs_err err;
+
+    check_ok(cli_compose_group(d->body, "night=:bob", &err), err);
+}
+static void stage_group(struct deployment *d)
+{
+    struct cs_err err;
+
+    check_ok(cli_compose_stage_person(&d->body->rules[0].stages[0], "@night", &err), err);
+}
+
 static unsigned lines_of(const char *text)
 {
     unsigned lines = 0;
@@ -328,6 +403,9 @@ static void every_change_is_said(void **state)
         {stage_gone, {"nobody has to decide"}},
         {message_key, {"message key of the controller"}},
         {agent_ca, {"CA of devices' identities"}},
+        {group_new, {"roles of group night", "implementer", "members of group night"}},
+        {group_of_no_roles, {"no roles", "bob"}},
+        {stage_group, {"approve: 1 approver of @night"}},
         {clockless, {"device without a clock", "gw-old"}},
     };
     struct deployment *d = *state;
@@ -408,6 +486,7 @@ static void without_memory_it_shows_everything_or_fails(void **state)
     rule_new(d);
     rule_issuer(d);
     stage_people(d);
+    group_new(d);
     run.whole = whole = changes_of(d);
     assert_true(alloc_fail_run(show_short_of_memory, &run) > 20);
 }
@@ -420,6 +499,8 @@ int main(void)
         TEST(adds_moves_and_removes_stages),
         TEST(strict_rules_stand_first),
         TEST(an_operator_keeps_the_key_where_none_is_named),
+        TEST(groups_come_change_and_go),
+        TEST(refuses_groups_that_are_none),
         TEST(every_change_is_said),
         TEST(text_of_certificates_cannot_pass_for_two),
         TEST(without_memory_it_shows_everything_or_fails),

@@ -220,6 +220,100 @@ static void first_with_a_past(struct deployment *d)
 {
     d->body->previous_digest.size = 32;
 }
+static countersign_v1_OperatorGroup *group(struct deployment *d, const char *name, const char *member)
+{
+    countersign_v1_OperatorGroup *added = &d->body->groups[d->body->groups_count++];
+
+    memcpy(added->name, name, strlen(name) + 1);
+    memcpy(added->members[added->members_count++], member, strlen(member) + 1);
+    return added;
+}
+static void a_group(struct deployment *d)
+{
+    group(d, "night", "bob");
+}
+static void a_group_without_name(struct deployment *d)
+{
+    group(d, "", "bob");
+}
+static void a_group_of_no_role(struct deployment *d)
+{
+    group(d, "night", "bob")->roles_count = 1;
+}
+static void a_group_of_a_role_twice(struct deployment *d)
+{
+    countersign_v1_OperatorGroup *night = group(d, "night", "bob");
+
+    night->roles_count = 2;
+    night->roles[0] = night->roles[1] = countersign_v1_Role_ROLE_APPROVER;
+}
+static void a_group_twice(struct deployment *d)
+{
+    group(d, "night", "bob");
+    group(d, "night", "ben");
+}
+static void a_group_of_nobody(struct deployment *d)
+{
+    group(d, "night", "bob")->members_count = 0;
+}
+static void a_group_of_a_stranger(struct deployment *d)
+{
+    group(d, "night", "mallory");
+}
+static void a_member_without_name(struct deployment *d)
+{
+    group(d, "night", "");
+}
+static void a_member_twice(struct deployment *d)
+{
+    countersign_v1_OperatorGroup *night = group(d, "night", "bob");
+
+    night->members[night->members_count++][0] = 'x';
+    memcpy(night->members[1], "bob", sizeof "bob");
+}
+/* The people of the first stage by their group; the names of operators and of groups do not touch. */
+static void a_stage_of_a_group(struct deployment *d)
+{
+    group(d, "bob", "ben");
+    d->body->rules[0].stages[0].operators_count = 1;
+    memcpy(d->body->rules[0].stages[0].operators[0], "@bob", sizeof "@bob");
+}
+static void a_stage_of_an_unknown_group(struct deployment *d)
+{
+    a_stage_of_a_group(d);
+    memcpy(d->body->groups[0].name, "ben", sizeof "ben");
+}
+static void a_stage_of_nothing_but_at(struct deployment *d)
+{
+    a_stage_of_a_group(d);
+    memcpy(d->body->rules[0].stages[0].operators[0], "@", sizeof "@");
+}
+static void a_stage_of_a_group_of_others(struct deployment *d)
+{
+    a_stage_of_a_group(d);
+    memcpy(d->body->groups[0].members[0], "carol", sizeof "carol"); /* who does not approve */
+}
+static void a_group_that_gives_the_role(struct deployment *d)
+{
+    a_stage_of_a_group_of_others(d);
+    d->body->groups[0].roles_count = 1;
+    d->body->groups[0].roles[0] = countersign_v1_Role_ROLE_APPROVER;
+}
+/* clara, the only other one who implements, has no key. */
+static void a_group_whose_one_member_is_needed_twice(struct deployment *d)
+{
+    a_group_that_gives_the_role(d);
+    deployment_operator(d, "clara")->keys_count = 0;
+    deployment_operator(d, "dora")->keys_count = 0;
+    deployment_operator(d, "eve")->keys_count = 0;
+}
+static void only_a_group_requests_and_may_not_decide(struct deployment *d)
+{
+    only_the_requester_may_decide(d);
+    deployment_operator(d, "dora")->roles[0] = countersign_v1_Role_ROLE_AUDITOR;
+    group(d, "night", "dora")->roles_count = 1;
+    d->body->groups[0].roles[0] = countersign_v1_Role_ROLE_REQUESTER;
+}
 static void nothing(struct deployment *d)
 {
     (void)d;
@@ -278,6 +372,25 @@ static void refuses_a_policy_that_contradicts_itself(void **state)
         {"nobody who requests", nobody_requests, CS_OK, NULL},
         {"nobody who requests or could decide", nobody_requests_and_nobody_could_decide, CS_EINVAL,
          "cannot be satisfied"},
+        {"a group", a_group, CS_OK, NULL},
+        {"a group without name", a_group_without_name, CS_EPARSE, "groups.name"},
+        {"a group with no role that is known", a_group_of_no_role, CS_EPARSE, "groups.roles"},
+        {"a group with a role twice", a_group_of_a_role_twice, CS_EINVAL, "group night has one role twice"},
+        {"a group twice", a_group_twice, CS_EINVAL, "two groups are called night"},
+        {"a group of nobody", a_group_of_nobody, CS_EINVAL, "group night has no members"},
+        {"a group of a stranger", a_group_of_a_stranger, CS_EINVAL,
+         "group night has mallory, who is no operator"},
+        {"a member without name", a_member_without_name, CS_EPARSE, "groups.members"},
+        {"a member twice", a_member_twice, CS_EINVAL, "group night has bob twice"},
+        {"a stage of a group", a_stage_of_a_group, CS_OK, NULL},
+        {"a stage of a group that is not there", a_stage_of_an_unknown_group, CS_EINVAL,
+         "names @bob, which is no group"},
+        {"a stage of a group without name", a_stage_of_nothing_but_at, CS_EPARSE, "rules.stages.operators"},
+        {"a stage of a group of others", a_stage_of_a_group_of_others, CS_EINVAL, "cannot be satisfied"},
+        {"a group that gives the role", a_group_that_gives_the_role, CS_OK, NULL},
+        {"a group whose member is needed twice", a_group_whose_one_member_is_needed_twice, CS_EINVAL,
+         "cannot be satisfied"},
+        {"a requester by group", only_a_group_requests_and_may_not_decide, CS_EINVAL, "cannot be satisfied"},
         {"a first version with a past", first_with_a_past, CS_EPARSE, "previous_digest"},
     };
 

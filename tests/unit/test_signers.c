@@ -74,10 +74,33 @@ static bool anybody_holds(const struct shape *shape, unsigned stage)
     return false;
 }
 
-/* Half of the policies give roles; in the others all have them, and the stages name their people. A stage
- * that names nobody means everybody with its role. */
-static void write_policy(struct world *w, const struct shape *shape, bool named)
+/* How a policy says who may sign where: it gives roles; or all have them, and the stages name their people. A
+ * stage that names nobody means everybody with its role. Both also by groups. */
+enum manner { BY_ROLES, BY_NAMES, BY_GROUPS_WITH_ROLES, BY_NAMES_OF_GROUPS, MANNERS };
+
+/* A group of everybody who holds the stage; with nobody in it there is none. */
+static void write_group(struct world *w, const struct shape *shape, unsigned s, enum manner manner)
 {
+    countersign_v1_TrustPolicy *body = w->d.body;
+    countersign_v1_OperatorGroup *group = &body->groups[body->groups_count];
+    countersign_v1_Stage *stage = &body->rules[0].stages[s];
+
+    *group = (countersign_v1_OperatorGroup){.name = {'g', (char)('0' + s), '\0'}};
+    if (!anybody_holds(shape, s))
+        return;
+    body->groups_count++;
+    for (int p = 0; p < PEOPLE; p++)
+        if (shape->holders[p] >> s & 1)
+            memcpy(group->members[group->members_count++], body->operators[p].name, sizeof group->members[0]);
+    if (manner == BY_GROUPS_WITH_ROLES)
+        group->roles[group->roles_count++] = stage->role;
+    else
+        snprintf(stage->operators[stage->operators_count++], sizeof stage->operators[0], "@%s", group->name);
+}
+
+static void write_policy(struct world *w, const struct shape *shape, enum manner manner)
+{
+    bool named = manner == BY_NAMES || manner == BY_NAMES_OF_GROUPS;
     static const countersign_v1_Role roles[STAGES] = {
         countersign_v1_Role_ROLE_APPROVER, countersign_v1_Role_ROLE_IMPLEMENTER,
         countersign_v1_Role_ROLE_ADMIN, countersign_v1_Role_ROLE_AUDITOR};
@@ -90,6 +113,7 @@ static void write_policy(struct world *w, const struct shape *shape, bool named)
         rule->stages[s].role = roles[s];
         rule->stages[s].operators_count = 0;
     }
+    w->d.body->groups_count = 0;
     for (int p = 0; p < PEOPLE; p++) {
         countersign_v1_Operator *who = &w->d.body->operators[p];
 
@@ -100,14 +124,16 @@ static void write_policy(struct world *w, const struct shape *shape, bool named)
             countersign_v1_Stage *stage = &rule->stages[s];
             bool holds = shape->holders[p] >> s & 1;
 
-            if (holds || (named && anybody_holds(shape, s)))
+            if ((holds && manner != BY_GROUPS_WITH_ROLES) || (named && anybody_holds(shape, s)))
                 who->roles[who->roles_count++] = roles[s];
-            if (holds && named)
+            if (holds && manner == BY_NAMES)
                 memcpy(stage->operators[stage->operators_count++], who->name, sizeof who->name);
         }
         who->keys[0].kind = shape->browsers >> p & 1 ? countersign_v1_KeyKind_KEY_KIND_BROWSER
                                                      : countersign_v1_KeyKind_KEY_KIND_FILE;
     }
+    for (unsigned s = 0; s < shape->stages && manner > BY_NAMES; s++)
+        write_group(w, shape, s, manner);
 }
 
 /* Every order in which people may sign, at every stage, from where `tally` stands: who has counted says all
@@ -199,11 +225,11 @@ static void check_check(struct world *w, const struct shape *shape)
 static void check_policy(struct world *w, const struct shape *shape)
 {
     bool seen[SUBSETS] = {false}, decided[SUBSETS] = {false};
-    struct cs_tally nobody = {0};
+    struct cs_tally nobody = {.policy = w->d.body};
 
     snprintf(w->request.requester, sizeof w->request.requester, "%s",
              name_of(shape->requester < 0 ? 0 : shape->requester));
-    write_policy(w, shape, w->policies % 2);
+    write_policy(w, shape, (enum manner)(w->policies % MANNERS));
     sign_on(w, &nobody, 0, seen, decided);
     for (unsigned subset = 0; subset < SUBSETS; subset++) {
         bool is = false, should = fill_seats(shape, 0, 0, subset, &(struct seats){.count = 0});

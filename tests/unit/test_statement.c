@@ -23,7 +23,7 @@ static int tear_down(void **state)
 static void knows_every_type_by_its_text(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_SESSION_OPENING; kind++) {
         struct cs_slice type = cs_slice_str(cs_statement_type((enum cs_statement_kind)kind));
 
         assert_int_equal(cs_statement_kind_of(type), kind);
@@ -59,6 +59,7 @@ static int decode(enum cs_statement_kind kind, struct cs_slice payload, struct c
         DECODE(PUSH_BATCH, cs_batch_decode, countersign_v1_PushBatch)
         DECODE(DEVICE_RENEWAL, cs_renewal_decode, countersign_v1_DeviceRenewal)
         DECODE(AUDIT_CHECKPOINT, cs_checkpoint_decode, countersign_v1_AuditCheckpoint)
+        DECODE(SESSION_OPENING, cs_opening_decode, countersign_v1_SessionOpening)
     case CS_STATEMENT_NONE:
         break;
     }
@@ -82,7 +83,7 @@ static struct cs_buf example_payload(enum cs_statement_kind kind)
 static void decodes_a_complete_statement_of_every_kind(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_SESSION_OPENING; kind++) {
         struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
         struct cs_err err;
 
@@ -107,7 +108,7 @@ static void refuses_what_is_appended_to_any_kind(void **state)
     };
 
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_SESSION_OPENING; kind++) {
         for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
             struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
             struct cs_err err;
@@ -123,7 +124,7 @@ static void refuses_what_is_appended_to_any_kind(void **state)
 static void refuses_every_shortened_statement(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_ADMISSION; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+    for (int kind = CS_STATEMENT_ADMISSION; kind <= CS_STATEMENT_SESSION_OPENING; kind++) {
         struct cs_buf payload = example_payload((enum cs_statement_kind)kind);
 
         for (size_t len = 0; len < payload.len; len++) {
@@ -244,6 +245,8 @@ INCOMPLETE(try_renewal, countersign_v1_DeviceRenewal, deployment_fill_renewal(&d
            cs_renewal_decode)
 INCOMPLETE(try_checkpoint, countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(&d, m),
            cs_checkpoint_decode)
+INCOMPLETE(try_opening, countersign_v1_SessionOpening, deployment_fill_opening(&d, "bob", m),
+           cs_opening_decode)
 INCOMPLETE(try_batch, countersign_v1_PushBatch, deployment_fill_batch(&d, m), cs_batch_decode)
 
 /* CHANGE(name, type, statements): a function that changes `m`. */
@@ -443,6 +446,12 @@ CHANGE(n_sequence, countersign_v1_DeviceRenewal, m->sequence = 0)
 CHANGE(c_revision, countersign_v1_AuditCheckpoint, m->revision = 0)
 CHANGE(c_hash, countersign_v1_AuditCheckpoint, m->hash.size = 16)
 CHANGE(c_time, countersign_v1_AuditCheckpoint, m->made_at_s = 0)
+CHANGE(o_challenge, countersign_v1_SessionOpening, m->challenge.size = 31)
+CHANGE(o_nobody, countersign_v1_SessionOpening, m->operator[0] = '\0')
+CHANGE(o_time, countersign_v1_SessionOpening, m->made_at_s = 0)
+CHANGE(o_version, countersign_v1_SessionOpening, m->policy_version = 0)
+CHANGE(o_server, countersign_v1_SessionOpening, m->server_spki_digest.size = 32)
+CHANGE(o_half_a_server, countersign_v1_SessionOpening, m->server_spki_digest.size = 16)
 
 CHANGE(n_past, countersign_v1_DeviceRenewal, m->made_at_s = -1)
 CHANGE(n_future, countersign_v1_DeviceRenewal, m->made_at_s = INT64_C(253402300800))
@@ -478,6 +487,12 @@ static void refuses_incomplete_statements_of_the_other_kinds(void **state)
     try_report("refused before it could be read", p_refused_unread, CS_OK);
     try_renewal("before 1970", n_past, CS_EPARSE);
     try_renewal("after the year 9999", n_future, CS_EPARSE);
+    try_opening("a challenge of 31 bytes", o_challenge, CS_EPARSE);
+    try_opening("nobody", o_nobody, CS_EPARSE);
+    try_opening("no time", o_time, CS_EPARSE);
+    try_opening("no policy version", o_version, CS_EPARSE);
+    try_opening("a server's key", o_server, CS_OK);
+    try_opening("a digest of 16 bytes", o_half_a_server, CS_EPARSE);
     try_batch("no message", b_count, CS_EPARSE);
     try_batch("16385 messages", b_many, CS_EPARSE);
 }
@@ -549,7 +564,7 @@ static void decode_short_of_memory(void *data)
 static void says_when_memory_runs_out(void **state)
 {
     (void)state;
-    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_AUDIT_CHECKPOINT; kind++) {
+    for (int kind = CS_STATEMENT_TRUST_POLICY; kind <= CS_STATEMENT_SESSION_OPENING; kind++) {
         struct cs_buf bytes = example_payload((enum cs_statement_kind)kind);
         struct cs_slice payload_and_kind[] = {cs_buf_slice(&bytes), {NULL, (size_t)kind}};
 

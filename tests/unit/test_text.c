@@ -112,6 +112,40 @@ static void base64_has_one_form_for_each_value(void **state)
     }
 }
 
+static void base64_may_be_url_safe_and_unpadded_where_that_is_allowed(void **state)
+{
+    static const struct {
+        const char *text, *plain;
+        int code;
+    } cases[] = {
+        {"", "", CS_OK},
+        {"-_8=", "\xfb\xff", CS_OK},
+        {"-_8", "\xfb\xff", CS_OK},
+        {"+/8", "\xfb\xff", CS_OK},
+        {"+_8=", "\xfb\xff", CS_OK},
+        {"YQ", "a", CS_OK},
+        {"YQ==", "a", CS_OK},
+        {"YWJj", "abc", CS_OK},
+        {"Y", "", CS_EPARSE},
+        {"YQ=", "", CS_EPARSE},
+        {"YR", "", CS_EPARSE},
+        {"Y===", "", CS_EPARSE},
+        {"====", "", CS_EPARSE},
+        {"YQ==YQ", "", CS_EPARSE},
+        {"Y Q=", "", CS_EPARSE},
+        {"YWJjY", "", CS_EPARSE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        struct cs_buf plain = CS_BUF_EMPTY;
+
+        check_code(cs_base64_decode_any(cs_slice_str(cases[i].text), &plain), cases[i].code);
+        check_slice(cs_buf_slice(&plain), cs_slice_str(cases[i].plain));
+        cs_buf_free(&plain);
+    }
+}
+
 static void base64_respects_the_limit_of_its_buffer(void **state)
 {
     struct cs_buf out = {.limit_bytes = 8};
@@ -262,6 +296,7 @@ int main(void)
         cmocka_unit_test(base64_is_as_rfc_4648_shows),
         cmocka_unit_test(base64_survives_every_length),
         cmocka_unit_test(base64_has_one_form_for_each_value),
+        cmocka_unit_test(base64_may_be_url_safe_and_unpadded_where_that_is_allowed),
         cmocka_unit_test(base64_respects_the_limit_of_its_buffer),
         cmocka_unit_test(names_are_safe_everywhere),
         cmocka_unit_test(knows_utf8_from_what_only_looks_like_it),

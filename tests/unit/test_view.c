@@ -81,6 +81,49 @@ static void copy(struct memview *to, const struct memview *from)
         memview_put(to, cs_buf_slice(&from->pairs[i].key), cs_buf_slice(&from->pairs[i].value));
 }
 
+struct marked {
+    struct ctl_view *view;
+    struct memview *before, *now, seen;
+};
+
+static int check_write(void *data, const struct ctl_view_write *write)
+{
+    struct marked *marked = data;
+    struct ctl_source before = memview_source(marked->before), now = memview_source(marked->now),
+                      seen = memview_source(&marked->seen);
+    struct cs_slice wanted, value;
+    int rc = now.get(now.data, write->key, &wanted, NULL);
+
+    assert_int_equal(rc == CS_OK, write->value.ptr != NULL);
+    if (rc == CS_OK)
+        check_slice(write->value, wanted);
+    rc = before.get(before.data, write->key, &wanted, NULL);
+    assert_int_equal(ctl_view_before(marked->view, write, &value, NULL), rc);
+    if (rc == CS_OK)
+        check_slice(value, wanted);
+    assert_int_equal(seen.get(seen.data, write->key, &value, NULL), CS_ENOTFOUND);
+    memview_put(&marked->seen, write->key, CS_SLICE_EMPTY);
+    return CS_OK;
+}
+
+/* Whatever differs from the mark was seen, once, with what it was and what it is. */
+static void check_marked(struct ctl_view *view, struct memview *before, struct memview *now)
+{
+    struct marked marked = {view, before, now, {0}};
+    struct ctl_source seen = memview_source(&marked.seen), then = memview_source(before);
+    struct cs_slice value;
+
+    assert_int_equal(ctl_view_marked(view, check_write, &marked), CS_OK);
+    for (size_t i = 0; i < now->count; i++) {
+        struct cs_slice key = cs_buf_slice(&now->pairs[i].key);
+
+        if (then.get(then.data, key, &value, NULL) != CS_OK ||
+            !cs_slice_eq(value, cs_buf_slice(&now->pairs[i].value)))
+            assert_int_equal(seen.get(seen.data, key, &value, NULL), CS_OK);
+    }
+    memview_free(&marked.seen);
+}
+
 static void says_what_a_plain_map_says(void **state)
 {
     (void)state;
@@ -103,6 +146,7 @@ static void says_what_a_plain_map_says(void **state)
                 write_both(view, &model);
                 check_same(view, &model);
             }
+            check_marked(view, &marked, &model);
             if (roll(2)) {
                 ctl_view_rewind(view);
                 copy(&model, &marked);

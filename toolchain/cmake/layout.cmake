@@ -1,10 +1,11 @@
 # Helpers with which each folder says what it is made of.
 
-# cs_library(NAME [FROM folder...] [PUBLIC library...] [PRIVATE library...])
-# A static library of *.c in the folders (default: this one), without main.c. Without any source it is an
-# empty library with the same links, so that others need not ask. Folders are globbed again at each build.
+# cs_library(NAME [FROM folder...] [ONLY regex | EXCEPT regex] [PUBLIC library...] [PRIVATE library...])
+# A static library of *.c in the folders (default: this one), without main.c; of one folder's files ONLY and EXCEPT
+# make two libraries, by file name. Without any source it is an empty library with the same links, so that others
+# need not ask. Folders are globbed again at each build.
 function(cs_library name)
-  cmake_parse_arguments(ARG "" "" "FROM;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "ONLY;EXCEPT" "FROM;PUBLIC;PRIVATE" ${ARGN})
   if(NOT ARG_FROM)
     set(ARG_FROM .)
   endif()
@@ -12,6 +13,12 @@ function(cs_library name)
   list(TRANSFORM ARG_FROM PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   file(GLOB sources CONFIGURE_DEPENDS ${ARG_FROM})
   list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+  if(ARG_ONLY)
+    list(FILTER sources INCLUDE REGEX "/${ARG_ONLY}[^/]*$")
+  endif()
+  if(ARG_EXCEPT)
+    list(FILTER sources EXCLUDE REGEX "/${ARG_EXCEPT}[^/]*$")
+  endif()
   if(sources)
     add_library(${name} STATIC ${sources})
     target_compile_options(${name} PRIVATE ${CS_WARNINGS})

@@ -53,6 +53,16 @@ recipe_nghttp2() {
     cp "$SRC/lib/includes/nghttp2/nghttp2.h" "$SRC/_build/lib/includes/nghttp2/nghttp2ver.h" "$OUT/include/nghttp2/nghttp2"
 }
 
+# The C that is generated from llhttp's description travels in nghttp2's tarball, of which nothing else is used here;
+# Debian's own source package of it has the description alone. The version is what the lock says, or the build ends.
+recipe_llhttp() {
+    local lib=$SRC/third-party/llhttp
+    [ "$(sed -n 's/^#define LLHTTP_VERSION_[A-Z]* //p' "$lib/include/llhttp.h" | paste -sd.)" = 9.4.2 ]
+    cc_archive libllhttp.a -I"$lib/include" -- "$lib/src/api.c" "$lib/src/http.c" "$lib/src/llhttp.c"
+    mkdir -p "$OUT/include/llhttp"
+    cp "$lib/include/llhttp.h" "$OUT/include/llhttp"
+}
+
 # On a device no io_uring: its way through the file operations, none of which the agent uses, would come along,
 # and with the kernel's version the C library's scanf.
 recipe_libuv() {

@@ -2,10 +2,12 @@
  * languages.
  *
  *   grpc_echo_server [--unix PATH] [--tls FOLDER] [--threads N] [--keepalive MS] [--max-age MS] [--grace MS]
+ *                    [--web] [--no-client-certificate] [--wrapped] [--head MS] [--body MS] [--idle MS]
+ * [--stall MS]
  *
  * Prints "listening PORT" (0 for a unix socket) once it listens. --tls makes a certification authority, a
  * server's and a client's certificate, writes ca.pem, client.pem and client.key into FOLDER, and asks clients
- * for a certificate. */
+ * for a certificate. --web: HTTP/1.1, Connect and some pages too. */
 #include "shared/net/server.h"
 #include "tests/support/echo_service.h"
 #include "tests/support/pki.h"
@@ -34,6 +36,8 @@ struct settings {
     const char *tls_folder;
     unsigned threads;
     uint32_t grace_ms;
+    bool asks_nobody;
+    bool wrapped;
     struct cs_server_options server;
 };
 
@@ -104,6 +108,7 @@ static void shard_start(struct shard *shard, const struct settings *settings, ui
     shard->stop.data = shard;
     shard->grace_ms = settings->grace_ms;
     shard->service.loop = &shard->loop;
+    shard->service.wrapped = settings->wrapped;
     must(cs_registry_new(&shard->registry, &err), &err);
     must(echo_register(shard->registry, &shard->service, &err), &err);
     options.registry = shard->registry;
@@ -151,7 +156,11 @@ static struct settings read_settings(int argc, char **argv)
         {"unix", required_argument, NULL, 'u'},        {"tls", required_argument, NULL, 't'},
         {"threads", required_argument, NULL, 'n'},     {"keepalive", required_argument, NULL, 'k'},
         {"max-age", required_argument, NULL, 'a'},     {"grace", required_argument, NULL, 'g'},
-        {"max-streams", required_argument, NULL, 's'}, {NULL, 0, NULL, 0},
+        {"max-streams", required_argument, NULL, 's'}, {"web", no_argument, NULL, 'w'},
+        {"wrapped", no_argument, NULL, 'W'},           {"no-client-certificate", no_argument, NULL, 'c'},
+        {"head", required_argument, NULL, 'H'},        {"body", required_argument, NULL, 'B'},
+        {"idle", required_argument, NULL, 'I'},        {"stall", required_argument, NULL, 'S'},
+        {"handshake", required_argument, NULL, 'h'},   {NULL, 0, NULL, 0},
     };
     struct settings settings = {.threads = 1};
     int option;
@@ -178,6 +187,34 @@ static struct settings read_settings(int argc, char **argv)
             break;
         case 's':
             settings.server.max_streams = number(optarg);
+            break;
+        case 'w':
+            settings.server.http1 = true;
+            settings.server.web = (struct cs_web){.connect = true,
+                                                  .transcode = &echo_transcode,
+                                                  .routes = echo_routes,
+                                                  .route_count = echo_routes_count};
+            break;
+        case 'W':
+            settings.wrapped = true;
+            break;
+        case 'c':
+            settings.asks_nobody = true;
+            break;
+        case 'H':
+            settings.server.head_timeout_ms = number(optarg);
+            break;
+        case 'B':
+            settings.server.body_timeout_ms = number(optarg);
+            break;
+        case 'I':
+            settings.server.idle_timeout_ms = number(optarg);
+            break;
+        case 'h':
+            settings.server.handshake_timeout_ms = number(optarg);
+            break;
+        case 'S':
+            settings.server.stall_timeout_ms = number(optarg);
             break;
         default:
             exit(2);
@@ -211,9 +248,9 @@ int main(int argc, char **argv)
         must(cs_tls_config_new(&(struct cs_tls_options){.is_server = true,
                                                         .certificate = server.chain,
                                                         .key = server.key,
-                                                        .anchors = ca.chain,
-                                                        .require_peer = true,
-                                                        .alpn = "h2"},
+                                                        .anchors = settings.asks_nobody ? NULL : ca.chain,
+                                                        .require_peer = !settings.asks_nobody,
+                                                        .alpn = settings.server.http1 ? "h2,http/1.1" : "h2"},
                                &tls, &err),
              &err);
         settings.server.tls = tls;
