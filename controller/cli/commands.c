@@ -35,6 +35,18 @@ const struct cli_option cli_common_options[] = {
 #define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
+/* What a push can be told, whichever command asks for it. */
+#define CLI_OPTIONS_PUSH                                                                                     \
+    CLI_OPTION("dry-run", NULL, "say which rules and people it would need; sign and send nothing"),          \
+        CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),         \
+        CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),                  \
+        CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),                               \
+        CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),                       \
+        CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,       \
+        CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,                                           \
+        CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),     \
+        CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")
+
 #define DECISION_DETAILS                                                                                     \
     "Fetches the request, its work orders and all earlier decisions, verifies every signature under the "    \
     "pinned "                                                                                                \
@@ -214,7 +226,19 @@ const struct cli_command cli_commands[] = {
      "Work orders that were not handed over yet become Cancelled. `device admit NAME` lifts it.",
      OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_YES),
      EXAMPLES("device ban gw-1 --comment \"stolen from the van\""), 1, 1, cli_device_ban},
-    {"device", "list", "", "List the devices", NULL, NULL, EXAMPLES("device list"), 0, 0, cli_device_list},
+    {"device", "list", "", "List the devices", NULL,
+     OPTIONS(CLI_OPTION("group", "NAME", "only those in this group"),
+             CLI_OPTION("search", "TEXT", "only those whose names begin so")),
+     EXAMPLES("device list", "device list --group edge", "device list --search gw-"), 0, 0, cli_device_list},
+    {"device", "group", "NAME [GROUP...]", "Set the groups that a device is in, for lists and pushes",
+     "Replaces the groups that it was in. A group is there as long as a device is in it; no authority hangs "
+     "on it.",
+     OPTIONS(CLI_OPTION("none", NULL, "in no group")),
+     EXAMPLES("device group gw-1 edge north", "device group gw-1 --none"), 1, 9, cli_device_group},
+    {"device", "topology", "NAME",
+     "Show a device's app connectors and certificates, and how each push stands",
+     "What the controller says; `request show REQ-n` verifies the signatures behind it.", NULL,
+     EXAMPLES("device topology gw-1", "device topology gw-1 -o json"), 1, 1, cli_device_topology},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
@@ -242,18 +266,23 @@ const struct cli_command cli_commands[] = {
      "Nothing happens on a device before the stages of the trust policy are decided.",
      OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
              CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
-             CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),
-             CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),
-             CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),
-             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),
-             CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,
-             CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,
-             CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),
-             CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")),
+             CLI_OPTION_MANY("group", "NAME",
+                             "only where it is attached on devices of this group, beside --to"),
+             CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
-              "push client.example --key client.key --comment \"key stays with us\" --as alice"),
+              "push client.example --group edge --comment \"edge first\" --as alice",
+              "push client.example --key client.key --comment \"key stays with us\" --as alice",
+              "push client.example --dry-run --as alice"),
      1, 1, cli_push_run},
+    {"roll-back", NULL, "DEVICE CONNECTOR", "Request a push of the certificate that was there before",
+     "Finds the completed work order before the one that brought what is installed now, says which "
+     "certificate it brought, and requests an ordinary push of it, with the same stages and signatures. It "
+     "has "
+     "to be attached there still.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTIONS_PUSH),
+     EXAMPLES("roll-back gw-1 nginx --comment \"the new one breaks old clients\" --as alice"), 2, 2,
+     cli_roll_back_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
              CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
@@ -296,7 +325,12 @@ const struct cli_command cli_commands[] = {
     {"order", "show", "WO-n", "Show a work order and the device's own signed account of it", NULL, NULL,
      EXAMPLES("order show WO-1"), 1, 1, cli_order_show},
     {"topology", NULL, "CERT", "Show a certificate's app connectors and devices, and how each push stands",
-     NULL, NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+     "With each app connector: whether the device has the certificate (in sync, out of sync, missing; "
+     "unknown "
+     "while it is offline), the newest work order, and who decided it. What the controller says; `request "
+     "show "
+     "REQ-n` verifies the signatures behind it.",
+     NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
@@ -366,5 +400,16 @@ const struct cli_command cli_commands[] = {
      cli_crl_import},
     {"crl", "list", "", "List the newest certificate revocation list of each issuer", NULL, NULL,
      EXAMPLES("crl list", "crl list -o json"), 0, 0, cli_crl_list},
+    {"completion", NULL, "bash|zsh|fish", "Print what completes this program's commands in a shell",
+     "Completes commands, options, and the names of certificates, devices, app connectors, requests and "
+     "people. "
+     "For this "
+     "session: source the output; for all: put it where the shell looks for it, if the package has not done "
+     "so.",
+     NULL,
+     EXAMPLES("completion bash >~/.local/share/bash-completion/completions/countersign",
+              "completion zsh >~/.zfunc/_countersign",
+              "completion fish >~/.config/fish/completions/countersign.fish"),
+     1, 1, cli_completion_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

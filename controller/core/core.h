@@ -29,15 +29,21 @@
     X(IMPORT_CERTIFICATE, struct ctl_import_certificate, countersign_v1_ImportCertificateResponse)           \
     X(ATTACH, countersign_v1_AttachRequest, countersign_v1_AttachResponse)                                   \
     X(DETACH, countersign_v1_DetachRequest, countersign_v1_DetachResponse)                                   \
+    X(ATTACH_LIKE, countersign_v1_AttachLikeRequest, countersign_v1_AttachLikeResponse)                      \
+    X(SET_CERTIFICATE_GROUPS, countersign_v1_SetCertificateGroupsRequest,                                    \
+      countersign_v1_SetCertificateGroupsResponse)                                                           \
     X(PREPARE_PUSH, countersign_v1_PreparePushRequest, countersign_v1_PreparePushResponse)                   \
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
     X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
+    X(SET_DEVICE_GROUPS, countersign_v1_SetDeviceGroupsRequest, countersign_v1_SetDeviceGroupsResponse)      \
     X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \
     X(IMPORT_CRL, struct ctl_import_crl, countersign_v1_ImportCrlResponse)                                   \
+    X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
+    X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -130,6 +136,10 @@ struct ctl_request_key {
     const countersign_v1_KeyRequest *request;
     struct cs_digest digest; /* of its payload */
     uint32_t policy_version;
+};
+struct ctl_operator_session {
+    const char *operator;
+    const char *why; /* it ended */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */
