@@ -59,7 +59,9 @@ test('every client calls every method on the operators\' listener, with a sessio
     await assert.rejects(client.call(methodOf('DeviceService/ListDevices'), {}), { code: 'unauthenticated' }, client.name);
   const people = {};
   for (const name of ['ada', 'bob', 'carol']) people[name] = await signIn(newStory(deployment, clients(place)[0]), name);
-  for (const [n, client] of clients({ ...place, headers: people.ada }).entries()) await tell(t, deployment, client, n, (name) => people[name]);
+  // buf takes its time for each call: what differs here from the socket is below the protocols.
+  const shown = clients({ ...place, headers: people.ada }).filter(({ name }) => process.env.CS_LONG || name !== 'buf curl, Connect over HTTP/2');
+  for (const [n, client] of shown.entries()) await tell(t, deployment, client, n, (name) => people[name]);
 });
 
 test('every streaming method of an operator service is Watch', () => {
