@@ -61,6 +61,10 @@ int cli_device_ban(struct cli *cli, struct cs_err *err);
 int cli_device_group(struct cli *cli, struct cs_err *err);
 int cli_device_topology(struct cli *cli, struct cs_err *err);
 
+int cli_watch_run(struct cli *cli, struct cs_err *err);
+int cli_inbox_run(struct cli *cli, struct cs_err *err);
+int cli_whoami_run(struct cli *cli, struct cs_err *err);
+int cli_device_forget(struct cli *cli, struct cs_err *err);
 int cli_completion_run(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
