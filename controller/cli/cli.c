@@ -1,6 +1,7 @@
 #include "controller/cli/cli.h"
 
 #include "controller/cli/ask.h"
+#include "controller/cli/complete.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
 #include "controller/cli/nearest.h"
@@ -38,6 +39,15 @@ int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
     return cli_doc_write(doc, stdout, cli->style, err);
 }
 
+int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err)
+{
+    int rc = cli->rpc ? CS_OK : cli_rpc_new(cli->home.socket, &cli->rpc, err);
+
+    if (rc == CS_OK)
+        *ret = cli->rpc;
+    return rc;
+}
+
 int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
 {
     return cli_doc_page(doc, stdout, cli->style, err);
@@ -46,12 +56,15 @@ int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
 int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
              struct cs_err *err)
 {
-    int rc = CS_OK;
+    struct cli_rpc *rpc;
+    int rc = cli_connection(cli, &rpc, err);
 
-    if (!cli->rpc)
-        rc = cli_rpc_new(cli->home.socket, &cli->rpc, err);
+    if (rc == CS_OK && cli->hurry_ms) {
+        cli_rpc_hurry(rpc, cli->hurry_ms);
+        cli->hurry_ms = 0;
+    }
     if (rc == CS_OK)
-        rc = cli_rpc_call(cli->rpc, method, request, reply, err);
+        rc = cli_rpc_call(rpc, method, request, reply, err);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
     if (rc == CS_OK && !cli_rpc_reads(method))
@@ -84,7 +97,8 @@ int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_O
         return cs_err_set(err, CS_EDENIED,
                           "the trust policy has no operator %.63s: `countersign trust show` lists them",
                           name);
-    if (role != countersign_v1_Role_ROLE_UNSPECIFIED && !cs_operator_has_role(cs_policy_body(policy), who, role))
+    if (role != countersign_v1_Role_ROLE_UNSPECIFIED &&
+        !cs_operator_has_role(cs_policy_body(policy), who, role))
         return cs_err_set(err, CS_EDENIED,
                           "%s is no %s in the trust policy: `countersign trust show` lists the roles",
                           who->name, cli_show_role_word(role));
@@ -214,7 +228,7 @@ int cli_choice(struct cli *cli, const char *option, const char *const *words, si
     return rc;
 }
 
-static int prepare(struct cli *cli, struct cs_err *err)
+int cli_prepare(struct cli *cli, struct cs_err *err)
 {
     const char *socket = cli_args_option(&cli->args, "socket");
     size_t format = CLI_FORMAT_TABLE;
@@ -246,6 +260,10 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         puts("countersign " CS_VERSION);
         return CS_OK;
     }
+    if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {
+        cli_complete_run(cli, argc - 2, argv + 2);
+        return CS_OK;
+    }
     rc = cli_args_parse(argc, argv, &cli->args, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
@@ -258,7 +276,7 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         cli->failure = CLI_USAGE;
         return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
     }
-    rc = prepare(cli, err);
+    rc = cli_prepare(cli, err);
     if (rc == CS_OK)
         rc = cli->args.command->run(cli, err);
     if (cli->rpc && !cli_rpc_unreachable(cli->rpc))

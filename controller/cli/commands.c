@@ -356,5 +356,40 @@ const struct cli_command cli_commands[] = {
      "ID is that of the key request, or its beginning.",
      OPTIONS(CLI_OPTION("out", "FILE", "write it there (default: standard output)")),
      EXAMPLES("cert csr 5e08b1 --out gw-1.csr"), 1, 1, cli_cert_csr},
+    {"cert", "revoke", "CERT", "Revoke a certificate here, for good",
+     "Black at once, everywhere. Its pushes that are not handed over end; from then on a push of it needs "
+     "--even-revoked. It "
+     "cannot be taken back. REASON: unspecified, key-compromise, ca-compromise, affiliation-changed, "
+     "superseded, cessation-of-operation, privilege-withdrawn, aa-compromise. The certificate's issuer is "
+     "not "
+     "told: where it "
+     "publishes CRLs, ask it to revoke, too.",
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+             CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
+     EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
+     cli_cert_revoke},
+    {"crl", "import", "FILE", "Import a certificate revocation list of an issuer",
+     "PEM or DER, complete and signed by the issuer; - is standard input. What it names becomes black at "
+     "once, now and when it is imported later. A hold ends with a newer list that does not name it; "
+     "everything else is for "
+     "good. A list larger than 96 KB goes into the controller's watched folder (`crls` in its "
+     "configuration).",
+     OPTIONS(CLI_OPTION("issuer", "FILE",
+                        "the issuer's certificate (default: from the chains of imported certificates)")),
+     EXAMPLES("crl import fleet-ca.crl", "crl import fleet-ca.crl --issuer fleet-ca.pem"), 1, 1,
+     cli_crl_import},
+    {"crl", "list", "", "List the newest certificate revocation list of each issuer", NULL, NULL,
+     EXAMPLES("crl list", "crl list -o json"), 0, 0, cli_crl_list},
+    {"completion", NULL, "bash|zsh|fish", "Print what completes this program's commands in a shell",
+     "Completes commands, options, and the names of certificates, devices, app connectors, requests and "
+     "people. "
+     "For this "
+     "session: source the output; for all: put it where the shell looks for it, if the package has not done "
+     "so.",
+     NULL,
+     EXAMPLES("completion bash >~/.local/share/bash-completion/completions/countersign",
+              "completion zsh >~/.zfunc/_countersign",
+              "completion fish >~/.config/fish/completions/countersign.fish"),
+     1, 1, cli_completion_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

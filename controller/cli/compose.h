@@ -47,8 +47,8 @@ CS_MUST_USE int cli_compose_add_rule(countersign_v1_TrustPolicy *draft, const co
 CS_MUST_USE int cli_compose_remove_rule(countersign_v1_TrustPolicy *draft, const char *name,
                                         struct cs_err *err);
 
-/* "NAME=ROLE[:COUNT][:PERSON,PERSON]": one person where no count is given. "@GROUP" among the people stands for
- * a group's members. */
+/* "NAME=ROLE[:COUNT][:PERSON,PERSON]": one person where no count is given. "@GROUP" among the people stands
+ * for a group's members. */
 CS_MUST_USE int cli_compose_stage(const char *text, countersign_v1_Stage *ret, struct cs_err *err);
 /* A role's word. */
 CS_MUST_USE int cli_compose_role(const char *text, countersign_v1_Role *ret, struct cs_err *err);

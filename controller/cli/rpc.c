@@ -1,11 +1,14 @@
 #include "controller/cli/rpc.h"
 
 #include "shared/base/limits.h"
+#include "shared/base/list.h"
 #include "shared/net/client.h"
 #include "shared/trust/statement.h"
 
 /* A reply that takes longer than this is not coming: the controller's own work is milliseconds. */
 enum { CALL_TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000 };
+/* Messages of a stream that nobody has taken yet. */
+enum { STREAM_KEPT = 16 };
 
 #define X(service, method)                                                                                   \
     const struct cli_rpc_method cli_rpc_##method = {"/countersign.v1." #service "/" #method,                 \
@@ -25,9 +28,11 @@ struct cli_rpc {
     char *socket_path;
     uv_loop_t loop;
     struct cs_client *client; /* NULL: not connected */
-    bool up, down, closed;
+    uv_timer_t timer;         /* of the stream that is waited for */
+    bool up, down, closed, timed_out;
     struct cs_err why_down;
     bool unreachable;
+    uint64_t until_ms; /* by the loop's clock; 0: no end */
 };
 
 /* One call while it is under way. */
@@ -74,8 +79,28 @@ int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *er
         free(rpc);
         return cs_err_nomem(err);
     }
+    uv_timer_init(&rpc->loop, &rpc->timer);
+    rpc->timer.data = rpc;
     *ret = rpc;
     return CS_OK;
+}
+
+void cli_rpc_hurry(struct cli_rpc *rpc, uint32_t within_ms)
+{
+    uv_update_time(&rpc->loop);
+    rpc->until_ms = uv_now(&rpc->loop) + within_ms;
+}
+
+/* What is left of the time that there is, at least 1: 0 would mean for ever. */
+static uint32_t time_left(struct cli_rpc *rpc, uint32_t otherwise_ms)
+{
+    uint64_t now_ms;
+
+    if (!rpc->until_ms)
+        return otherwise_ms;
+    uv_update_time(&rpc->loop);
+    now_ms = uv_now(&rpc->loop);
+    return now_ms < rpc->until_ms ? (uint32_t)(rpc->until_ms - now_ms) : 1;
 }
 
 static void disconnect(struct cli_rpc *rpc)
@@ -94,6 +119,7 @@ void cli_rpc_free(struct cli_rpc *rpc)
     if (!rpc)
         return;
     disconnect(rpc);
+    uv_close((uv_handle_t *)&rpc->timer, NULL);
     uv_run(&rpc->loop, UV_RUN_DEFAULT);
     cs_assert(uv_loop_close(&rpc->loop) == 0);
     free(rpc->socket_path);
@@ -114,7 +140,7 @@ static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
 {
     const struct cs_client_options options = {
         .unix_path = rpc->socket_path,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .connect_timeout_ms = time_left(rpc, CONNECT_TIMEOUT_MS),
         .on_up = rpc_on_up,
         .on_down = rpc_on_down,
         .owner = rpc,
@@ -160,7 +186,8 @@ static void call_on_end(struct cs_client_call *call, enum cs_status status, cons
 static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
                     struct cs_err *err)
 {
-    const struct cs_client_call_options options = {.path = path, .timeout_ms = CALL_TIMEOUT_MS};
+    const struct cs_client_call_options options = {.path = path,
+                                                   .timeout_ms = time_left(rpc, CALL_TIMEOUT_MS)};
     const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
     struct cs_client_call *call;
     int rc = cs_client_call_new(rpc->client, &options, &events, waiting, &call, err);
@@ -177,6 +204,18 @@ static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice reque
     return CS_OK;
 }
 
+/* As long as the connection is up it stays; what went down meanwhile is made anew. */
+static int be_connected(struct cli_rpc *rpc, struct cs_err *err)
+{
+    rpc->unreachable = false;
+    if (rpc->client) {
+        uv_run(&rpc->loop, UV_RUN_NOWAIT);
+        if (rpc->down)
+            disconnect(rpc);
+    }
+    return rpc->client ? CS_OK : connect_now(rpc, err);
+}
+
 int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request, void *reply,
                  struct cs_err *err)
 {
@@ -184,14 +223,8 @@ int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const
     struct waiting waiting = {0};
     int rc = cs_message_encode(method->request, request, &bytes, err);
 
-    rpc->unreachable = false;
-    if (rc == CS_OK && rpc->client) {
-        uv_run(&rpc->loop, UV_RUN_NOWAIT);
-        if (rpc->down)
-            disconnect(rpc);
-    }
-    if (rc == CS_OK && !rpc->client)
-        rc = connect_now(rpc, err);
+    if (rc == CS_OK)
+        rc = be_connected(rpc, err);
     if (rc == CS_OK)
         rc = exchange(rpc, method->path, cs_buf_slice(&bytes), &waiting, err);
     if (rc == CS_OK && waiting.err.code != CS_OK) {
@@ -212,4 +245,146 @@ int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const
 bool cli_rpc_unreachable(const struct cli_rpc *rpc)
 {
     return rpc->unreachable;
+}
+
+/* ---- streams */
+
+struct cli_rpc_stream {
+    struct cli_rpc *rpc;
+    const struct cli_rpc_method *method;
+    struct cs_client_call *call; /* NULL once it has ended */
+    struct cs_list messages;
+    unsigned kept;
+    struct cs_err err; /* how it ended */
+};
+
+struct message {
+    struct cs_list node;
+    struct cs_buf bytes;
+};
+
+static void message_free(struct message *message)
+{
+    cs_buf_free(&message->bytes);
+    free(message);
+}
+
+static void stream_on_message(struct cs_client_call *call, struct cs_slice bytes, void *data)
+{
+    struct cli_rpc_stream *stream = data;
+    struct message *message = calloc(1, sizeof *message);
+
+    if (!message || cs_buf_append(&message->bytes, bytes) != CS_OK) {
+        free(message);
+        cs_err_nomem(&stream->err);
+        cs_client_call_cancel(call);
+        return;
+    }
+    cs_list_append(&stream->messages, &message->node);
+    if (++stream->kept == STREAM_KEPT)
+        cs_client_call_pause(call, true);
+}
+
+static void stream_on_end(struct cs_client_call *call, enum cs_status status, const char *message, void *data)
+{
+    struct cli_rpc_stream *stream = data;
+
+    (void)call;
+    stream->call = NULL;
+    if (stream->err.code != CS_OK)
+        return;
+    if (status == CS_STATUS_OK || status == CS_STATUS_UNAVAILABLE)
+        cs_err_set(&stream->err, CS_ECLOSED, "%s",
+                   message && *message ? message : "the controller ended the stream");
+    else
+        cs_err_set(&stream->err, cs_code_from_status(status), "%s",
+                   message && *message ? message : cs_status_name(status));
+}
+
+static int stream_begin(struct cli_rpc_stream *stream, struct cs_slice request, struct cs_err *err)
+{
+    const struct cs_client_call_options options = {.path = stream->method->path};
+    static const struct cs_client_events events = {.on_message = stream_on_message, .on_end = stream_on_end};
+    int rc = cs_client_call_new(stream->rpc->client, &options, &events, stream, &stream->call, err);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_client_call_send(stream->call, request);
+    if (rc != CS_OK && rc != CS_EBUSY)
+        cs_client_call_cancel(stream->call);
+    else
+        cs_client_call_half_close(stream->call);
+    return CS_OK;
+}
+
+int cli_rpc_stream_open(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request,
+                        struct cli_rpc_stream **ret, struct cs_err *err)
+{
+    struct cli_rpc_stream *stream = calloc(1, sizeof *stream);
+    cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
+    int rc = stream ? cs_message_encode(method->request, request, &bytes, err) : cs_err_nomem(err);
+
+    if (rc == CS_OK)
+        rc = be_connected(rpc, err);
+    if (rc == CS_OK) {
+        stream->rpc = rpc;
+        stream->method = method;
+        cs_list_init(&stream->messages);
+        rc = stream_begin(stream, cs_buf_slice(&bytes), err);
+    }
+    if (rc == CS_OK)
+        *ret = stream;
+    else
+        free(stream);
+    return rc;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct cli_rpc *rpc = timer->data;
+
+    rpc->timed_out = true;
+}
+
+static int take_message(struct cli_rpc_stream *stream, void *reply, struct cs_err *err)
+{
+    struct message *message = CS_CONTAINER_OF(cs_list_pop(&stream->messages), struct message, node);
+    int rc = cs_message_decode(stream->method->reply, cs_buf_slice(&message->bytes), reply,
+                               "the controller's answer", err);
+
+    message_free(message);
+    if (stream->kept-- == STREAM_KEPT && stream->call)
+        cs_client_call_pause(stream->call, false);
+    return rc;
+}
+
+int cli_rpc_stream_next(struct cli_rpc_stream *stream, uint32_t timeout_ms, void *reply, struct cs_err *err)
+{
+    struct cli_rpc *rpc = stream->rpc;
+
+    rpc->timed_out = false;
+    uv_update_time(&rpc->loop);
+    uv_timer_start(&rpc->timer, on_timer, timeout_ms, 0);
+    while (cs_list_empty(&stream->messages) && stream->call && !rpc->timed_out)
+        uv_run(&rpc->loop, UV_RUN_ONCE);
+    uv_timer_stop(&rpc->timer);
+    if (!cs_list_empty(&stream->messages))
+        return take_message(stream, reply, err);
+    if (stream->call)
+        return cs_err_set(err, CS_ETIMEOUT, "nothing changed within %u ms", (unsigned)timeout_ms);
+    *err = stream->err;
+    return err->code;
+}
+
+void cli_rpc_stream_free(struct cli_rpc_stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->call)
+        cs_client_call_cancel(stream->call);
+    while (stream->call)
+        uv_run(&stream->rpc->loop, UV_RUN_ONCE);
+    for (struct cs_list *node; (node = cs_list_pop(&stream->messages)) != NULL;)
+        message_free(CS_CONTAINER_OF(node, struct message, node));
+    free(stream);
 }

@@ -8,12 +8,16 @@
 #include "shared/base/err.h"
 
 #include "countersign/v1/operator.pb.h"
+#include "countersign/v1/watch.pb.h"
 
 struct cli_rpc;
 
 CS_MUST_USE int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err);
 /* Ends the connection, waits for its handles. */
 void cli_rpc_free(struct cli_rpc *rpc);
+
+/* From now on connecting and calling must be done within this time, all in all. */
+void cli_rpc_hurry(struct cli_rpc *rpc, uint32_t within_ms);
 
 struct cli_rpc_method {
     const char *path;
@@ -25,6 +29,18 @@ CS_MUST_USE int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *m
                              void *reply, struct cs_err *err);
 /* The last failure was of the connection, not an answer. */
 bool cli_rpc_unreachable(const struct cli_rpc *rpc);
+
+/* A call that is answered by many messages. Unary calls may be made meanwhile; messages wait for the next
+ * cli_rpc_stream_next(), the server with more until there is room. Freed before the rpc. */
+struct cli_rpc_stream;
+CS_MUST_USE int cli_rpc_stream_open(struct cli_rpc *rpc, const struct cli_rpc_method *method,
+                                    const void *request, struct cli_rpc_stream **ret, struct cs_err *err);
+/* CS_ETIMEOUT: nothing came within the time. Any other failure is the end of the stream; CS_ECLOSED: with
+ * its connection, or because the controller stops. */
+CS_MUST_USE int cli_rpc_stream_next(struct cli_rpc_stream *stream, uint32_t timeout_ms, void *reply,
+                                    struct cs_err *err);
+/* Cancels what has not ended. NULL is fine. */
+void cli_rpc_stream_free(struct cli_rpc_stream *stream);
 
 /* X(service, method): declares rpc_method as `cli_rpc_GetStatus` and so on. */
 #define CLI_RPC_METHODS(X)                                                                                   \
@@ -58,7 +74,11 @@ bool cli_rpc_unreachable(const struct cli_rpc *rpc);
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \
     X(CertificateService, ListKeyRequests)                                                                   \
-    X(DeviceService, BanDevice)
+    X(DeviceService, BanDevice)                                                                              \
+    X(CertificateService, RevokeCertificate)                                                                 \
+    X(CertificateService, ImportCrl)                                                                         \
+    X(CertificateService, ListCrls)                                                                          \
+    X(WatchService, Watch)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

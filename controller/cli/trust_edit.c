@@ -1,6 +1,6 @@
-/* countersign trust draft, add-operator, remove-operator, add-group, remove-group, set-stage, remove-stage, add-rule, remove-rule,
- * set-roots, set-expiry - changes to a draft of the next trust policy. Nothing of it counts before the roots
- * have signed. */
+/* countersign trust draft, add-operator, remove-operator, add-group, remove-group, set-stage, remove-stage,
+ * add-rule, remove-rule, set-roots, set-expiry - changes to a draft of the next trust policy. Nothing of it
+ * counts before the roots have signed. */
 #include "controller/cli/compose.h"
 #include "controller/cli/draft.h"
 #include "controller/cli/file.h"

@@ -1,12 +1,15 @@
-/* countersign wait - until every work order of a request has ended. */
+/* countersign wait - until every work order of a request has ended. Looks when the controller says that the
+ * request changed, and now and then without that. */
 #include "controller/cli/fetch.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
+#include "controller/cli/watch.h"
 
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 1000 };
+/* A look at a large request takes long: what changes in this time is looked at together. */
+enum { GATHER_MS = 50, LONGEST_PAUSE_MS = 1000, BLIND_PAUSE_MS = 250 };
 
 static bool all_ended(const countersign_v1_Order *orders, size_t count)
 {
@@ -34,16 +37,44 @@ static void tell_changes(const countersign_v1_Order *before, size_t before_count
         }
 }
 
+/* NULL where the controller gives no stream: then this waits without knowing for what. */
+static struct cli_watch *open_watch(struct cli *cli, uint64_t request_number)
+{
+    countersign_v1_WatchRequest request = {.request_number = request_number};
+    struct cli_watch *watch = NULL;
+    struct cs_err err;
+
+    return cli_watch_open(cli, &request, &watch, &err) == CS_OK ? watch : NULL;
+}
+
+static void wait_for_change(struct cli_watch **watch)
+{
+    static const struct timespec blind = {0, BLIND_PAUSE_MS * 1000000L};
+    cs_auto_free countersign_v1_WatchResponse *message = NULL;
+    struct cs_err err;
+    int rc;
+
+    message = *watch ? CLI_NEW(countersign_v1_WatchResponse, &err) : NULL;
+    if (!message) {
+        nanosleep(&blind, NULL);
+        return;
+    }
+    rc = cli_watch_next(*watch, LONGEST_PAUSE_MS, message, &err);
+    for (unsigned i = 0; rc == CS_OK && i < LONGEST_PAUSE_MS / GATHER_MS; i++)
+        rc = cli_watch_next(*watch, GATHER_MS, message, &err);
+    if (rc != CS_OK && rc != CS_ETIMEOUT)
+        cli_watch_free(cs_steal(*watch));
+}
+
 static int poll_until(struct cli *cli, uint64_t request_number, int64_t until_s, countersign_v1_Order **ret,
                       size_t *ret_count, struct cs_err *err)
 {
+    cs_auto(cli_watch_freep) struct cli_watch *watch = open_watch(cli, request_number);
     cs_auto_free countersign_v1_Order *seen = NULL;
     bool talks = isatty(STDERR_FILENO) != 0;
-    long pause_ms = FIRST_PAUSE_MS;
     size_t seen_count = 0;
 
     for (;;) {
-        struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000L};
         countersign_v1_Order *orders = NULL;
         size_t count = 0;
         int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
@@ -63,8 +94,7 @@ static int poll_until(struct cli *cli, uint64_t request_number, int64_t until_s,
                               "REQ-%llu has not ended within --timeout: countersign request show REQ-%llu",
                               (unsigned long long)request_number, (unsigned long long)request_number);
         }
-        nanosleep(&pause, NULL);
-        pause_ms = 2 * pause_ms > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : 2 * pause_ms;
+        wait_for_change(&watch);
     }
     *ret = cs_steal(seen);
     *ret_count = seen_count;

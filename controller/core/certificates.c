@@ -2,6 +2,7 @@
 #include "controller/core/inventory.h"
 #include "controller/core/key_requests.h"
 #include "controller/core/query_rows.h"
+#include "controller/core/revocation.h"
 #include "controller/core/run.h"
 
 #include "shared/base/text.h"
@@ -122,6 +123,8 @@ static void note_import(struct ctl_run *run, const ctl_certificate_row *certific
 {
     ctl_run_changed(run, certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_HELD ? "with its key" : "",
                     "certificate %s", certificate->common_name);
+    if (certificate->revoked)
+        ctl_run_detail(run, "revoked");
     if (certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
         ctl_run_detail(run, "for the key that %s made for %s", certificate->device_name,
                        certificate->connector);
@@ -142,6 +145,8 @@ int ctl_import_certificate_run(struct ctl_run *run, const void *body, void *repl
     if (!answer->existed) {
         fill_certificate(&certificate, import->leaf, run->now_s);
         rc = index_certificate(run, import->leaf, &certificate);
+        if (rc == CS_OK)
+            rc = ctl_revocation_look(run, &certificate);
         changed = true;
     }
     if (rc == CS_OK)

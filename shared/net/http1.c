@@ -88,8 +88,8 @@ static void on_watch(struct cs_alarm *alarm)
         if (session->scanner.head.len || session->scanner.after_cr) {
             refuse_late(session, "head of its request");
         } else {
-            cs_err_set(&session->why, session->up ? CS_OK : CS_ETIMEOUT,
-                       "HTTP/1.1: the client asked nothing");
+            if (!session->up)
+                cs_err_set(&session->why, CS_ETIMEOUT, "HTTP/1.1: the client asked nothing");
             go_over(session);
         }
         break;
