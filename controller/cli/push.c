@@ -1,5 +1,6 @@
 /* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
  */
+#include "controller/cli/attach_like.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
@@ -375,6 +376,8 @@ int cli_push_run(struct cli *cli, struct cs_err *err)
         rc = look_at_certificate(cli, &pushing, err);
     if (rc == CS_OK)
         rc = look_at_key(cli, &pushing, err);
+    if (rc == CS_OK)
+        rc = cli_attach_like(cli, pushing.certificate, err);
     if (rc == CS_OK)
         rc = find_targets(cli, &pushing, err);
     if (rc == CS_OK)
