@@ -30,6 +30,8 @@ int cli_attach_like(struct cli *cli, const countersign_v1_Certificate *certifica
         return CS_OK;
     if (like && cli_args_flag(&cli->args, "renew"))
         return cli_usage(cli, err, "--renew finds the certificate that --like names: give one of the two");
+    if (cli_dry_run(cli))
+        return cli_usage(cli, err, "--dry-run attaches nothing: leave --like and --renew out, or --dry-run");
     CS_PB_SET(&request.certificate_id, CS_PB_BYTES(&certificate->id));
     if (like)
         rc = cli_fetch_certificate(cli, like, &other, err);

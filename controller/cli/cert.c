@@ -140,6 +140,23 @@ static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice
     return rc == CS_OK ? print_imported(cli, reply, err) : rc;
 }
 
+/* For --dry-run: what the files hold; they were read and checked as for an import. */
+static int show_import(struct cli *cli, const struct cs_chain *chain, bool key, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    struct cs_cert_info info;
+
+    cs_chain_info(chain, 0, &info);
+    cli_field(doc, "subject", "Would be imported", cli_tinted(info.subject, CLI_BOLD));
+    cli_field(doc, "id", "Id", cli_hex(cs_digest_slice(&info.digest)));
+    cli_named(doc);
+    cli_field(doc, "issuer", "Issuer", cli_text(info.issuer));
+    cli_field(doc, "not_after", "Valid until", cli_time(info.not_after_s));
+    cli_field(doc, "chain_count", "Certificates", cli_number(cs_chain_count(chain)));
+    cli_field(doc, "has_key", "With its private key", cli_bool(key));
+    return cli_dry_end(cli, doc, err);
+}
+
 int cli_cert_import(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
@@ -159,7 +176,8 @@ int cli_cert_import(struct cli *cli, struct cs_err *err)
                 "certificate first?");
     }
     if (rc == CS_OK)
-        rc = import(cli, chain, cs_buf_slice(&pkcs8), err);
+        rc = cli_dry_run(cli) ? show_import(cli, chain, pkcs8.len > 0, err)
+                              : import(cli, chain, cs_buf_slice(&pkcs8), err);
     cs_buf_wipe(&content);
     cs_buf_wipe(&pkcs8);
     return rc;
@@ -228,6 +246,22 @@ static void attachment_fields(struct cli_doc *doc, const countersign_v1_Certific
               cli_text(cli_show_target(attachment->device_name, attachment->connector, target)));
 }
 
+/* For --dry-run: the device has that app connector. */
+static int check_attachable(struct cli *cli, const countersign_v1_AttachRequest *attachment,
+                            struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
+    int rc = cli_fetch_device(cli, attachment->device_name, &device, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (pb_size_t i = 0; i < device->device.connectors_count; i++)
+        if (strcmp(device->device.connectors[i].name, attachment->connector) == 0)
+            return CS_OK;
+    return cs_err_set(err, CS_ENOTFOUND, "device %s has no app connector %s: countersign device show %s",
+                      attachment->device_name, attachment->connector, attachment->device_name);
+}
+
 int cli_cert_attach(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -236,6 +270,11 @@ int cli_cert_attach(struct cli *cli, struct cs_err *err)
     countersign_v1_AttachResponse reply;
     int rc = read_attachment(cli, &request, &certificate, err);
 
+    if (rc == CS_OK && cli_dry_run(cli)) {
+        rc = check_attachable(cli, &request, err);
+        attachment_fields(doc, certificate, "Would be attached to", &request);
+        return rc == CS_OK ? cli_dry_end(cli, doc, err) : rc;
+    }
     if (rc == CS_OK)
         rc = cli_call(cli, &cli_rpc_Attach, &request, &reply, err);
     if (rc != CS_OK)
@@ -254,6 +293,10 @@ int cli_cert_detach(struct cli *cli, struct cs_err *err)
     countersign_v1_DetachResponse reply;
     int rc = read_attachment(cli, &attachment, &certificate, err);
 
+    if (rc == CS_OK && cli_dry_run(cli)) {
+        attachment_fields(doc, certificate, "Would be detached from", &attachment);
+        return cli_dry_end(cli, doc, err);
+    }
     if (rc == CS_OK) {
         CS_PB_SET(&request.certificate_id, CS_PB_BYTES(&attachment.certificate_id));
         memcpy(request.device_name, attachment.device_name, sizeof request.device_name);

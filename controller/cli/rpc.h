@@ -70,6 +70,7 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)                                                                                 \
+    X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \
@@ -79,7 +80,9 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, RevokeCertificate)                                                                 \
     X(CertificateService, ImportCrl)                                                                         \
     X(CertificateService, ListCrls)                                                                          \
-    X(WatchService, Watch)
+    X(WatchService, Watch)                                                                                   \
+    X(DeviceService, GetDeviceTopology)                                                                      \
+    X(DeviceService, SetDeviceGroups)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);
