@@ -30,6 +30,7 @@ int cli_device_admit(struct cli *cli, struct cs_err *err);
 int cli_device_list(struct cli *cli, struct cs_err *err);
 int cli_device_show(struct cli *cli, struct cs_err *err);
 int cli_cert_import(struct cli *cli, struct cs_err *err);
+int cli_cert_group(struct cli *cli, struct cs_err *err);
 int cli_cert_list(struct cli *cli, struct cs_err *err);
 int cli_cert_show(struct cli *cli, struct cs_err *err);
 int cli_cert_attach(struct cli *cli, struct cs_err *err);

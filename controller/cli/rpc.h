@@ -78,6 +78,8 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, GetCertificate)                                                                    \
     X(CertificateService, Attach)                                                                            \
     X(CertificateService, Detach)                                                                            \
+    X(CertificateService, AttachLike)                                                                        \
+    X(CertificateService, SetCertificateGroups)                                                              \
     X(CertificateService, GetTopology)                                                                       \
     X(PushService, PreparePush)                                                                              \
     X(PushService, GetOrderCores)                                                                            \
