@@ -133,6 +133,12 @@ static int take_agent(struct loading *loading, const char *key, const char *valu
         return take_seconds(loading, key, value, 1, 600, &config->backoff_base_s);
     if (strcmp(key, "backoff_max") == 0)
         return take_seconds(loading, key, value, 1, 86400, &config->backoff_max_s);
+    if (strcmp(key, "check") == 0) {
+        if (strcmp(value, "0") != 0)
+            return take_seconds(loading, key, value, 1, 86400, &config->check_s);
+        config->check_s = 0;
+        return CS_OK;
+    }
     if (strcmp(key, "generations_kept") == 0) {
         char *end = NULL;
         unsigned long kept = strtoul(value, &end, 10);
@@ -145,7 +151,7 @@ static int take_agent(struct loading *loading, const char *key, const char *valu
     return wrong(
         loading,
         "\"%s\" is not known in [agent]; it takes controller, enrolment, state, server_name, log_format, "
-        "log_level, keepalive, backoff_base, backoff_max, generations_kept",
+        "log_level, keepalive, backoff_base, backoff_max, check, generations_kept",
         key);
 }
 
@@ -295,6 +301,7 @@ int ag_config_load(const char *path, struct ag_config *ret, struct cs_err *err)
         .keepalive_s = 60,
         .backoff_base_s = 4,
         .backoff_max_s = 300,
+        .check_s = 60,
         .generations_kept = 3,
     };
     struct loading loading = {.path = path, .config = &config, .err = err};

@@ -21,6 +21,7 @@ struct ag_config {
     enum cs_log_level log_level;
     uint32_t keepalive_s;
     uint32_t backoff_base_s, backoff_max_s;
+    uint32_t check_s; /* between two looks at what is installed; 0: never */
     unsigned generations_kept;
     struct ag_connectors connectors;
 };

@@ -46,6 +46,7 @@ void ag_device_free(struct ag_device *device)
     ag_device_forget_deliveries(device);
     ag_outbox_free(&device->outbox);
     ag_renewal_free(&device->renewal);
+    ag_installed_free(&device->installed);
     ag_state_free(&device->state);
     ag_keys_free(&device->keys);
     ag_identity_free(&device->identity);
@@ -229,15 +230,30 @@ static void advertise_connectors(const struct ag_device *device, countersign_v1_
     for (size_t i = 0; i < declared->count; i++) {
         countersign_v1_AdvertisedConnector *one = &out->connectors[out->connectors_count++];
         const struct ag_connector_state *state = ag_state_connector(&device->state, declared->items[i].name);
+        struct ag_content content;
 
         snprintf(one->name, sizeof one->name, "%s", declared->items[i].name);
         snprintf(one->application, sizeof one->application, "%s", declared->items[i].application);
         if (!state)
             continue;
         one->generation = state->highest_generation;
-        if (state->installed_generation > 0)
-            CS_PB_SET(&one->installed_digest, cs_digest_slice(&state->installed_digest));
+        content = ag_installed_content(&device->installed, i, state);
+        if (content.is_there)
+            CS_PB_SET(&one->installed_digest, cs_digest_slice(&content.digest));
     }
+}
+
+bool ag_device_look(struct ag_device *device)
+{
+    struct cs_err err = {0};
+    bool news = false;
+
+    if (device->config->check_s == 0 || !device->recovered || device->connector)
+        return false;
+    if (ag_installed_look(&device->installed, device->config, &device->state, device->store.port, &news,
+                          &err) != CS_OK)
+        cs_log(CS_LOG_WARN, "device", "cannot see what is installed", CS_F("error", err.msg), CS_FEND);
+    return news;
 }
 
 int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err)
@@ -264,7 +280,9 @@ int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_
 
     if (!code)
         code = cs_message_encode(countersign_v1_DeviceAdvertisement_fields, advertisement, &payload, err);
-    return code ? code
-                : cs_envelope_sign(CS_STATEMENT_DEVICE_ADVERTISEMENT, cs_buf_slice(&payload), &key, 1, out,
-                                   err);
+    if (!code)
+        code = cs_envelope_sign(CS_STATEMENT_DEVICE_ADVERTISEMENT, cs_buf_slice(&payload), &key, 1, out, err);
+    if (!code)
+        ag_installed_told(&device->installed);
+    return code;
 }

@@ -12,6 +12,7 @@
 #include "agent/config.h"
 #include "agent/core/decide.h"
 #include "agent/core/device_time.h"
+#include "agent/installed.h"
 #include "agent/outbox.h"
 #include "agent/renewal.h"
 #include "agent/store.h"
@@ -36,6 +37,7 @@ struct ag_device {
     struct ag_keys keys;
     struct ag_state state;
     struct ag_outbox outbox;
+    struct ag_installed installed;
     struct ag_renewal renewal; /* of its identity, while one is under way */
     bool old_key_stays;        /* on disk, until the newest has opened a session */
     uint64_t sequence;         /* of the last statement */
@@ -95,6 +97,9 @@ void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
 /* Version to ask from: the pin's least before there is any. */
 uint32_t ag_device_next_policy(const struct ag_device *device);
 
+/* Looks at what is installed. True: something was changed by hand, or is as it was again, and the controller
+ * does not know: advertise. Not while a push is being applied, nor where the configuration turns it off. */
+bool ag_device_look(struct ag_device *device);
 /* Appends a signed advertisement with a sequence of its own. */
 CS_MUST_USE int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err);
 void ag_device_take_ack(struct ag_device *device, uint64_t sequence);

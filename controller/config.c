@@ -16,6 +16,9 @@ enum value_kind {
     VALUE_ADDRESS,
     VALUE_NUMBER,
     VALUE_DURATION,
+    VALUE_OPERATORS,
+    VALUE_TLS,
+    VALUE_YES,
     VALUE_FORMAT,
     VALUE_LEVEL
 };
@@ -43,6 +46,24 @@ static const struct key keys[] = {
      "listener of the agents, mutual TLS"},
     {"enrolment", VALUE_ADDRESS, FIELD(enrolment), 0, 0, "0.0.0.0:7444", "IP:PORT or [IPv6]:PORT",
      "listener of enrolments, server TLS"},
+    {"operators", VALUE_OPERATORS, FIELD(operators), 0, 0, NULL, "IP:PORT or [IPv6]:PORT",
+     "listener for operators who sign in with their keys, as 0.0.0.0:9443 (default: none)"},
+    {"operators_tls", VALUE_TLS, FIELD(operators_tls), 0, 0, "auto", "auto, on or off",
+     "TLS there; auto: unless its address is a loopback one, where alone it may be off"},
+    {"operators_certificate", VALUE_PATH, FIELD(operators_certificate), 0, 0, NULL, "an absolute path",
+     "PEM file with its certificate chain (default: one of the deployment's agent CA, which clients verify "
+     "by "
+     "the trust policy)"},
+    {"operators_key", VALUE_PATH, FIELD(operators_key), 0, 0, NULL, "an absolute path",
+     "PEM file with the private key of operators_certificate"},
+    {"session_idle", VALUE_DURATION, FIELD(session_idle_s), 1, 0, "30m", "a duration, as 30m",
+     "an operator's session without a call ends after this"},
+    {"session_lifetime", VALUE_DURATION, FIELD(session_life_s), 1, 0, "12h", "a duration, as 12h",
+     "an operator's session ends after this"},
+    {"open_metrics", VALUE_YES, FIELD(open_metrics), 0, 0, "no", "yes or no",
+     "/metrics on the operators' listener also with TLS, to whoever reaches it"},
+    {"metrics_certificates", VALUE_NUMBER, FIELD(metrics_certificates), 0, 5000, "500",
+     "a number from 0 to 5000", "attached certificates with series of their own in /metrics"},
     {"shards", VALUE_NUMBER, FIELD(shards), 1, CTL_LIMIT_SHARDS, NULL, "a number from 1 to 64",
      "threads for connections (default: one a processor)"},
     {"max_connections", VALUE_NUMBER, FIELD(max_connections), 1, 1000000, "100000",
@@ -68,6 +89,11 @@ static const struct key keys[] = {
      "wait after a failed first attempt; doubled after each one that follows"},
     {"retry_most", VALUE_DURATION, FIELD(settings.retry_most_s), 1, 0, "1h", "a duration, as 1h",
      "longest wait between two attempts"},
+    {"crls", VALUE_PATH, FIELD(crls), 0, 0, NULL, "an absolute path",
+     "folder whose NAME.crl files are imported when they come or change, each verified by its issuer's "
+     "certificate: from the inventory, or NAME.pem beside it (default: none)"},
+    {"crls_every", VALUE_DURATION, FIELD(crls_every_s), 1, 0, "10m", "a duration, as 10m",
+     "and looked at again after this, notices or not"},
     {"log", VALUE_FORMAT, FIELD(log_format), 0, 0, "logfmt", "logfmt or json", "form of log lines"},
     {"log_level", VALUE_LEVEL, FIELD(log_level), 0, 0, "info", "debug, info, warn or error",
      "least important lines that are written"},
@@ -157,6 +183,25 @@ static bool parse_duration(const char *text, const struct key *key, int64_t *out
     return cs_duration_parse(cs_slice_str(text), out, NULL) == CS_OK && *out >= key->least;
 }
 
+static bool parse_tls(const char *text, enum ctl_operators_tls *out)
+{
+    static const char *const words[] = {
+        [CTL_OPERATORS_TLS_AUTO] = "auto", [CTL_OPERATORS_TLS_ON] = "on", [CTL_OPERATORS_TLS_OFF] = "off"};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(words); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (enum ctl_operators_tls)i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_yes(const char *text, bool *out)
+{
+    *out = strcmp(text, "yes") == 0;
+    return *out || strcmp(text, "no") == 0;
+}
+
 static bool parse_format(const char *text, enum cs_log_format *out)
 {
     bool json = strcmp(text, "json") == 0;
@@ -178,6 +223,13 @@ static bool parse_value(const struct key *key, const char *text, struct ctl_conf
         return parse_path(text, field, CTL_LIMIT_SOCKET_PATH_BYTES);
     case VALUE_ADDRESS:
         return ctl_address_parse(text, field);
+    case VALUE_OPERATORS:
+        config->has_operators = true;
+        return ctl_address_parse(text, field);
+    case VALUE_TLS:
+        return parse_tls(text, field);
+    case VALUE_YES:
+        return parse_yes(text, field);
     case VALUE_NUMBER:
         return parse_number(text, key, field);
     case VALUE_DURATION:
@@ -216,14 +268,30 @@ static int refuse_key(struct parse *parse, int line, const char *name)
     return refuse(parse, line, "unknown key '%.40s'; countersignd --help lists those that there are", name);
 }
 
+static int on_uid(struct parse *parse, uint32_t uid, const char *name, const char *value, int line)
+{
+    struct cs_err err;
+
+    if (strcmp(name, "operators") != 0)
+        return refuse(parse, line, "unknown key '%.40s'; [uid \"%u\"] has operators", name, (unsigned)uid);
+    if (ctl_uids_add(&parse->config->uids, uid, value, &err) != CS_OK)
+        return refuse(parse, line, "%s; write names of operators, as alice, bob", err.msg);
+    return 1;
+}
+
 /* inih calls it for each `key = value`. */
 static int on_value(void *data, const char *section, const char *name, const char *value, int line)
 {
     struct parse *parse = data;
     const struct key *key;
 
+    uint32_t uid;
+
+    if (ctl_uids_section(section, &uid))
+        return on_uid(parse, uid, name, value, line);
     if (strcmp(section, "controller") != 0)
-        return refuse(parse, line, "unknown section [%.40s]; the only one is [controller]", section);
+        return refuse(parse, line, "unknown section [%.40s]; there are [controller] and [uid \"NUMBER\"]",
+                      section);
     key = find_key(name);
     if (!key)
         return refuse_key(parse, line, name);
@@ -243,6 +311,39 @@ static void set_defaults(struct ctl_config *config)
             cs_assert(parse_value(&keys[i], keys[i].fallback, config));
 }
 
+/* Is the address of this machine alone? */
+static bool is_loopback(const struct ctl_address *address)
+{
+    struct in6_addr six;
+
+    if (inet_pton(AF_INET6, address->ip, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strncmp(address->ip, "127.", 4) == 0;
+}
+
+static int settle_operators(struct ctl_config *config, struct cs_err *err)
+{
+    bool has_files = config->operators_certificate[0] || config->operators_key[0];
+
+    if (has_files && (!config->operators_certificate[0] || !config->operators_key[0]))
+        return cs_err_set(err, CS_EINVAL,
+                          "operators_certificate and operators_key belong together: give both");
+    if (!config->has_operators)
+        return CS_OK;
+    if (config->operators_tls == CTL_OPERATORS_TLS_AUTO)
+        config->operators_tls =
+            is_loopback(&config->operators) && !has_files ? CTL_OPERATORS_TLS_OFF : CTL_OPERATORS_TLS_ON;
+    if (config->operators_tls == CTL_OPERATORS_TLS_OFF && !is_loopback(&config->operators))
+        return cs_err_set(
+            err, CS_EINVAL,
+            "operators_tls is off, and %s can be reached from other machines: leave operators_tls "
+            "out, or listen on 127.0.0.1 or [::1]",
+            config->operators.ip);
+    if (config->operators_tls == CTL_OPERATORS_TLS_OFF && has_files)
+        return cs_err_set(err, CS_EINVAL, "operators_tls is off, and operators_certificate is given");
+    return CS_OK;
+}
+
 /* Defaults that depend on other values or on the machine. */
 static int settle(struct ctl_config *config, const char *file, struct cs_err *err)
 {
@@ -255,7 +356,7 @@ static int settle(struct ctl_config *config, const char *file, struct cs_err *er
 
         config->shards = count > CTL_LIMIT_SHARDS ? CTL_LIMIT_SHARDS : (uint32_t)count;
     }
-    if (ctl_settings_check(&config->settings, err) != CS_OK)
+    if (ctl_settings_check(&config->settings, err) != CS_OK || settle_operators(config, err) != CS_OK)
         return cs_err_prefix(err, "%s", file);
     return CS_OK;
 }
@@ -311,4 +412,10 @@ void ctl_config_describe(FILE *out)
         fprintf(out, "  %-18s %s%s%s%s; %s\n", keys[i].name, keys[i].meaning,
                 keys[i].fallback ? " (default " : "", keys[i].fallback ? keys[i].fallback : "",
                 keys[i].fallback ? ")" : "", keys[i].allowed);
+    fputs("\n[uid \"NUMBER\"]\n"
+          "  operators          whom this user of the machine may call as, on the admin socket: NAME, NAME; "
+          "root "
+          "and the user that\n"
+          "                     countersignd runs as may call as anybody, and as the administrator\n",
+          out);
 }

@@ -7,6 +7,7 @@
 
 #include "controller/core/settings.h"
 #include "controller/limits.h"
+#include "controller/uids.h"
 #include "shared/base/err.h"
 #include "shared/base/log.h"
 
@@ -16,6 +17,9 @@ struct ctl_address {
     char ip[46]; /* IPv4 or IPv6, without brackets */
     uint16_t port;
 };
+
+/* TLS on the operators' listener. AUTO: unless the address is of this machine alone. */
+enum ctl_operators_tls { CTL_OPERATORS_TLS_AUTO, CTL_OPERATORS_TLS_ON, CTL_OPERATORS_TLS_OFF };
 
 struct ctl_config {
     char state[CTL_LIMIT_PATH_BYTES];
@@ -29,6 +33,17 @@ struct ctl_config {
     struct ctl_settings settings;
     uint32_t keepalive_s;
     uint32_t drain_s;
+    char crls[CTL_LIMIT_PATH_BYTES]; /* folder that is watched; empty: none */
+    int64_t crls_every_s;
+    bool has_operators; /* the operators' listener; all that follows of it only then */
+    struct ctl_address operators;
+    enum ctl_operators_tls operators_tls;             /* after parsing: ON or OFF */
+    char operators_certificate[CTL_LIMIT_PATH_BYTES]; /* PEM files; empty: the deployment's own */
+    char operators_key[CTL_LIMIT_PATH_BYTES];
+    int64_t session_idle_s, session_life_s;
+    bool open_metrics;             /* /metrics without a session also where there is TLS */
+    uint32_t metrics_certificates; /* with series of their own */
+    struct ctl_uids uids;          /* whom users of this machine may call as, on the admin socket */
     enum cs_log_format log_format;
     enum cs_log_level log_level;
 };

@@ -46,6 +46,11 @@ enum {
     CTL_LIMIT_WATCH_QUIET_MS = 20 * 1000,
     CTL_LIMIT_WATCH_LOOK_MS = 5 * 1000,
 
+    /* Entries of a revocation list in one transaction: some 20 ms of the core. */
+    CTL_LIMIT_CRL_PART = 1000,
+    /* Files of a watched folder that are remembered: an installation knows some ten issuers. */
+    CTL_LIMIT_CRL_FILES = 1024,
+
     CTL_LIMIT_SHARDS = 64,
     CTL_LIMIT_PATH_BYTES = 256,
     /* A unix socket's path: sun_path of Linux. */

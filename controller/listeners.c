@@ -1,6 +1,8 @@
 #include "controller/listeners.h"
 
 #include "controller/api/api.h"
+#include "controller/api/sign_in.h"
+#include "controller/files.h"
 #include "controller/api/transcode.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
@@ -8,8 +10,8 @@
 
 enum { SOCKET_MODE = 0660, DAY_MS = 24 * 60 * 60 * 1000 };
 
-enum which { AGENTS, ENROLMENT, ADMIN, LISTENER_COUNT };
-static const char *const names[LISTENER_COUNT] = {"agents", "enrolment", "admin"};
+enum which { AGENTS, ENROLMENT, ADMIN, OPERATORS, LISTENER_COUNT };
+static const char *const names[LISTENER_COUNT] = {"agents", "enrolment", "admin", "operators"};
 
 struct listener {
     struct ctl_listeners *all;
@@ -39,19 +41,75 @@ static int tls_new(const struct ctl_shared *shared, const struct cs_chain *ancho
     return cs_tls_config_new(&options, ret, err);
 }
 
+enum { CERTIFICATE_FILE_BYTES = 64 * 1024 };
+
+/* The configuration's own certificate and key for the operators' listener. */
+static int read_files(const struct ctl_config *config, struct cs_chain **ret_chain, struct cs_key **ret_key,
+                      struct cs_err *err)
+{
+    cs_auto(cs_buf_free) struct cs_buf pem = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf key_pem = CS_BUF_EMPTY;
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    int code = ctl_file_read(config->operators_certificate, CERTIFICATE_FILE_BYTES, false, &pem, err);
+
+    if (code == CS_OK)
+        code = cs_chain_parse_pem(cs_buf_slice(&pem), &chain, err);
+    if (code != CS_OK)
+        return cs_err_prefix(err, "operators_certificate");
+    code = ctl_file_read(config->operators_key, CTL_LIMIT_KEY_FILE_BYTES, true, &key_pem, err);
+    if (code == CS_OK)
+        code = cs_key_parse(cs_buf_slice(&key_pem), CS_SLICE_EMPTY, CS_KEY_SIGN, &key, err);
+    if (code != CS_OK)
+        return cs_err_prefix(err, "operators_key, which must be a P-256 key without a passphrase");
+    if (!cs_slice_eq(cs_chain_leaf_spki(chain), cs_key_spki(key)))
+        return cs_err_set(err, CS_EINVAL,
+                          "operators_key is not the key of the first certificate in operators_certificate");
+    *ret_chain = cs_steal(chain);
+    *ret_key = cs_steal(key);
+    return CS_OK;
+}
+
+static int operators_tls_new(struct ctl_shared *shared, struct cs_err *err)
+{
+    const struct ctl_config *config = shared->config;
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    struct cs_tls_options options = {
+        .is_server = true,
+        .certificate = ctl_vault_server_chain(shared->vault),
+        .key = ctl_vault_server_key(shared->vault),
+        .alpn = "h2,http/1.1",
+    };
+    int code = CS_OK;
+
+    if (!config->has_operators || config->operators_tls != CTL_OPERATORS_TLS_ON)
+        return CS_OK;
+    if (config->operators_certificate[0]) {
+        code = read_files(config, &chain, &shared->operators_key, err);
+        options.certificate = chain;
+        options.key = shared->operators_key;
+    }
+    if (code == CS_OK && cs_buf_append(&shared->operators_spki, cs_key_spki(options.key)) != CS_OK)
+        code = cs_err_nomem(err);
+    return code == CS_OK ? cs_tls_config_new(&options, &shared->operators_tls, err) : code;
+}
+
 int ctl_listeners_tls_new(struct ctl_shared *shared, struct cs_err *err)
 {
     int code = tls_new(shared, ctl_vault_agent_ca(shared->vault), &shared->agents_tls, err);
 
     if (code == CS_OK)
         code = tls_new(shared, NULL, &shared->enrolment_tls, err);
-    return code;
+    return code == CS_OK ? operators_tls_new(shared, err) : code;
 }
 
 void ctl_listeners_tls_free(struct ctl_shared *shared)
 {
     cs_tls_config_free(cs_steal(shared->agents_tls));
     cs_tls_config_free(cs_steal(shared->enrolment_tls));
+    cs_tls_config_free(cs_steal(shared->operators_tls));
+    cs_key_free(cs_steal(shared->operators_key));
+    cs_buf_free(&shared->operators_spki);
 }
 
 /* One line for each peer that did not get as far as a call. */
@@ -107,6 +165,14 @@ static struct cs_server_options options_for(struct listener *listener)
         options.max_age_ms = 60 * 1000;
         options.max_streams = 4;
         break;
+    case OPERATORS:
+        options.tls = shared->operators_tls;
+        options.max_connections = 1000;
+        options.keepalive_ms = config->keepalive_s * 1000;
+        options.max_age_ms = shared->operators_tls ? DAY_MS : 0;
+        options.http1 = true;
+        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
+        break;
     default:
         options.max_connections = 1000;
         options.trust_peer_uid = true;
@@ -144,8 +210,7 @@ static int open_one(struct ctl_listeners *listeners, enum which which, struct ct
                : cs_err_prefix(err, "listener %s on %s", names[which], ctl_address_text(address, text));
 }
 
-int ctl_listeners_open(struct ctl_shard *shard, struct ctl_address *agents, struct ctl_address *enrolment,
-                       struct cs_err *err)
+int ctl_listeners_open(struct ctl_shard *shard, struct ctl_addresses *addresses, struct cs_err *err)
 {
     struct ctl_listeners *listeners = calloc(1, sizeof *listeners);
     int code;
@@ -154,11 +219,17 @@ int ctl_listeners_open(struct ctl_shard *shard, struct ctl_address *agents, stru
         return cs_err_nomem(err);
     listeners->shard = shard;
     shard->listeners = listeners; /* closed and freed with the shard, also half-open */
-    code = open_one(listeners, AGENTS, agents, err);
-    if (shard->index == 0 && code == CS_OK)
-        code = open_one(listeners, ENROLMENT, enrolment, err);
-    if (shard->index == 0 && code == CS_OK)
+    code = open_one(listeners, AGENTS, &addresses->agents, err);
+    if (shard->index != 0)
+        return code;
+    if (code == CS_OK)
+        code = ctl_sign_in_new(shard, &shard->sign_in, err);
+    if (code == CS_OK)
+        code = open_one(listeners, ENROLMENT, &addresses->enrolment, err);
+    if (code == CS_OK)
         code = open_one(listeners, ADMIN, NULL, err);
+    if (code == CS_OK && shard->shared->config->has_operators)
+        code = open_one(listeners, OPERATORS, &addresses->operators, err);
     return code;
 }
 

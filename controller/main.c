@@ -1,6 +1,7 @@
 /* countersignd: everything wired on one page, and torn down in reverse. */
 #include "controller/api/watch.h"
 #include "controller/config.h"
+#include "controller/crl_folder.h"
 #include "controller/files.h"
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/roster.h"
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -23,8 +25,9 @@ struct controller {
     struct ctl_vault *vault;
     struct ctl_store *store;
     struct ctl_core_thread *core;
+    struct ctl_crl_folder *crls; /* NULL: none is watched */
     struct ctl_shared shared;
-    struct ctl_address agents, enrolment; /* as bound */
+    struct ctl_addresses addresses; /* as bound */
 };
 
 /* A file a connection: as many as we may have. */
@@ -82,6 +85,7 @@ static int open_shared(struct controller *controller, struct cs_err *err)
     shared->config = &controller->config;
     shared->vault = controller->vault;
     shared->store = controller->store;
+    shared->own_uid = geteuid();
     code = ctl_roster_new(&shared->roster, err);
     if (code == CS_OK)
         code = ctl_listeners_tls_new(shared, err);
@@ -96,13 +100,13 @@ static int open_shards(struct controller *controller, struct cs_err *err)
     struct ctl_shared *shared = &controller->shared;
     int code = CS_OK;
 
-    controller->agents = controller->config.agents;
-    controller->enrolment = controller->config.enrolment;
+    controller->addresses = (struct ctl_addresses){controller->config.agents, controller->config.enrolment,
+                                                   controller->config.operators};
     shared->shard_count = controller->config.shards;
     for (unsigned i = 0; i < shared->shard_count && code == CS_OK; i++) {
         code = ctl_shard_new(shared, i, &shared->shards[i], err);
         if (code == CS_OK)
-            code = ctl_listeners_open(shared->shards[i], &controller->agents, &controller->enrolment, err);
+            code = ctl_listeners_open(shared->shards[i], &controller->addresses, err);
     }
     return code;
 }
@@ -114,6 +118,8 @@ static int start(struct controller *controller, struct cs_err *err)
 
     for (unsigned i = 0; i < shared->shard_count && code == CS_OK; i++)
         code = ctl_shard_start(shared->shards[i], err);
+    if (code == CS_OK && controller->crls)
+        code = ctl_crl_folder_start(controller->crls, err);
     return code;
 }
 
@@ -127,6 +133,9 @@ static int open_all(struct controller *controller, struct cs_err *err)
         code = open_shared(controller, err);
     if (code == CS_OK)
         code = open_shards(controller, err);
+    if (code == CS_OK && controller->config.crls[0])
+        code = ctl_crl_folder_new(controller->config.crls, controller->config.crls_every_s, controller->store,
+                                  controller->core, &controller->crls, err);
     if (code == CS_OK)
         code = start(controller, err);
     return code;
@@ -143,6 +152,7 @@ static void close_all(struct controller *controller)
     for (unsigned i = 0; i < shared->shard_count; i++)
         if (shared->shards[i])
             ctl_shard_join(shared->shards[i]);
+    ctl_crl_folder_free(controller->crls);
     if (controller->core)
         ctl_core_thread_stop(controller->core);
     for (unsigned i = 0; i < shared->shard_count; i++)
@@ -157,13 +167,16 @@ static void close_all(struct controller *controller)
 
 static void log_ready(const struct controller *controller)
 {
-    char agents[CTL_ADDRESS_TEXT_BYTES], enrolment[CTL_ADDRESS_TEXT_BYTES];
+    const struct ctl_addresses *addresses = &controller->addresses;
+    bool has_operators = controller->config.has_operators;
+    char agents[CTL_ADDRESS_TEXT_BYTES], enrolment[CTL_ADDRESS_TEXT_BYTES], operators[CTL_ADDRESS_TEXT_BYTES];
 
     cs_log(CS_LOG_INFO, "controller", "READY", CS_F("version", CS_VERSION),
-           CS_F("agents", ctl_address_text(&controller->agents, agents)),
-           CS_F("enrolment", ctl_address_text(&controller->enrolment, enrolment)),
-           CS_F("admin", controller->config.admin_socket), CS_FU("shards", controller->config.shards),
-           CS_FEND);
+           CS_F("agents", ctl_address_text(&addresses->agents, agents)),
+           CS_F("enrolment", ctl_address_text(&addresses->enrolment, enrolment)),
+           CS_F("admin", controller->config.admin_socket),
+           CS_F("operators", has_operators ? ctl_address_text(&addresses->operators, operators) : "none"),
+           CS_FU("shards", controller->config.shards), CS_FEND);
 }
 
 static int run(struct controller *controller)

@@ -1,5 +1,6 @@
 #include "controller/shard.h"
 
+#include "controller/api/sign_in.h"
 #include "controller/api/watch.h"
 #include "controller/fleet/fleet.h"
 #include "controller/listeners.h"
@@ -147,6 +148,7 @@ void ctl_shard_free(struct ctl_shard *shard)
     drain_inbox(shard); /* effects for sessions that have ended; they free themselves */
     cs_assert(uv_loop_close(&shard->loop) == 0);
     ctl_listeners_free(shard->listeners);
+    ctl_sign_in_free(shard->sign_in);
     ctl_fleet_free(shard->fleet);
     ctl_watchers_free(shard->watchers);
     ctl_trust_unref(shard->trust);

@@ -19,6 +19,7 @@ struct ctl_shard;
 struct ctl_fleet;
 struct ctl_listeners;
 struct ctl_roster;
+struct ctl_sign_in;
 struct ctl_watchers;
 
 /* What all shards use. Each part is immutable or guards itself; all outlive the shards. */
@@ -28,7 +29,10 @@ struct ctl_shared {
     struct ctl_store *store;
     struct ctl_core_thread *core;
     struct ctl_roster *roster;
-    struct cs_tls_config *agents_tls, *enrolment_tls;
+    struct cs_tls_config *agents_tls, *enrolment_tls, *operators_tls; /* the last NULL without TLS there */
+    struct cs_key *operators_key; /* the configuration's own, NULL: the vault's */
+    struct cs_buf operators_spki; /* of the key that the operators' listener proves, empty without TLS */
+    uint32_t own_uid;             /* the user that this process runs as */
     struct ctl_shard *shards[CTL_LIMIT_SHARDS];
     unsigned shard_count;
 };
@@ -58,6 +62,7 @@ struct ctl_shard {
     struct ctl_trust *trust;         /* newest policy that this shard knows; NULL before the first */
     struct ctl_fleet *fleet;         /* sessions of agents on this shard */
     struct ctl_listeners *listeners; /* its sockets */
+    struct ctl_sign_in *sign_in;     /* operators' sessions; on shard 0, else NULL */
     struct ctl_watchers *watchers;   /* who is told what changed */
 
     /* shard.c's own */

@@ -132,20 +132,37 @@ static void send_unacknowledged(struct ag_session *session)
         send_statement(session, cs_buf_slice(&renewal->envelope));
 }
 
-/* The advertisement is last. */
-static void begin_streaming(struct ag_session *session)
+static void advertise(struct ag_session *session)
 {
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
     struct cs_err err = {0};
 
-    uv_timer_stop(&session->policy_timer);
-    session->state = AG_SESSION_STREAMING;
-    send_unacknowledged(session);
     if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
         send_statement(session, cs_buf_slice(&envelope));
     else
         cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
+}
+
+/* The advertisement is last. */
+static void begin_streaming(struct ag_session *session)
+{
+    uv_timer_stop(&session->policy_timer);
+    session->state = AG_SESSION_STREAMING;
+    send_unacknowledged(session);
+    (void)ag_device_look(session->device);
+    advertise(session);
     ag_session_look_at_identity(session);
+}
+
+/* Without a session it waits: the next one begins with an advertisement. */
+static void on_check_timer(uv_timer_t *timer)
+{
+    struct ag_session *session = timer->data;
+
+    if (session->state != AG_SESSION_STREAMING || !ag_device_look(session->device))
+        return;
+    cs_log(CS_LOG_INFO, "device", "what is installed was changed by hand, or is as it was again", CS_FEND);
+    advertise(session);
 }
 
 static void sync_policies(struct ag_session *session)
@@ -432,8 +449,10 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
     uv_timer_init(loop, &session->dial_timer);
     uv_timer_init(loop, &session->policy_timer);
     uv_timer_init(loop, &session->renewal_timer);
-    session->dial_timer.data = session->policy_timer.data = session->renewal_timer.data = session;
-    session->open = 3;
+    uv_timer_init(loop, &session->check_timer);
+    session->dial_timer.data = session->policy_timer.data = session->renewal_timer.data =
+        session->check_timer.data = session;
+    session->open = 4;
     ag_device_listen(device, &device_events, session);
     *ret = session;
     return CS_OK;
@@ -441,7 +460,11 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
 
 void ag_session_start(struct ag_session *session)
 {
+    uint64_t check_ms = (uint64_t)session->device->config->check_s * 1000;
+
     uv_timer_start(&session->dial_timer, on_dial_timer, 0, 0);
+    if (check_ms)
+        uv_timer_start(&session->check_timer, on_check_timer, check_ms, check_ms);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -462,6 +485,7 @@ void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner)
     uv_close((uv_handle_t *)&session->dial_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->policy_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->renewal_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&session->check_timer, on_timer_closed);
     if (session->late)
         ag_late_cancel(session->late);
     if (session->client)

@@ -40,7 +40,7 @@ struct ag_session {
     struct cs_client_call *call;
     countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
 
-    uv_timer_t dial_timer, policy_timer, renewal_timer;
+    uv_timer_t dial_timer, policy_timer, renewal_timer, check_timer;
     int open; /* handles and the client */
     bool closing;
     void (*on_closed)(void *owner);

@@ -14,6 +14,12 @@
 
 enum ag_entry_kind { AG_ENTRY_ABSENT, AG_ENTRY_FILE, AG_ENTRY_FOLDER, AG_ENTRY_LINK, AG_ENTRY_OTHER };
 
+/* What a stat says of a file: it is another one, or was written or touched, when any of this differs. */
+struct ag_stamp {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns;
+};
+
 /* How a new file is to be. */
 struct ag_file_look {
     unsigned mode;
@@ -58,6 +64,8 @@ struct ag_port {
     int (*remove_folder)(struct ag_port *port, const char *path, struct cs_err *err);
 
     int (*look_at)(struct ag_port *port, const char *path, enum ag_entry_kind *ret, struct cs_err *err);
+    /* Follows links. CS_ENOTFOUND without the file. */
+    int (*stamp_of)(struct ag_port *port, const char *path, struct ag_stamp *ret, struct cs_err *err);
     int (*read_link)(struct ag_port *port, const char *path, char *ret, size_t size, struct cs_err *err);
     /* `path` leads to `target` by one rename over whatever link or file is there. */
     int (*switch_link)(struct ag_port *port, const char *path, const char *target, struct cs_err *err);

@@ -331,6 +331,23 @@ static int posix_look_at(struct ag_port *port CS_UNUSED, const char *path, enum 
     return CS_OK;
 }
 
+static int64_t in_ns(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+static int posix_stamp_of(struct ag_port *port CS_UNUSED, const char *path, struct ag_stamp *ret,
+                          struct cs_err *err)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? CS_ENOTFOUND : fail(err, "cannot look at", path);
+    *ret = (struct ag_stamp){info.st_dev, info.st_ino, (uint64_t)info.st_size, in_ns(&info.st_mtim),
+                             in_ns(&info.st_ctim)};
+    return CS_OK;
+}
+
 static int posix_read_link(struct ag_port *port CS_UNUSED, const char *path, char *ret, size_t size,
                            struct cs_err *err)
 {
@@ -450,6 +467,7 @@ static const struct ag_port posix_port = {
     .list_folder = posix_list_folder,
     .remove_folder = posix_remove_folder,
     .look_at = posix_look_at,
+    .stamp_of = posix_stamp_of,
     .read_link = posix_read_link,
     .switch_link = posix_switch_link,
     .remove_link = posix_remove_link,

@@ -1,5 +1,6 @@
 #include "controller/api/api.h"
 #include "controller/api/signed.h"
+#include "controller/reading.h"
 
 static bool has(struct cs_slice text, const char *part)
 {
@@ -104,6 +105,29 @@ static int prepare_request_key(struct ctl_op *op, struct cs_err *err)
     return CS_OK;
 }
 
+static int prepare_import_crl(struct ctl_op *op, struct cs_err *err)
+{
+    const countersign_v1_ImportCrlRequest *request = op->request;
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    int code = ctl_reading_open(op->shard->shared->store, &reading, err);
+
+    if (code == CS_OK)
+        code = ctl_crl_open(reading.view, CS_PB_BYTES(&request->crl), CS_PB_BYTES(&request->issuer),
+                            ctl_shard_now_s(op->shard), &op->crl, err);
+    if (code != CS_OK)
+        return code;
+    op->body.import_crl = (struct ctl_import_crl){
+        .crl = &op->crl.crl,
+        .digest = op->crl.digest,
+        .issuer = op->crl.issuer,
+        .source = "",
+        .entries = op->crl.crl.entries,
+        .is_last = true,
+    };
+    op->task.command.body = &op->body.import_crl;
+    return CS_OK;
+}
+
 #define MAY_CHANGE (CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))
 
 #define SERVICE "countersign.v1.CertificateService"
@@ -113,8 +137,13 @@ static int prepare_request_key(struct ctl_op *op, struct cs_err *err)
     READ(GetCertificate, ctl_read_GetCertificate, CTL_MAY_ANYONE)                                            \
     WRITE(Attach, CTL_ATTACH, NULL, MAY_CHANGE)                                                              \
     WRITE(Detach, CTL_DETACH, NULL, MAY_CHANGE)                                                              \
+    WRITE(AttachLike, CTL_ATTACH_LIKE, NULL, MAY_CHANGE)                                                     \
+    WRITE(SetCertificateGroups, CTL_SET_CERTIFICATE_GROUPS, NULL, MAY_CHANGE)                                \
     READ(GetTopology, ctl_read_GetTopology, CTL_MAY_ANYONE)                                                  \
     WRITE(RequestKey, CTL_REQUEST_KEY, prepare_request_key, CTL_MAY(REQUESTER))                              \
     READ(GetKeyRequest, ctl_read_GetKeyRequest, CTL_MAY_ANYONE)                                              \
-    READ(ListKeyRequests, ctl_read_ListKeyRequests, CTL_MAY_ANYONE)
+    READ(ListKeyRequests, ctl_read_ListKeyRequests, CTL_MAY_ANYONE)                                          \
+    WRITE(RevokeCertificate, CTL_REVOKE_CERTIFICATE, NULL, MAY_CHANGE)                                       \
+    WRITE(ImportCrl, CTL_IMPORT_CRL, prepare_import_crl, MAY_CHANGE)                                         \
+    READ(ListCrls, ctl_read_ListCrls, CTL_MAY_ANYONE)
 CTL_SERVICE(ctl_certificate_methods, METHODS)

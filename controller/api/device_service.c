@@ -27,7 +27,7 @@ static int prepare_admit(struct ctl_op *op, struct cs_err *err)
 #define SERVICE "countersign.v1.DeviceService"
 #define METHODS(READ, WRITE)                                                                                 \
     WRITE(CreateToken, CTL_CREATE_TOKEN, NULL, CTL_MAY(ADMIN))                                               \
-    READ(GetEnrolment, ctl_read_GetEnrolment, CTL_MAY(ADMIN))                                                \
+    READ(GetEnrolment, ctl_read_GetEnrolment, CTL_MAY(ADMIN) | CTL_MAY(AUDITOR))                             \
     WRITE(AdmitDevice, CTL_ADMIT_DEVICE, prepare_admit, CTL_MAY(ADMIN))                                      \
     READ(ListDevices, ctl_read_ListDevices, CTL_MAY_ANYONE)                                                  \
     READ(GetDevice, ctl_read_GetDevice, CTL_MAY_ANYONE)                                                      \

@@ -18,7 +18,9 @@ static int prepare_submit(struct ctl_op *op, struct cs_err *err)
     if (code != CS_OK)
         return code;
     push = cs_push_request(op->evaluation.push);
-    ctl_signed_name(op, push->requester);
+    code = ctl_signed_name(op, push->requester, err);
+    if (code != CS_OK)
+        return code;
     op->body.submit_push = (struct ctl_submit_push){
         .envelope = wire,
         .request = push,
@@ -62,7 +64,9 @@ static int prepare_decide(struct ctl_op *op, struct cs_err *err)
         return code;
     last = cs_push_decision_count(op->evaluation.push) - 1;
     decision = cs_push_decision(op->evaluation.push, last);
-    ctl_signed_name(op, decision->decider);
+    code = ctl_signed_name(op, decision->decider, err);
+    if (code != CS_OK)
+        return code;
     op->body.decide = (struct ctl_decide){
         .number = request->number,
         .envelope = wire,
@@ -81,11 +85,12 @@ static int prepare_decide(struct ctl_op *op, struct cs_err *err)
     WRITE(PreparePush, CTL_PREPARE_PUSH, NULL, CTL_MAY(REQUESTER))                                           \
     READ(GetOrderCores, ctl_read_GetOrderCores, CTL_MAY_ANYONE)                                              \
     WRITE(SubmitPush, CTL_SUBMIT_PUSH, prepare_submit, CTL_MAY(REQUESTER))                                   \
-    WRITE(Decide, CTL_DECIDE, prepare_decide, CTL_MAY_ANYONE)                                                \
+    WRITE(Decide, CTL_DECIDE, prepare_decide, CTL_MAY_DECIDERS)                                              \
     WRITE(CancelRequest, CTL_CANCEL_REQUEST, NULL, CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))                      \
     READ(ListRequests, ctl_read_ListRequests, CTL_MAY_ANYONE)                                                \
     READ(GetRequest, ctl_read_GetRequest, CTL_MAY_ANYONE)                                                    \
     READ(ListOrders, ctl_read_ListOrders, CTL_MAY_ANYONE)                                                    \
     READ(GetOrder, ctl_read_GetOrder, CTL_MAY_ANYONE)                                                        \
+    READ(ExplainPush, ctl_read_ExplainPush, CTL_MAY_ANYONE)                                                  \
     WRITE(PutSealedKeys, CTL_PUT_SEALED_KEYS, NULL, CTL_MAY(REQUESTER))
 CTL_SERVICE(ctl_push_methods, METHODS)

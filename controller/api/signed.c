@@ -11,9 +11,15 @@ int ctl_signed_needs_policy(const struct ctl_op *op, struct cs_err *err)
     return CS_OK;
 }
 
-void ctl_signed_name(struct ctl_op *op, const char *name)
+int ctl_signed_name(struct ctl_op *op, const char *name, struct cs_err *err)
 {
+    const char *caller = op->caller.operator;
+
+    if (*caller && strcmp(caller, name) != 0)
+        return cs_err_set(err, CS_EDENIED, "the statement is signed by %s, and %s calls: whoever signs calls",
+                          name, caller);
     snprintf(op->task.command.actor.name, sizeof op->task.command.actor.name, "%s", name);
+    return CS_OK;
 }
 
 int ctl_signed_verify(const struct ctl_op *op, struct cs_slice wire, enum cs_statement_kind kind,
@@ -30,9 +36,7 @@ int ctl_signed_by(struct ctl_op *op, const struct cs_verified *verified, const c
     countersign_v1_KeyKind kind;
     int code = cs_policy_check_signer(op->trust->policy, verified, name, role, &kind, err);
 
-    if (code == CS_OK)
-        ctl_signed_name(op, name);
-    return code;
+    return code == CS_OK ? ctl_signed_name(op, name, err) : code;
 }
 
 int ctl_signed_comment(const char *comment, struct cs_slice digest, struct cs_err *err)

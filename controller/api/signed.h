@@ -7,8 +7,9 @@
 
 /* CS_ESTATE before the first policy. */
 CS_MUST_USE int ctl_signed_needs_policy(const struct ctl_op *op, struct cs_err *err);
-/* The statement's own author is the actor of the audit. */
-void ctl_signed_name(struct ctl_op *op, const char *name);
+/* The statement's own author is the actor of the audit, and where it is known who calls, the caller: else
+ * CS_EDENIED. */
+CS_MUST_USE int ctl_signed_name(struct ctl_op *op, const char *name, struct cs_err *err);
 /* Verifies against the operators' keys of op->trust. CS_ESTATE before the first policy. */
 CS_MUST_USE int ctl_signed_verify(const struct ctl_op *op, struct cs_slice wire, enum cs_statement_kind kind,
                                   struct cs_verified *ret, struct cs_err *err);

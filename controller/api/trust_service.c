@@ -58,9 +58,9 @@ static int prepare_publish(struct ctl_op *op, struct cs_err *err)
     return code;
 }
 
-/* Publishing needs no role: the roots' signatures are the authority. */
+/* The roots' signatures are the authority; an admin brings them. */
 #define SERVICE "countersign.v1.TrustService"
 #define METHODS(READ, WRITE)                                                                                 \
     READ(GetPolicy, ctl_read_GetPolicy, CTL_MAY_ANYONE)                                                      \
-    WRITE(PublishPolicy, CTL_PUBLISH_POLICY, prepare_publish, CTL_MAY_ANYONE)
+    WRITE(PublishPolicy, CTL_PUBLISH_POLICY, prepare_publish, CTL_MAY(ADMIN))
 CTL_SERVICE(ctl_trust_methods, METHODS)

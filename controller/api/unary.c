@@ -1,5 +1,6 @@
 #include "controller/api/unary.h"
 
+#include "controller/api/caller.h"
 #include "controller/fleet/renewal.h"
 #include "controller/fleet/roster.h"
 #include "controller/reading.h"
@@ -21,13 +22,6 @@ CTL_QUERIES(X)
 static const struct ctl_unary *row_of(const struct cs_call *call)
 {
     return (const struct ctl_unary *)(const void *)cs_call_method(call)->handler;
-}
-
-int ctl_unary_check_access(const struct cs_call *call, struct cs_err *err)
-{
-    if (cs_call_method(call)->tag & CTL_MAY_STRANGERS || cs_call_peer(call)->kind == CS_PEER_UNIX)
-        return CS_OK;
-    return cs_err_set(err, CS_EDENIED, "only operators may call %s", cs_call_method(call)->name);
 }
 
 static int reply(struct cs_call *call, const struct ctl_unary *row, const void *message, struct cs_err *err)
@@ -68,6 +62,7 @@ static void forget_prepared(struct ctl_op *op)
     free(cs_steal(op->statement));
     ctl_renewal_free(op->renewal);
     free(cs_steal(op->renewal));
+    ctl_crl_free(&op->crl);
     cs_policy_free(cs_steal(op->policy));
     ctl_evaluation_free(&op->evaluation);
     cs_buf_free(&op->bytes);
@@ -165,26 +160,16 @@ static int submit(struct ctl_op *op, struct cs_err *err)
     return code;
 }
 
-static void name_actor(struct ctl_op *op)
-{
-    const struct cs_peer *peer = cs_call_peer(op->call);
-    struct ctl_actor *actor = &op->task.command.actor;
-
-    if (peer->kind == CS_PEER_UNIX)
-        snprintf(actor->name, sizeof actor->name, "uid:%u", peer->uid);
-    snprintf(actor->peer, sizeof actor->peer, "%s", peer->address);
-    actor->uid = peer->uid;
-}
-
-static int begin_write(struct cs_call *call, const struct ctl_unary *row, struct cs_slice bytes,
-                       struct cs_err *err)
+static int begin_write(struct cs_call *call, const struct ctl_unary *row, const struct ctl_caller *caller,
+                       struct cs_slice bytes, struct cs_err *err)
 {
     struct ctl_op *op = op_new(call, row);
     int code;
 
     if (!op)
         return cs_err_nomem(err);
-    name_actor(op);
+    op->caller = *caller;
+    ctl_caller_actor(caller, cs_call_peer(call), &op->task.command.actor);
     code = cs_message_decode(row->request_fields, bytes, op + 1, row->name, err);
     if (code == CS_OK)
         code = submit(op, err);
@@ -202,11 +187,13 @@ static int begin_write(struct cs_call *call, const struct ctl_unary *row, struct
 void ctl_unary_on_message(struct cs_call *call, struct cs_slice message)
 {
     const struct ctl_unary *row = row_of(call);
+    struct ctl_caller caller;
     struct cs_err err;
-    int code = ctl_unary_check_access(call, &err);
+    int code = ctl_caller_check(call, &caller, &err);
 
     if (code == CS_OK)
-        code = row->read ? answer_read(call, row, message, &err) : begin_write(call, row, message, &err);
+        code = row->read ? answer_read(call, row, message, &err)
+                         : begin_write(call, row, &caller, message, &err);
     if (code != CS_OK)
         cs_call_fail(call, &err);
 }

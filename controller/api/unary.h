@@ -8,16 +8,12 @@
 #ifndef CTL_API_UNARY_H
 #define CTL_API_UNARY_H
 
+#include "controller/access.h"
 #include "controller/core/evaluate.h"
+#include "controller/crl.h"
 #include "controller/shard.h"
 #include "shared/net/call.h"
 #include "shared/trust/statement.h"
-
-/* Who may call: a bit for each role, in cs_method.tag. On the admin socket whoever can open it has every
- * role; pushes and admissions are decided by the signatures in them, not by this. */
-#define CTL_MAY(role)     (1u << countersign_v1_Role_ROLE_##role)
-#define CTL_MAY_ANYONE    0x3eu
-#define CTL_MAY_STRANGERS 0x80000000u /* who is no operator yet no less welcome: an enrolling device */
 
 typedef int ctl_read_fn(struct ctl_shard *shard, struct ctl_view *view, const void *request, void *reply,
                         struct cs_err *err);
@@ -26,6 +22,7 @@ typedef int ctl_read_fn(struct ctl_shard *shard, struct ctl_view *view, const vo
 struct ctl_op {
     struct ctl_task task;
     struct cs_call *call; /* NULL once it has ended */
+    struct ctl_caller caller;
     const struct ctl_unary *method;
     struct ctl_shard *shard;
     struct ctl_trust *trust; /* the policy against which it was prepared */
@@ -41,8 +38,10 @@ struct ctl_op {
         struct ctl_decide decide;
         struct ctl_enrol enrol;
         struct ctl_request_key request_key;
+        struct ctl_import_crl import_crl;
     } body;
     struct ctl_prepared_renewal *renewal; /* freed */
+    struct ctl_crl crl;                   /* freed */
     void *statement;                      /* freed */
     struct cs_policy *policy;
     struct ctl_evaluation evaluation;
@@ -61,9 +60,6 @@ struct ctl_unary {
     enum ctl_command_kind kind;
     ctl_prepare_fn *prepare;
 };
-
-/* May this caller call this row's method? For every kind of method; CS_EDENIED with a sentence. */
-CS_MUST_USE int ctl_unary_check_access(const struct cs_call *call, struct cs_err *err);
 
 void ctl_unary_on_message(struct cs_call *call, struct cs_slice message);
 void ctl_unary_on_end(struct cs_call *call, enum cs_status how);

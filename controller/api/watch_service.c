@@ -1,6 +1,7 @@
 #include "controller/api/watch.h"
 
 #include "controller/api/api.h"
+#include "controller/api/caller.h"
 #include "controller/api/unary.h"
 #include "controller/core/changes.h"
 #include "controller/limits.h"
@@ -78,6 +79,14 @@ static int tell_once(struct watch *watch, struct ctl_view *view, bool *ret_more,
     return code == CS_EBUSY || code == CS_EFULL || code == CS_ECLOSED ? CS_OK : code;
 }
 
+/* Sessions end and roles change while a stream is open: it ends with them. */
+static int check_still_allowed(const struct watch *watch, struct cs_err *err)
+{
+    struct ctl_caller caller;
+
+    return ctl_caller_check(watch->call, &caller, err);
+}
+
 /* ---- all of a shard */
 
 /* The loop's other work has its turn after some milliseconds of ours. */
@@ -101,7 +110,7 @@ static void tell_all(struct ctl_watchers *watchers, struct ctl_view *view)
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
         struct cs_err err;
         bool more = !watch->slow;
-        int code = CS_OK;
+        int code = check_still_allowed(watch, &err);
 
         cs_list_append(&watchers->all, node);
         while (more && code == CS_OK && !turn_is_over(began_ns))
@@ -144,7 +153,7 @@ static void on_bookmarks(uv_timer_t *timer)
     {
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
 
-        if (ctl_unary_check_access(watch->call, &err) != CS_OK) {
+        if (check_still_allowed(watch, &err) != CS_OK) {
             watch->slow = true; /* says nothing more; on_end follows */
             cs_call_fail(watch->call, &err);
         } else if (!watch->slow && now_ms - watch->told_at_ms >= CTL_LIMIT_WATCH_QUIET_MS)
@@ -249,7 +258,8 @@ static void enter(struct watch *watch)
 
 static int begin(struct watch *watch, struct cs_slice message, struct cs_err *err)
 {
-    int code = ctl_unary_check_access(watch->call, err);
+    struct ctl_caller caller;
+    int code = ctl_caller_check(watch->call, &caller, err);
 
     if (code == CS_OK)
         code = cs_message_decode(countersign_v1_WatchRequest_fields, message, &watch->request, "Watch", err);

@@ -62,7 +62,7 @@ static int unknown_option(const struct cli_command *command, const char *dashes,
     return unknown(err, "option", dashes, word, names, help);
 }
 
-static const struct cli_option *find_option(const struct cli_command *command, const char *name, size_t len)
+const struct cli_option *cli_args_find_option(const struct cli_command *command, const char *name, size_t len)
 {
     const struct cli_option *lists[] = {command ? command->options : NULL, cli_common_options};
 
@@ -82,7 +82,8 @@ static int take_option(struct cli_args *args, int argc, char *const *argv, int *
     const char *name = word + (is_long ? 2 : 1);
     const char *equals = is_long ? strchr(name, '=') : NULL;
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct cli_option *option = (len == 1) != is_long ? find_option(args->command, name, len) : NULL;
+    const struct cli_option *option =
+        (len == 1) != is_long ? cli_args_find_option(args->command, name, len) : NULL;
     const char *value = NULL;
 
     if (!option) {
@@ -111,7 +112,7 @@ static int take_option(struct cli_args *args, int argc, char *const *argv, int *
 }
 
 /* Words that are as good as the noun: what people write out, or say of several. */
-static const char *noun_of(const char *word)
+const char *cli_args_noun(const char *word)
 {
     static const struct {
         const char *word, *noun;
@@ -132,11 +133,27 @@ static const char *verb_of(const char *word)
     return strcmp(word, "ls") == 0 ? "list" : word;
 }
 
+const struct cli_command *cli_args_find_command(const char *noun, const char *verb)
+{
+    for (const struct cli_command *c = cli_commands; c->noun; c++)
+        if (strcmp(c->noun, noun) == 0 && (verb ? c->verb && strcmp(c->verb, verb_of(verb)) == 0 : !c->verb))
+            return c;
+    return NULL;
+}
+
+bool cli_args_has_verbs(const char *noun)
+{
+    for (const struct cli_command *c = cli_commands; c->noun; c++)
+        if (c->verb && strcmp(c->noun, noun) == 0)
+            return true;
+    return false;
+}
+
 /* Finds the command that the first words name. *ret_words says how many they were. */
 static int find_command(struct cli_args *args, const char *const *words, size_t count, size_t *ret_words,
                         struct cs_err *err)
 {
-    const char *noun = noun_of(words[0]), *verb = count > 1 ? verb_of(words[1]) : NULL;
+    const char *noun = cli_args_noun(words[0]), *verb = count > 1 ? verb_of(words[1]) : NULL;
     const struct cli_command *whole = NULL;
     const char *known = NULL;
 
@@ -201,8 +218,8 @@ static int locate_command(int argc, char *const *argv, struct cli_args *args, in
         }
         if (strcmp(argv[i], "--") == 0)
             break;
-        option = find_option(NULL, argv[i] + (argv[i][1] == '-' ? 2 : 1),
-                             strlen(argv[i] + (argv[i][1] == '-' ? 2 : 1)));
+        option = cli_args_find_option(NULL, argv[i] + (argv[i][1] == '-' ? 2 : 1),
+                                      strlen(argv[i] + (argv[i][1] == '-' ? 2 : 1)));
         if (option && option->value)
             i++;
         else if (count > 0 && !option && !is_help(argv[i]))
@@ -270,7 +287,7 @@ int cli_args_parse(int argc, char *const *argv, struct cli_args *ret, struct cs_
 
 const char *cli_args_option_at(const struct cli_args *args, const char *name, size_t index)
 {
-    cs_assert(find_option(args->command, name, strlen(name)));
+    cs_assert(cli_args_find_option(args->command, name, strlen(name)));
     for (size_t i = 0; i < args->option_count; i++)
         if (strcmp(args->options[i].name, name) == 0 && index-- == 0)
             return args->options[i].value;

@@ -84,6 +84,15 @@ bool cli_args_flag(const struct cli_args *args, const char *name);
 /* The index-th value of a repeated option, NULL behind the last. */
 const char *cli_args_option_at(const struct cli_args *args, const char *name, size_t index);
 
+/* "cert" for "certificates" and so on; any other word as it is. */
+const char *cli_args_noun(const char *word);
+/* NULL: there is none. Without a verb: the command that the noun alone is. */
+const struct cli_command *cli_args_find_command(const char *noun, const char *verb);
+bool cli_args_has_verbs(const char *noun);
+/* Of the command or of all commands (`command` may be NULL); NULL: there is none. */
+const struct cli_option *cli_args_find_option(const struct cli_command *command, const char *name,
+                                              size_t len);
+
 void cli_args_help(const struct cli_args *args, FILE *stream);
 
 /* "REQ-3", "req-3" or "3" with the prefix "REQ-". */

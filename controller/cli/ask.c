@@ -11,9 +11,16 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
+static bool never;
+
+void cli_ask_never(void)
+{
+    never = true;
+}
+
 static int open_terminal(const char *otherwise, struct cs_err *err)
 {
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int fd = never ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
         cs_err_set(err, CS_ESTATE, "there is no terminal to ask at: %s", otherwise);

@@ -6,6 +6,8 @@
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
 
+/* From now on as if there were no terminal: for what runs behind a person's back. */
+void cli_ask_never(void);
 /* There is a person to ask. */
 bool cli_ask_possible(void);
 

@@ -6,6 +6,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/crypto/crl.h"
 
 static bool has_text(struct cs_slice text, const char *what)
 {
@@ -67,6 +68,11 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
     cli_field(doc, "common_name", "Common name", cli_tinted(certificate->common_name, CLI_BOLD));
     cli_field(doc, "id", "Id (SHA-256)", cli_hex(CS_PB_BYTES(&certificate->id)));
     cli_field(doc, "colour", "Colour", cli_tinted(colour, cli_show_colour_tint(certificate->colour)));
+    if (certificate->revoked_at_s) {
+        cli_field(doc, "revoked_at", "Revoked", cli_time(certificate->revoked_at_s));
+        cli_field(doc, "revocation_reason", "Because of",
+                  cli_text(cs_crl_reason_text((unsigned)certificate->revocation_reason - 1)));
+    }
     cli_field(doc, "issuer", "Issuer", cli_text(certificate->issuer));
     cli_field(doc, "serial", "Serial", cli_text(certificate->serial));
     cli_field(doc, "names", "Names", cli_list(cs_buf_slice(&names)));

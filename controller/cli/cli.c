@@ -1,6 +1,7 @@
 #include "controller/cli/cli.h"
 
 #include "controller/cli/ask.h"
+#include "controller/cli/complete.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
 #include "controller/cli/nearest.h"
@@ -58,6 +59,10 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
     struct cli_rpc *rpc;
     int rc = cli_connection(cli, &rpc, err);
 
+    if (rc == CS_OK && cli->hurry_ms) {
+        cli_rpc_hurry(rpc, cli->hurry_ms);
+        cli->hurry_ms = 0;
+    }
     if (rc == CS_OK)
         rc = cli_rpc_call(rpc, method, request, reply, err);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
@@ -223,7 +228,7 @@ int cli_choice(struct cli *cli, const char *option, const char *const *words, si
     return rc;
 }
 
-static int prepare(struct cli *cli, struct cs_err *err)
+int cli_prepare(struct cli *cli, struct cs_err *err)
 {
     const char *socket = cli_args_option(&cli->args, "socket");
     size_t format = CLI_FORMAT_TABLE;
@@ -255,6 +260,10 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         puts("countersign " CS_VERSION);
         return CS_OK;
     }
+    if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {
+        cli_complete_run(cli, argc - 2, argv + 2);
+        return CS_OK;
+    }
     rc = cli_args_parse(argc, argv, &cli->args, err);
     if (rc != CS_OK) {
         cli->failure = CLI_USAGE;
@@ -267,7 +276,7 @@ static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
         cli->failure = CLI_USAGE;
         return asked ? CS_OK : cs_err_set(err, CS_EINVAL, "give a command");
     }
-    rc = prepare(cli, err);
+    rc = cli_prepare(cli, err);
     if (rc == CS_OK)
         rc = cli->args.command->run(cli, err);
     if (cli->rpc && !cli_rpc_unreachable(cli->rpc))

@@ -31,6 +31,7 @@ struct cli {
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure; /* the exit status if the command fails */
+    uint32_t hurry_ms;     /* all calls together; 0: as long as they take */
     bool keep_checkpoint;  /* something was changed, or the command looks at the audit (keep.h) */
     bool altered;          /* the controller's audit contradicts what was kept of it */
 };
@@ -42,6 +43,9 @@ int cli_main(int argc, char *const *argv);
 CS_MUST_USE int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err);
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
+
+/* Reads the common options, opens the home, and says how results are written. */
+CS_MUST_USE int cli_prepare(struct cli *cli, struct cs_err *err);
 
 /* The newest policy: leads to the own pin, is kept at home. Fetched once a run; valid as long as cli. */
 CS_MUST_USE int cli_policy(struct cli *cli, const struct cs_policy **ret, struct cs_err *err);

@@ -28,8 +28,24 @@ const struct cli_option cli_common_options[] = {
     CLI_OPTION("no-passphrase", NULL, "leave the new key unencrypted: for machines and tests")
 #define CLI_OPTION_MANUAL                                                                                    \
     CLI_OPTION("manual", NULL, "Manual Implementation on: the last decision starts the push")
-#define CLI_OPTION_AT     CLI_OPTION("at", "TIME", "Manual Implementation off: not before this time (RFC 3339)")
+#define CLI_OPTION_AT                                                                                        \
+    CLI_OPTION("at", "TIME",                                                                                 \
+               "Manual Implementation off: not before then: \"tomorrow 02:00\", \"monday 02:00\", "          \
+               "\"2026-12-24 02:00\", \"in 3h\", or RFC 3339")
+#define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
+
+/* What a push can be told, whichever command asks for it. */
+#define CLI_OPTIONS_PUSH                                                                                     \
+    CLI_OPTION("dry-run", NULL, "say which rules and people it would need; sign and send nothing"),          \
+        CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),         \
+        CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),                  \
+        CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),                               \
+        CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),                       \
+        CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,       \
+        CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,                                           \
+        CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),     \
+        CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")
 
 #define DECISION_DETAILS                                                                                     \
     "Fetches the request, its work orders and all earlier decisions, verifies every signature under the "    \
@@ -252,32 +268,35 @@ const struct cli_command cli_commands[] = {
          CLI_OPTION_COMMENT, CLI_OPTION_AS,
          CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
          CLI_OPTION_MANY("group", "NAME", "only where it is attached on devices of this group, beside --to"),
-         CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),
-         CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),
-         CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),
-         CLI_OPTION("even-expired", NULL, "push although the certificate has expired"), CLI_OPTION_WAIT,
-         CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,
-         CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),
-         CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")),
+         CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
               "push client.example --group edge --comment \"edge first\" --as alice",
-              "push client.example --key client.key --comment \"key stays with us\" --as alice"),
+              "push client.example --key client.key --comment \"key stays with us\" --as alice",
+              "push client.example --dry-run --as alice"),
      1, 1, cli_push_run},
+    {"roll-back", NULL, "DEVICE CONNECTOR", "Request a push of the certificate that was there before",
+     "Finds the completed work order before the one that brought what is installed now, says which "
+     "certificate it brought, and requests an ordinary push of it, with the same stages and signatures. It "
+     "has "
+     "to be attached there still.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTIONS_PUSH),
+     EXAMPLES("roll-back gw-1 nginx --comment \"the new one breaks old clients\" --as alice"), 2, 2,
+     cli_roll_back_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("approve REQ-1 --manual --as bob",
-              "approve REQ-1 --at 2026-12-24T22:00:00Z --comment \"at night\" --as bob"),
+              "approve REQ-1 --at \"tomorrow 02:00\" --zone Europe/Berlin --comment \"at night\" --as bob"),
      1, 1, cli_approve_run},
     {"implement", NULL, "REQ-n", "Accept a push request at the stage \"implement\": the push starts",
      DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("implement REQ-1 --manual --wait --as carol"), 1, 1, cli_implement_run},
     {"decide", NULL, "REQ-n", "Accept a push request at whatever stage is open", DECISION_DETAILS,
-     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
      EXAMPLES("decide REQ-1 --manual --as dave"), 1, 1, cli_decide_run},
     {"reject", NULL, "REQ-n", "Reject a push request at the open stage; one reject closes its work orders",
      NULL,
@@ -357,5 +376,40 @@ const struct cli_command cli_commands[] = {
      "ID is that of the key request, or its beginning.",
      OPTIONS(CLI_OPTION("out", "FILE", "write it there (default: standard output)")),
      EXAMPLES("cert csr 5e08b1 --out gw-1.csr"), 1, 1, cli_cert_csr},
+    {"cert", "revoke", "CERT", "Revoke a certificate here, for good",
+     "Black at once, everywhere. Its pushes that are not handed over end; from then on a push of it needs "
+     "--even-revoked. It "
+     "cannot be taken back. REASON: unspecified, key-compromise, ca-compromise, affiliation-changed, "
+     "superseded, cessation-of-operation, privilege-withdrawn, aa-compromise. The certificate's issuer is "
+     "not "
+     "told: where it "
+     "publishes CRLs, ask it to revoke, too.",
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+             CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
+     EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
+     cli_cert_revoke},
+    {"crl", "import", "FILE", "Import a certificate revocation list of an issuer",
+     "PEM or DER, complete and signed by the issuer; - is standard input. What it names becomes black at "
+     "once, now and when it is imported later. A hold ends with a newer list that does not name it; "
+     "everything else is for "
+     "good. A list larger than 96 KB goes into the controller's watched folder (`crls` in its "
+     "configuration).",
+     OPTIONS(CLI_OPTION("issuer", "FILE",
+                        "the issuer's certificate (default: from the chains of imported certificates)")),
+     EXAMPLES("crl import fleet-ca.crl", "crl import fleet-ca.crl --issuer fleet-ca.pem"), 1, 1,
+     cli_crl_import},
+    {"crl", "list", "", "List the newest certificate revocation list of each issuer", NULL, NULL,
+     EXAMPLES("crl list", "crl list -o json"), 0, 0, cli_crl_list},
+    {"completion", NULL, "bash|zsh|fish", "Print what completes this program's commands in a shell",
+     "Completes commands, options, and the names of certificates, devices, app connectors, requests and "
+     "people. "
+     "For this "
+     "session: source the output; for all: put it where the shell looks for it, if the package has not done "
+     "so.",
+     NULL,
+     EXAMPLES("completion bash >~/.local/share/bash-completion/completions/countersign",
+              "completion zsh >~/.zfunc/_countersign",
+              "completion fish >~/.config/fish/completions/countersign.fish"),
+     1, 1, cli_completion_run},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -8,17 +8,6 @@
 
 enum { PAGE = 16 };
 
-static const char *presence(const countersign_v1_Device *device)
-{
-    if (device->banned)
-        return "banned";
-    if (device->quarantined)
-        return "quarantined";
-    if (device->waits_for_admission)
-        return device->admitted ? "waits for a new admission" : "waits for admission";
-    return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
-}
-
 static enum cli_tint presence_tint(const countersign_v1_Device *device)
 {
     if (device->banned || device->quarantined)
@@ -75,7 +64,7 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
             for (pb_size_t k = 0; k < device->connectors_count; k++)
                 (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
             join_groups(device, &groups);
-            CLI_ROW(doc, cli_text(device->name), cli_tinted(presence(device), presence_tint(device)),
+            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_list(cs_buf_slice(&groups)),
                     cli_text(device->platform), cli_text(device->agent_version),
                     cli_time(device->last_seen_s), cli_time(device->identity_until_s),
@@ -139,7 +128,7 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
         return rc;
     device = &reply->device;
     cli_field(doc, "name", "Device", cli_tinted(device->name, CLI_BOLD));
-    cli_field(doc, "state", "State", cli_tinted(presence(device), presence_tint(device)));
+    cli_field(doc, "state", "State", cli_tinted(cli_show_presence(device), presence_tint(device)));
     cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&device->device_id)));
     cli_field(doc, "platform", "Platform", cli_text(device->platform));
     cli_field(doc, "agent_version", "Agent", cli_text(device->agent_version));

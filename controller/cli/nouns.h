@@ -35,6 +35,7 @@ int cli_cert_show(struct cli *cli, struct cs_err *err);
 int cli_cert_attach(struct cli *cli, struct cs_err *err);
 int cli_cert_detach(struct cli *cli, struct cs_err *err);
 int cli_push_run(struct cli *cli, struct cs_err *err);
+int cli_roll_back_run(struct cli *cli, struct cs_err *err);
 int cli_approve_run(struct cli *cli, struct cs_err *err);
 int cli_implement_run(struct cli *cli, struct cs_err *err);
 int cli_decide_run(struct cli *cli, struct cs_err *err);
@@ -53,9 +54,14 @@ int cli_audit_verify_run(struct cli *cli, struct cs_err *err);
 int cli_cert_request(struct cli *cli, struct cs_err *err);
 int cli_cert_requests(struct cli *cli, struct cs_err *err);
 int cli_cert_csr(struct cli *cli, struct cs_err *err);
+int cli_cert_revoke(struct cli *cli, struct cs_err *err);
+int cli_crl_import(struct cli *cli, struct cs_err *err);
+int cli_crl_list(struct cli *cli, struct cs_err *err);
 int cli_device_ban(struct cli *cli, struct cs_err *err);
 int cli_device_group(struct cli *cli, struct cs_err *err);
 int cli_device_topology(struct cli *cli, struct cs_err *err);
+
+int cli_completion_run(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */
 CS_MUST_USE int cli_key_make(struct cli *cli, const char *path, struct cs_key **ret, struct cs_err *err);

@@ -74,7 +74,7 @@ static inline struct cli_value cli_bool(bool value)
 {
     return (struct cli_value){CLI_BOOL, CLI_PLAIN, CS_SLICE_EMPTY, value};
 }
-/* 0 is "-" and null: never, or not yet. */
+/* For people in their own zone (when.h), UTC in JSON. 0 is "-" and null: never, or not yet. */
 static inline struct cli_value cli_time(int64_t time_s)
 {
     return (struct cli_value){CLI_TIME, CLI_PLAIN, CS_SLICE_EMPTY, time_s};

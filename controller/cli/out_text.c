@@ -1,6 +1,7 @@
 /* What a document looks like to people: fields and tables, laid out and cleaned. And as names. */
 #include "controller/cli/fit.h"
 #include "controller/cli/out_doc.h"
+#include "controller/cli/when.h"
 
 #include "shared/base/text.h"
 
@@ -87,7 +88,7 @@ static int render(const struct cli_cell *cell, bool brief, struct cs_buf *out)
     case CLI_BOOL:
         return cs_buf_append_str(out, cell->number ? "yes" : "no");
     case CLI_TIME:
-        return cs_buf_append_str(out, cell->number ? cs_time_text(cell->number, time_text) : "-");
+        return cs_buf_append_str(out, cell->number ? cli_when_text(cell->number, time_text) : "-");
     case CLI_HEX:
         return cli_render_hex(cs_buf_slice(&cell->bytes), brief, out);
     case CLI_LIST:

@@ -32,6 +32,7 @@ struct cli_rpc {
     bool up, down, closed, timed_out;
     struct cs_err why_down;
     bool unreachable;
+    uint64_t until_ms; /* by the loop's clock; 0: no end */
 };
 
 /* One call while it is under way. */
@@ -84,6 +85,24 @@ int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *er
     return CS_OK;
 }
 
+void cli_rpc_hurry(struct cli_rpc *rpc, uint32_t within_ms)
+{
+    uv_update_time(&rpc->loop);
+    rpc->until_ms = uv_now(&rpc->loop) + within_ms;
+}
+
+/* What is left of the time that there is, at least 1: 0 would mean for ever. */
+static uint32_t time_left(struct cli_rpc *rpc, uint32_t otherwise_ms)
+{
+    uint64_t now_ms;
+
+    if (!rpc->until_ms)
+        return otherwise_ms;
+    uv_update_time(&rpc->loop);
+    now_ms = uv_now(&rpc->loop);
+    return now_ms < rpc->until_ms ? (uint32_t)(rpc->until_ms - now_ms) : 1;
+}
+
 static void disconnect(struct cli_rpc *rpc)
 {
     if (!rpc->client)
@@ -121,7 +140,7 @@ static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
 {
     const struct cs_client_options options = {
         .unix_path = rpc->socket_path,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .connect_timeout_ms = time_left(rpc, CONNECT_TIMEOUT_MS),
         .on_up = rpc_on_up,
         .on_down = rpc_on_down,
         .owner = rpc,
@@ -167,7 +186,8 @@ static void call_on_end(struct cs_client_call *call, enum cs_status status, cons
 static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
                     struct cs_err *err)
 {
-    const struct cs_client_call_options options = {.path = path, .timeout_ms = CALL_TIMEOUT_MS};
+    const struct cs_client_call_options options = {.path = path,
+                                                   .timeout_ms = time_left(rpc, CALL_TIMEOUT_MS)};
     const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
     struct cs_client_call *call;
     int rc = cs_client_call_new(rpc->client, &options, &events, waiting, &call, err);

@@ -16,6 +16,9 @@ CS_MUST_USE int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struc
 /* Ends the connection, waits for its handles. */
 void cli_rpc_free(struct cli_rpc *rpc);
 
+/* From now on connecting and calling must be done within this time, all in all. */
+void cli_rpc_hurry(struct cli_rpc *rpc, uint32_t within_ms);
+
 struct cli_rpc_method {
     const char *path;
     const pb_msgdesc_t *request, *reply;
@@ -65,12 +68,16 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)                                                                                 \
+    X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \
     X(CertificateService, ListKeyRequests)                                                                   \
     X(DeviceService, BanDevice)                                                                              \
+    X(CertificateService, RevokeCertificate)                                                                 \
+    X(CertificateService, ImportCrl)                                                                         \
+    X(CertificateService, ListCrls)                                                                          \
     X(WatchService, Watch)                                                                                   \
     X(DeviceService, GetDeviceTopology)                                                                      \
     X(DeviceService, SetDeviceGroups)

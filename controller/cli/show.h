@@ -21,6 +21,9 @@ bool cli_show_state_ended(countersign_v1_OrderState state);
 /* The controller's own words for the state ("Push-Review In Progress 1/2") where it has them. */
 const char *cli_show_order_state(const countersign_v1_Order *order);
 
+/* "connected", "offline", "banned", … */
+const char *cli_show_presence(const countersign_v1_Device *device);
+
 /* "in sync", "out of sync", "missing", "unknown". */
 const char *cli_show_sync_word(countersign_v1_SyncState state);
 enum cli_tint cli_show_sync_tint(countersign_v1_SyncState state);

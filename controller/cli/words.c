@@ -216,3 +216,14 @@ enum cli_tint cli_show_key_request_tint(countersign_v1_KeyRequestState state)
         return CLI_PLAIN;
     }
 }
+
+const char *cli_show_presence(const countersign_v1_Device *device)
+{
+    if (device->banned)
+        return "banned";
+    if (device->quarantined)
+        return "quarantined";
+    if (device->waits_for_admission)
+        return device->admitted ? "waits for a new admission" : "waits for admission";
+    return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
+}

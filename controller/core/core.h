@@ -12,6 +12,7 @@
 
 #include "controller/core/settings.h"
 #include "controller/core/view.h"
+#include "shared/crypto/crl.h"
 #include "shared/trust/policy.h"
 #include "shared/trust/push.h"
 
@@ -28,6 +29,9 @@
     X(IMPORT_CERTIFICATE, struct ctl_import_certificate, countersign_v1_ImportCertificateResponse)           \
     X(ATTACH, countersign_v1_AttachRequest, countersign_v1_AttachResponse)                                   \
     X(DETACH, countersign_v1_DetachRequest, countersign_v1_DetachResponse)                                   \
+    X(ATTACH_LIKE, countersign_v1_AttachLikeRequest, countersign_v1_AttachLikeResponse)                      \
+    X(SET_CERTIFICATE_GROUPS, countersign_v1_SetCertificateGroupsRequest,                                    \
+      countersign_v1_SetCertificateGroupsResponse)                                                           \
     X(PREPARE_PUSH, countersign_v1_PreparePushRequest, countersign_v1_PreparePushResponse)                   \
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
@@ -36,6 +40,10 @@
     X(SET_DEVICE_GROUPS, countersign_v1_SetDeviceGroupsRequest, countersign_v1_SetDeviceGroupsResponse)      \
     X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
+    X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \
+    X(IMPORT_CRL, struct ctl_import_crl, countersign_v1_ImportCrlResponse)                                   \
+    X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
+    X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -90,6 +98,18 @@ struct ctl_import_certificate {
     uint32_t chain_count;
     struct cs_slice sealed_key; /* encrypted under the key-encryption key; empty: none */
 };
+/* A list in one command, or the next part of a larger one: each part a transaction of its own, the last one
+ * makes the list known. A part is taken only while `before` is what is known, or is CS_ESTALE. */
+struct ctl_import_crl {
+    const struct cs_crl *crl; /* signature and dates checked by the shard */
+    struct cs_digest digest;  /* of its DER */
+    const char *issuer;       /* its name as people read it */
+    const char *source;       /* where it is from; empty: from the actor */
+    struct cs_slice entries;  /* of this part */
+    bool is_part, is_last;
+    struct cs_slice
+        before; /* digest of the list of this scope that was known at the first part; empty: none */
+};
 struct ctl_submit_push {
     struct cs_slice envelope; /* signature checked under policy_version */
     const countersign_v1_PushRequest *request;
@@ -116,6 +136,10 @@ struct ctl_request_key {
     const countersign_v1_KeyRequest *request;
     struct cs_digest digest; /* of its payload */
     uint32_t policy_version;
+};
+struct ctl_operator_session {
+    const char *operator;
+    const char *why; /* it ended */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */

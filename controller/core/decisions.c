@@ -80,6 +80,30 @@ static int check_push(struct ctl_run *run, const struct ctl_decide *decide, cons
     return CS_OK;
 }
 
+/* At least one order that it covers waits for people; else the first one's state says why not. */
+static int check_covered(struct ctl_run *run, const countersign_v1_Decision *decision,
+                         const ctl_request_row *request)
+{
+    const bool accepts = decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT;
+    ctl_order_row order, first = countersign_store_v1_Order_init_zero;
+
+    for (uint32_t i = 0; i < request->order_count; i++) {
+        int rc;
+
+        if (!covers(decision, i))
+            continue;
+        rc = ctl_order_load(run, request->first_order + i, &order);
+        if (rc != CS_OK || ctl_phase_info(order.phase)->undecided)
+            return rc;
+        if (!first.number)
+            first = order;
+    }
+    /* A bitmap beyond the request's orders is told by the evaluation. */
+    return first.number ? ctl_workflow_refuse(first.number, first.phase,
+                                              accepts ? CTL_ORDER_REVIEWED : CTL_ORDER_REJECTED, run->err)
+                        : CS_OK;
+}
+
 static int check_decision(struct ctl_run *run, const struct ctl_decide *decide,
                           const ctl_request_row *request)
 {
@@ -89,16 +113,18 @@ static int check_decision(struct ctl_run *run, const struct ctl_decide *decide,
     if (rc != CS_OK)
         return rc;
     if (!ctl_request_open(request))
-        return cs_err_set(run->err, CS_ESTATE, "REQ-%" PRIu64 " is %s: nothing is left to decide",
+        return cs_err_set(run->err, CS_ESTATE,
+                          "REQ-%" PRIu64 " is %s: nothing is left to decide; possible: push again",
                           request->number, ctl_state_text(ctl_request_state(request)));
     /* Devices take decided_at of what they accept as a floor of their time: it must not run ahead. */
     if (decision->decided_at_s > run->now_s + CTL_CLOCK_SKEW_S)
         return cs_err_set(run->err, CS_EINVAL, "the decision is from the future: set the client's clock");
     if (run->now_s > request->decide_by_s)
         return cs_err_set(run->err, CS_ESTATE, "the time to decide REQ-%" PRIu64 " is over", request->number);
-    if (decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT)
-        return ctl_request_check_overrides(run, request);
-    return CS_OK;
+    rc = check_covered(run, decision, request);
+    if (rc == CS_OK && decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT)
+        rc = ctl_request_check_overrides(run, request);
+    return rc;
 }
 
 /* For those who read of the decision later, when the policy has other names. */

@@ -39,8 +39,9 @@
     X(CERTIFICATE_GROUP, 'G', "group, common name, id: -")                                                   \
     X(CERTIFICATE_NAMES, 'b', "names digest, not before, id: -")                                             \
     X(ISSUED, 'i', "issuer digest, serial, id: -")                                                           \
-    X(CRL, 'F', "issuer digest: Crl")                                                                        \
+    X(CRL, 'F', "its scope: Crl")                                                                            \
     X(REVOKED, 'f', "issuer digest, serial: Revocation")                                                     \
+    X(HOLD, 'Z', "scope of a CRL, serial: digest of the newest one that has it on hold")                     \
     X(DEVICE_LABELS, 'h', "device name: DeviceLabels")                                                       \
     X(DEVICE_GROUP, 'U', "group, device name: -")                                                            \
     /* what changed */                                                                                       \

@@ -109,10 +109,10 @@ int ctl_order_apply(struct ctl_run *run, ctl_request_row *request, ctl_order_row
     const ctl_phase before = order->phase;
     ctl_phase next;
     bool ended;
-    int rc = ctl_workflow_next(before, event, &next, run->err);
+    int rc = ctl_workflow_next(order->number, before, event, &next, run->err);
 
     if (rc != CS_OK)
-        return cs_err_prefix(run->err, "WO-%" PRIu64, order->number);
+        return rc;
     ended = !ctl_phase_info(before)->ended && ctl_phase_info(next)->ended;
     if (reason && (next != before || !ctl_phase_info(before)->ended))
         CTL_TEXT_SET(order->reason, reason);

@@ -34,7 +34,9 @@ struct ctl_presence {
     X(ListOrders) \
     X(GetOrder) \
     X(GetKeyRequest) \
-    X(ListKeyRequests)
+    X(ListKeyRequests) \
+    X(ListCrls) \
+    X(ExplainPush)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
@@ -45,6 +47,15 @@ struct ctl_presence {
                                      countersign_v1_##name##Response *reply, struct cs_err *err);
 CTL_QUERIES(X)
 #undef X
+
+/* Where the issuer of a CRL may be found: chains of certificates that it issued, one after the other to
+ * `each` until that says true; at most `most`. */
+CS_MUST_USE int ctl_query_issuers(struct ctl_view *view, struct cs_slice issuer_digest, size_t most,
+                                  bool (*each)(void *data, struct cs_slice chain), void *data,
+                                  struct cs_err *err);
+/* The digest of the newest CRL of a scope; all zero: none is known. */
+CS_MUST_USE int ctl_query_crl_digest(struct ctl_view *view, struct cs_slice scope, struct cs_digest *ret,
+                                     bool *ret_found, struct cs_err *err);
 
 /* What a shard needs to build deliveries. What all orders of a request have in common is read once for many
  * of them; slices are good as long as the view's snapshot is. */

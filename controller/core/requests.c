@@ -270,7 +270,7 @@ int ctl_submit_push_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- CancelRequest */
 
-static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t number,
+static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t number, bool named,
                         countersign_v1_CancelRequestResponse *answer)
 {
     ctl_order_row order;
@@ -286,8 +286,12 @@ static int cancel_order(struct ctl_run *run, ctl_request_row *request, uint64_t 
         answer->handed_over++;
         return ctl_order_ask_cancel(run, &order, 0);
     }
-    if (ctl_phase_info(order.phase)->ended)
-        return CS_OK;
+    if (ctl_phase_info(order.phase)->ended) {
+        /* Asked again after a lost answer, or one of all: that is well. */
+        if (!named || order.phase == countersign_store_v1_Phase_PHASE_CANCELLED)
+            return CS_OK;
+        return ctl_workflow_refuse(order.number, order.phase, CTL_ORDER_CANCELLED, run->err);
+    }
     answer->cancelled++;
     return ctl_order_apply(run, request, &order, CTL_ORDER_CANCELLED, "cancelled");
 }
@@ -300,12 +304,13 @@ int ctl_cancel_request_run(struct ctl_run *run, const void *body, void *reply)
     int rc = ctl_request_load(run, cancel->number, &request);
 
     if (rc == CS_OK && !ctl_request_open(&request))
-        return cs_err_set(run->err, CS_ESTATE, "every order of REQ-%" PRIu64 " has ended already",
+        return cs_err_set(run->err, CS_ESTATE,
+                          "every order of REQ-%" PRIu64 " has ended already; possible: push again",
                           request.number);
     for (pb_size_t i = 0; rc == CS_OK && i < cancel->orders_count; i++)
-        rc = cancel_order(run, &request, cancel->orders[i], answer);
+        rc = cancel_order(run, &request, cancel->orders[i], true, answer);
     for (uint32_t i = 0; rc == CS_OK && !cancel->orders_count && i < request.order_count; i++)
-        rc = cancel_order(run, &request, request.first_order + i, answer);
+        rc = cancel_order(run, &request, request.first_order + i, false, answer);
     if (rc == CS_OK)
         rc = ctl_request_settle(run, &request);
     if (rc != CS_OK)

@@ -1,5 +1,8 @@
 #include "controller/core/workflow.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define PHASE(name) countersign_store_v1_Phase_PHASE_##name
 #define STATE(name) countersign_v1_OrderState_ORDER_STATE_##name
 
@@ -35,8 +38,10 @@ static const char *const state_texts[] = {
     [STATE(SUPERSEDED)] = "Superseded",
 };
 
-static const char *const cannot[CTL_ORDER_EVENT_COUNT] = {
-#define X(name, text) [CTL_ORDER_##name] = text,
+static const struct {
+    const char *cannot, *people;
+} words[CTL_ORDER_EVENT_COUNT] = {
+#define X(name, cannot, people) [CTL_ORDER_##name] = {cannot, people},
     CTL_ORDER_EVENTS(X)
 #undef X
 };
@@ -128,15 +133,51 @@ const char *ctl_state_text(countersign_v1_OrderState state)
     return state_texts[state];
 }
 
-int ctl_workflow_next(ctl_phase phase, enum ctl_order_event event, ctl_phase *ret_next, struct cs_err *err)
+char *ctl_workflow_possible(ctl_phase phase, char *out)
+{
+    size_t used = 0;
+
+    cs_assert((size_t)phase < CTL_PHASE_COUNT);
+    out[0] = '\0';
+    for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++)
+        if (table[phase][event].allowed && words[event].people[0])
+            used += (size_t)snprintf(out + used, CTL_POSSIBLE_BYTES - used, "%s%s", used ? ", " : "",
+                                     words[event].people);
+    /* Behind the line people can only ask, or begin anew. */
+    if (!used)
+        (void)snprintf(out, CTL_POSSIBLE_BYTES, "%s",
+                       phases[phase].handed_over ? "cancel, which asks its device to leave it"
+                                                 : "push again");
+    return out;
+}
+
+int ctl_workflow_refuse(uint64_t number, ctl_phase phase, enum ctl_order_event event, struct cs_err *err)
+{
+    char possible[CTL_POSSIBLE_BYTES];
+
+    return cs_err_set(err, CS_ESTATE, "WO-%" PRIu64 " is %s: it cannot %s; possible: %s", number,
+                      ctl_state_text(phases[phase].shown), words[event].cannot,
+                      ctl_workflow_possible(phase, possible));
+}
+
+ctl_phase ctl_workflow_phase_of(countersign_v1_OrderState state)
+{
+    size_t phase = 0;
+
+    while (phase + 1 < CTL_PHASE_COUNT && phases[phase].shown != state)
+        phase++;
+    return (ctl_phase)phase;
+}
+
+int ctl_workflow_next(uint64_t number, ctl_phase phase, enum ctl_order_event event, ctl_phase *ret_next,
+                      struct cs_err *err)
 {
     const struct cell *cell;
 
     cs_assert((size_t)phase < CTL_PHASE_COUNT && (size_t)event < CTL_ORDER_EVENT_COUNT);
     cell = &table[phase][event];
     if (!cell->allowed)
-        return cs_err_set(err, CS_ESTATE, "the order is %s: it cannot %s",
-                          ctl_state_text(phases[phase].shown), cannot[event]);
+        return ctl_workflow_refuse(number, phase, event, err);
     *ret_next = cell->next;
     return CS_OK;
 }

@@ -1,4 +1,5 @@
 /* The sessions of a shard as one, and the way of effects from the core to them. */
+#include "controller/api/sign_in.h"
 #include "controller/fleet/contest.h"
 
 #include "controller/fleet/roster.h"
@@ -112,6 +113,7 @@ static void run_effects(struct ctl_shard *shard, struct ctl_post *post)
     if (effects->trust) {
         ctl_trust_unref(shard->trust);
         shard->trust = effects->trust;
+        ctl_sign_in_sweep(shard->sign_in);
         CS_LIST_FOREACH(node, &fleet->all)
         ctl_session_pump(CS_CONTAINER_OF(node, struct ctl_session, all));
     }

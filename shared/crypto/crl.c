@@ -24,6 +24,33 @@ static int malformed(const char *what, struct cs_err *err)
     return cs_err_set(err, CS_EPARSE, "the CRL is malformed or cut off (%s)", what);
 }
 
+static const char *const reasons[] = {
+    [0] = "unspecified",
+    [1] = "key-compromise",
+    [2] = "ca-compromise",
+    [3] = "affiliation-changed",
+    [4] = "superseded",
+    [5] = "cessation-of-operation",
+    [CS_CRL_REASON_HOLD] = "certificate-hold",
+    [9] = "privilege-withdrawn",
+    [10] = "aa-compromise",
+};
+
+const char *cs_crl_reason_text(unsigned reason)
+{
+    return reason < CS_ARRAY_LEN(reasons) ? reasons[reason] : NULL;
+}
+
+bool cs_crl_reason_of(const char *text, unsigned *ret_reason)
+{
+    for (unsigned i = 0; i < CS_ARRAY_LEN(reasons); i++)
+        if (reasons[i] && strcmp(reasons[i], text) == 0) {
+            *ret_reason = i;
+            return true;
+        }
+    return false;
+}
+
 /* ---- files */
 
 int cs_crl_read(struct cs_slice file, struct cs_buf *out, struct cs_err *err)

@@ -34,6 +34,10 @@ struct cs_crl_entry {
 };
 enum { CS_CRL_REASON_HOLD = 6 };
 
+/* "key-compromise" for 1 and so on; NULL for a number or a word that is none. */
+const char *cs_crl_reason_text(unsigned reason);
+bool cs_crl_reason_of(const char *text, unsigned *ret_reason);
+
 /* DER from a file that is PEM ("X509 CRL") or DER: appended to `out`. */
 CS_MUST_USE int cs_crl_read(struct cs_slice file, struct cs_buf *out, struct cs_err *err);
 /* Checks everything but the signature and the dates. Borrows `der`. CS_EPARSE, CS_EUNSUPPORTED, CS_ETOOBIG.

@@ -272,7 +272,8 @@ static bool satisfiable_for_somebody(const countersign_v1_TrustPolicy *policy,
 static int check_named(const countersign_v1_TrustPolicy *policy, const countersign_v1_Rule *rule,
                        const char *entry, struct cs_err *err)
 {
-    if (entry[0] == '@' ? cs_groups_find(policy, entry + 1) != NULL : cs_operators_find(policy, entry) != NULL)
+    if (entry[0] == '@' ? cs_groups_find(policy, entry + 1) != NULL
+                        : cs_operators_find(policy, entry) != NULL)
         return CS_OK;
     return cs_err_set(err, CS_EINVAL, "the trust policy: rule %s names %s, %s", rule->name, entry,
                       entry[0] == '@' ? "which is no group" : "who is no operator");

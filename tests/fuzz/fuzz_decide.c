@@ -16,7 +16,8 @@ static struct cs_digest payload_digest(struct cs_slice wire)
 
 static bool has_role(const char *name, countersign_v1_Role role)
 {
-    return strcmp(name, "mallory") != 0 && cs_operator_has_role(world.d.body, deployment_operator(&world.d, name), role);
+    return strcmp(name, "mallory") != 0 &&
+           cs_operator_has_role(world.d.body, deployment_operator(&world.d, name), role);
 }
 
 static bool covers(const countersign_v1_Decision *said)

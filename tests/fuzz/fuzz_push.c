@@ -63,8 +63,8 @@ static uint32_t people_who_accept(const struct cs_push *push, struct deployment 
 
         if (!accepts(decision, order, stage))
             continue;
-        cs_assert(
-            cs_operator_has_role(d->body, deployment_operator(d, decision->decider), rule->stages[stage - 1].role));
+        cs_assert(cs_operator_has_role(d->body, deployment_operator(d, decision->decider),
+                                       rule->stages[stage - 1].role));
         cs_assert(rule->requester_may_decide ||
                   strcmp(decision->decider, cs_push_request(push)->requester) != 0);
         cs_assert(progress->start_s >= decision->decided_at_s && progress->start_s >= decision->not_before_s);

@@ -1,6 +1,7 @@
 #include "tests/support/control.h"
 
 #include "controller/core/evaluate.h"
+#include "controller/core/overrides.h"
 #include "shared/trust/merkle.h"
 
 #include <stdio.h>
@@ -110,6 +111,14 @@ bool control_get(struct control *c, const struct ctl_key *key, const pb_msgdesc_
     return rc == CS_OK;
 }
 
+void control_put(struct control *c, const struct ctl_key *key, const pb_msgdesc_t *fields, const void *row)
+{
+    struct ctl_view *view = open_view(c);
+
+    must(c, ctl_record_put(view, key, fields, row, &c->err), "writing a row");
+    commit(c, view);
+}
+
 ctl_order_row control_order(struct control *c, uint64_t number)
 {
     struct ctl_key key = ctl_key_number(CTL_TABLE_ORDER, number);
@@ -207,6 +216,32 @@ void control_certificate(struct control *c, const char *name)
     must(c, control_run(c, CTL_IMPORT_CERTIFICATE, &body, &reply), "importing a certificate");
 }
 
+void control_revoke(struct control *c, const char *name)
+{
+    struct cs_digest id = control_certificate_id(c, name);
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
+    struct ctl_key meta_key = ctl_key(CTL_TABLE_META);
+    struct ctl_context context = context_of(c);
+    struct ctl_run run = {.view = open_view(c),
+                          .context = &context,
+                          .outcome = &c->outcome,
+                          .settings = &c->settings,
+                          .err = &c->err,
+                          .now_s = c->d.now_s,
+                          .meta = control_meta(c)};
+    ctl_certificate_row row;
+
+    c->outcome.effect_count = 0;
+    cs_assert(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
+    row.revoked = true;
+    row.revoked_at_s = c->d.now_s;
+    must(c, ctl_certificate_store(&run, &row), "storing the certificate");
+    must(c, ctl_orders_end_for_revoked(&run, cs_digest_slice(&id)), "ending the orders");
+    must(c, ctl_put(run.view, &meta_key, Meta, &run.meta, &c->err), "storing the counts");
+    commit(c, run.view);
+    control_check(c);
+}
+
 int control_attach(struct control *c, const char *certificate, const char *device)
 {
     struct cs_digest id = control_certificate_id(c, certificate);
@@ -231,6 +266,17 @@ int control_detach(struct control *c, const char *certificate, const char *devic
     return control_run(c, CTL_DETACH, &body, &reply);
 }
 
+static pb_size_t fill_overrides(const struct control *c, countersign_v1_Override ret[2])
+{
+    pb_size_t count = 0;
+
+    if (c->even_expired)
+        ret[count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
+    if (c->even_revoked)
+        ret[count++] = countersign_v1_Override_OVERRIDE_REVOKED;
+    return count;
+}
+
 int control_prepare(struct control *c, const char *certificate, const char *device, uint64_t *ret_number)
 {
     struct cs_digest id = control_certificate_id(c, certificate);
@@ -240,6 +286,7 @@ int control_prepare(struct control *c, const char *certificate, const char *devi
 
     cs_assert(body);
     CTL_BYTES_SET(body->certificate_id, cs_digest_slice(&id));
+    body->overrides_count = fill_overrides(c, body->overrides);
     if (device) {
         body->targets_count = 1;
         CTL_TEXT_SET(body->targets[0].device_name, device);
@@ -275,6 +322,11 @@ int control_submit(struct control *c, uint64_t number)
 
     deployment_fill_request(&c->d, &request);
     request.number = number;
+    request.overrides_count = fill_overrides(c, request.overrides);
+    if (c->max_attempts)
+        request.max_attempts = c->max_attempts;
+    if (c->decide_within_s)
+        request.decide_by_s = c->d.now_s + c->decide_within_s;
     if (control_get(c, &key, countersign_store_v1_Reservation_fields, &reserved)) {
         CTL_BYTES_COPY(request.request_id, reserved.request_id);
         CTL_BYTES_COPY(request.order_root, reserved.order_root);

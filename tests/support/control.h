@@ -38,7 +38,11 @@ struct control {
     void (*on_commit)(void *data, struct ctl_view *view); /* NULL: nobody else keeps what is written */
     void *on_commit_data;
     struct ctl_settings settings; /* the defaults, until a test sets others */
-    bool unchecked;               /* leave the invariants alone: the caller checks now and then */
+    /* What the next requests sign beside the usual. */
+    uint32_t max_attempts; /* 0: the 3 of deployment.h */
+    bool even_expired, even_revoked;
+    int64_t decide_within_s; /* 0: as deployment.h has it */
+    bool unchecked;          /* leave the invariants alone: the caller checks now and then */
 };
 
 void control_start(struct control *ret);
@@ -83,6 +87,9 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
 /* Refused with this word, by a device that knows the order's id and nothing else. */
 int control_refuse_unread(struct control *c, uint64_t number, const char *verdict);
 
+/* A certificate is revoked, and its orders end: what a command that revokes does. */
+void control_revoke(struct control *c, const char *name);
+
 /* ---- time */
 int control_tick(struct control *c);
 /* When the clock has to run next. */
@@ -94,6 +101,8 @@ ctl_request_row control_request(struct control *c, uint64_t number);
 ctl_device_row control_device_row(struct control *c, const char *name);
 ctl_meta_row control_meta(struct control *c);
 bool control_get(struct control *c, const struct ctl_key *key, const pb_msgdesc_t *fields, void *row);
+/* Behind the core's back. */
+void control_put(struct control *c, const struct ctl_key *key, const pb_msgdesc_t *fields, const void *row);
 /* Did the last command hand this order over? */
 bool control_delivered(const struct control *c, uint64_t order);
 /* Or told the device to leave it? */

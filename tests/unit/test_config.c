@@ -93,6 +93,26 @@ static void says_file_line_and_what_is_allowed(void **state)
         {"[controller]\nretry_first = 2h\n", "test.ini: retry_first may not be longer than retry_most"},
         {"[controller]\njust words\n", "test.ini:2: expected '[controller]', 'key = value' or a comment"},
         {"[controller\nshards = 1\n", "test.ini:1: expected"},
+        {"[controller]\noperators = 9443\n", "write IP:PORT"},
+        {"[controller]\noperators_tls = maybe\n", "write auto, on or off"},
+        {"[controller]\noperators = 0.0.0.0:9443\noperators_tls = off\n",
+         "0.0.0.0 can be reached from other machines"},
+        {"[controller]\noperators = [::]:9443\noperators_tls = off\n", "can be reached from other machines"},
+        {"[controller]\noperators_certificate = /c.pem\n", "give both"},
+        {"[controller]\noperators_key = /k.pem\n", "give both"},
+        {"[controller]\noperators = 127.0.0.1:1\noperators_tls = off\noperators_key = /k.pem\n"
+         "operators_certificate = /c.pem\n",
+         "operators_certificate is given"},
+        {"[controller]\nopen_metrics = 1\n", "write yes or no"},
+        {"[uid \"1000\"]\noperator = alice\n", "[uid \"1000\"] has operators"},
+        {"[uid \"1000\"]\noperators = alice,\n", "test.ini:2: the operator's name"},
+        {"[uid \"1000\"]\noperators = a/b\n", "write names of operators"},
+        {"[uid \"1000\"]\noperators = alice, alice\n", "alice is named twice"},
+        {"[uid \"1000\"]\noperators = alice\n[uid \"1000\"]\noperators = bob\n",
+         "test.ini:4: user 1000 has operators already"},
+        {"[uid 1000]\noperators = alice\n", "unknown section [uid 1000]"},
+        {"[uid \"4294967295\"]\noperators = alice\n", "unknown section"},
+        {"[uid \"-1\"]\noperators = alice\n", "unknown section"},
     };
 
     (void)state;
@@ -103,6 +123,63 @@ static void says_file_line_and_what_is_allowed(void **state)
         check_code(ctl_config_parse(cases[i].text, "test.ini", &config, &err), CS_EINVAL);
         if (!strstr(err.msg, cases[i].says))
             fail_msg("'%s' does not say '%s'", err.msg, cases[i].says);
+    }
+}
+
+static void knows_whom_a_user_may_call_as(void **state)
+{
+    struct ctl_config config =
+        parsed("[uid \"1000\"]\noperators = alice ,  bob\n[uid \"0\"]\noperators = carol\n");
+
+    (void)state;
+    assert_int_equal(ctl_uids_count(&config.uids, 1000), 2);
+    assert_string_equal(ctl_uids_operator(&config.uids, 1000, 1), "bob");
+    assert_null(ctl_uids_operator(&config.uids, 1000, 2));
+    assert_true(ctl_uids_allow(&config.uids, 1000, "alice"));
+    assert_true(ctl_uids_allow(&config.uids, 0, "carol"));
+    assert_false(ctl_uids_allow(&config.uids, 1000, "carol"));
+    assert_false(ctl_uids_allow(&config.uids, 1001, "alice"));
+}
+
+static void a_user_has_at_most_sixteen_operators(void **state)
+{
+    struct ctl_uids uids = {.count = 0};
+    struct cs_err err;
+
+    (void)state;
+    check_ok(ctl_uids_add(&uids, 1, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", &err), err);
+    check_code(ctl_uids_add(&uids, 2, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", &err), CS_EINVAL);
+    for (uint32_t uid = 3; uids.count < CTL_LIMIT_UID_OPERATORS; uid++)
+        check_ok(ctl_uids_add(&uids, uid, "a", &err), err);
+    check_code(ctl_uids_add(&uids, 1000, "a", &err), CS_EINVAL);
+}
+
+/* TLS wherever somebody else may listen in. */
+static void the_operators_listener_has_tls_unless_it_is_local(void **state)
+{
+    static const struct {
+        const char *text;
+        enum ctl_operators_tls tls;
+    } cases[] = {
+        {"[controller]\noperators = 0.0.0.0:9443\n", CTL_OPERATORS_TLS_ON},
+        {"[controller]\noperators = 192.0.2.1:9443\n", CTL_OPERATORS_TLS_ON},
+        {"[controller]\noperators = [2001:db8::1]:9443\n", CTL_OPERATORS_TLS_ON},
+        {"[controller]\noperators = [::ffff:127.0.0.1]:9443\n", CTL_OPERATORS_TLS_ON},
+        {"[controller]\noperators = 127.0.0.1:9443\n", CTL_OPERATORS_TLS_OFF},
+        {"[controller]\noperators = 127.9.9.9:9443\noperators_tls = on\n", CTL_OPERATORS_TLS_ON},
+        {"[controller]\noperators = [::1]:9443\n", CTL_OPERATORS_TLS_OFF},
+        {"[controller]\noperators = [::1]:9443\noperators_certificate = /c\noperators_key = /k\n",
+         CTL_OPERATORS_TLS_ON},
+    };
+
+    (void)state;
+    assert_false(parsed("").has_operators);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        struct ctl_config config = parsed(cases[i].text);
+
+        assert_true(config.has_operators);
+        if (config.operators_tls != cases[i].tls)
+            fail_msg("%s", cases[i].text);
     }
 }
 
@@ -135,6 +212,9 @@ int main(void)
         cmocka_unit_test(gives_every_key_a_default),
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(says_file_line_and_what_is_allowed),
+        cmocka_unit_test(knows_whom_a_user_may_call_as),
+        cmocka_unit_test(a_user_has_at_most_sixteen_operators),
+        cmocka_unit_test(the_operators_listener_has_tls_unless_it_is_local),
         cmocka_unit_test(refuses_a_socket_path_that_does_not_fit),
         cmocka_unit_test(says_that_the_file_is_not_there),
     };

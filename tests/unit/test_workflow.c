@@ -50,7 +50,7 @@ static void every_event_in_every_phase(void **state)
         for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++) {
             struct cs_err err = {0};
             ctl_phase next;
-            int rc = ctl_workflow_next((ctl_phase)phase, (enum ctl_order_event)event, &next, &err);
+            int rc = ctl_workflow_next(3, (ctl_phase)phase, (enum ctl_order_event)event, &next, &err);
 
             if (walk[phase][event] == '.') {
                 assert_int_equal(rc, CS_ESTATE);
@@ -71,7 +71,7 @@ static void ended_orders_come_back_only_by_the_devices_word(void **state)
             ctl_phase next;
 
             if (ctl_phase_info((ctl_phase)phase)->ended &&
-                ctl_workflow_next((ctl_phase)phase, (enum ctl_order_event)event, &next, NULL) == CS_OK)
+                ctl_workflow_next(3, (ctl_phase)phase, (enum ctl_order_event)event, &next, NULL) == CS_OK)
                 assert_true(ctl_phase_info(next)->ended);
         }
 }

@@ -148,8 +148,15 @@ export class Controller {
     const entry = this.devices.get(name);
     if (!entry) throw new Refusal(grpc.status.NOT_FOUND, `there is no device ${name}`);
     const { device, admission } = entry;
-    return this.bend('device', { device: { name, device_id: device.id, admitted: !!admission, connected: true },
+    return this.bend('device', { device: { name, device_id: device.id, admitted: !!admission, connected: true,
+      connectors: [{ name: 'app', application: 'file' }] },
       admission: admission ?? Buffer.alloc(0), advertisement: device.advertisement() });
+  }
+
+  ListDevices({ after_name, search }) {
+    const names = [...this.devices.keys()].sort().filter((name) => name > after_name && name.startsWith(search ?? ''));
+    return { devices: names.map((name) => ({ name, device_id: this.devices.get(name).device.id, connected: true,
+      admitted: !!this.devices.get(name).admission, connectors: [{ name: 'app', application: 'file' }] })) };
   }
 
   describe(id) {
@@ -226,6 +233,12 @@ export class Controller {
     const { certificate_id, request_id, envelope, comment, decisions } = this.requests[number - 1];
     return this.bend('request', { request: { number, certificate_id, request_id, comment,
       state: state.ORDER_STATE_PUSH_APPROVAL_PENDING }, envelope, decisions });
+  }
+
+  ListRequests() {
+    return { requests: this.requests.filter((r) => r.envelope).map((r) => ({ number: r.number, requester: 'bob',
+      certificate_name: this.describe(r.certificate_id.toString('hex')).common_name,
+      state: state.ORDER_STATE_PUSH_APPROVAL_PENDING, comment: r.comment, order_count: r.cores.length })).reverse() };
   }
 
   Decide({ number, envelope, comment }) {

@@ -153,21 +153,14 @@ static uint32_t number(const char *text)
 static struct settings read_settings(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"unix", required_argument, NULL, 'u'},
-        {"tls", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'n'},
-        {"keepalive", required_argument, NULL, 'k'},
-        {"max-age", required_argument, NULL, 'a'},
-        {"grace", required_argument, NULL, 'g'},
-        {"max-streams", required_argument, NULL, 's'},
-        {"web", no_argument, NULL, 'w'},
-        {"wrapped", no_argument, NULL, 'W'},
-        {"no-client-certificate", no_argument, NULL, 'c'},
-        {"head", required_argument, NULL, 'H'},
-        {"body", required_argument, NULL, 'B'},
-        {"idle", required_argument, NULL, 'I'},
-        {"stall", required_argument, NULL, 'S'},
-        {NULL, 0, NULL, 0},
+        {"unix", required_argument, NULL, 'u'},        {"tls", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'n'},     {"keepalive", required_argument, NULL, 'k'},
+        {"max-age", required_argument, NULL, 'a'},     {"grace", required_argument, NULL, 'g'},
+        {"max-streams", required_argument, NULL, 's'}, {"web", no_argument, NULL, 'w'},
+        {"wrapped", no_argument, NULL, 'W'},           {"no-client-certificate", no_argument, NULL, 'c'},
+        {"head", required_argument, NULL, 'H'},        {"body", required_argument, NULL, 'B'},
+        {"idle", required_argument, NULL, 'I'},        {"stall", required_argument, NULL, 'S'},
+        {"handshake", required_argument, NULL, 'h'},   {NULL, 0, NULL, 0},
     };
     struct settings settings = {.threads = 1};
     int option;
@@ -216,6 +209,9 @@ static struct settings read_settings(int argc, char **argv)
             break;
         case 'I':
             settings.server.idle_timeout_ms = number(optarg);
+            break;
+        case 'h':
+            settings.server.handshake_timeout_ms = number(optarg);
             break;
         case 'S':
             settings.server.stall_timeout_ms = number(optarg);

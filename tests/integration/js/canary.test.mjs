@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { Search, formsOf, formsOfKey, newP256 } from './canary.mjs';
+import { clients } from './clients.mjs';
 import { Deployment, run, until } from './harness.mjs';
+import { serviceOf } from './schema.mjs';
 import { decode } from './wire.mjs';
 
 const PASSPHRASES = { key: 'canary-passphrase-of-a-held-key', operator: 'canary-passphrase-of-an-operator' };
@@ -99,12 +101,26 @@ test('no secret is where it must not be', async (t) => {
   await deployment.cli('cert', 'attach', 'own.example', device, 'app');
   await push('own.example', 'made there');
 
-  const keys = { held: keyOf(held.key), sealed: keyOf(sealed.key), 'on-device': keyOf(path.join(agent.folder, 'key.pem')) };
+  // By every client that is not ours, in JSON and in protobuf, as DER and as PEM; and with what is refused beside it.
+  const imported = {};
+  for (const [at, client] of clients({ socket: deployment.socket }).entries()) {
+    const { leaf, key } = await deployment.certificate(`client-${at}.example`);
+    const { importCertificate } = serviceOf('CertificateService').method;
+    const privateKey = at % 2 ? fs.readFileSync(key) : keyOf(key).export({ format: 'der', type: 'pkcs8' });
+    await client.call(importCertificate, { certificates: fs.readFileSync(leaf), privateKey });
+    await assert.rejects(client.call(importCertificate, { certificates: Buffer.from('none'), privateKey }), { code: 'invalid_argument' });
+    imported[client.name] = keyOf(key);
+  }
+
+  const keys = { ...imported, held: keyOf(held.key), sealed: keyOf(sealed.key), 'on-device': keyOf(path.join(agent.folder, 'key.pem')) };
   for (const name of ['held', 'sealed'])
     assert.ok(keyOf(path.join(agent.folder, `${name}.key`)).equals(keys[name]), `${name} was installed`);
   const { authentication, binding } = decode('EnrolmentToken', Buffer.from(token.replace(/^cst1\./, ''), 'base64url'));
   const all = new Search();
   for (const [name, key] of Object.entries(keys)) all.add(`${name} key`, formsOfKey(key));
+  // A PEM's line that stands in JSON is in base64 once more.
+  for (const [name, key] of Object.entries(imported))
+    for (const [form, line] of Object.entries(formsOfKey(key)).filter(([one]) => /^pkcs8 PEM/.test(one))) all.add(`${name}: ${form}`, formsOf(line));
   all.add('authentication half', formsOf(authentication)).add('binding half', formsOf(binding)).add('token', { text: Buffer.from(token) });
   for (const [name, phrase] of Object.entries(PASSPHRASES)) all.add(`passphrase of ${name}`, formsOf(Buffer.from(phrase)));
 

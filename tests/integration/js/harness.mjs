@@ -104,17 +104,45 @@ export async function until(what, probe, { timeout_ms = 30_000, every_ms = 50 } 
   }
 }
 
+// The wall clock of every program that is started with its env: the system's, and as much as was travelled (tests/support/clock_shim.c).
+export class Clock {
+  constructor(file) {
+    this.file = file;
+    this.offset_s = 0;
+    this.#write();
+    this.env = { LD_PRELOAD: path.join(bin, 'clock_shim.so'), COUNTERSIGN_TEST_CLOCK: file,
+      ASAN_OPTIONS: [process.env.ASAN_OPTIONS, 'verify_asan_link_order=0'].filter(Boolean).join(':') };
+  }
+
+  #write() {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt(this.offset_s));
+    const file = fs.openSync(this.file, fs.existsSync(this.file) ? 'r+' : 'w'); // in place: the programs have it mapped
+    fs.writeSync(file, bytes, 0, 8, 0);
+    fs.closeSync(file);
+  }
+
+  get now_s() { return Math.floor(Date.now() / 1000) + this.offset_s; }
+  travel(seconds) {
+    this.offset_s += Math.round(seconds);
+    this.#write();
+  }
+  travelTo(time_s) { this.travel(time_s - this.now_s); }
+}
+
 export class Deployment {
-  static async create(t, { controller = {} } = {}) {
-    const deployment = new Deployment(fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-')), controller);
+  static async create(t, { controller = {}, clock = false, policyLife } = {}) {
+    const deployment = new Deployment(fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-')), controller, clock);
     t.after(() => deployment.destroy());
     await deployment.start();
-    await deployment.found();
+    await deployment.found(policyLife);
     return deployment;
   }
 
-  constructor(folder, settings) {
+  constructor(folder, settings, clock = false) {
     this.folder = folder;
+    this.clock = clock ? new Clock(path.join(folder, 'clock')) : undefined;
+    this.env = this.clock?.env;
     this.home = path.join(folder, 'home');
     this.socket = path.join(folder, 'admin.sock');
     this.settings = settings;
@@ -131,7 +159,7 @@ export class Deployment {
       enrolment: `127.0.0.1:${this.enrolmentPort ?? 0}`, shards: 2, ...this.settings };
     fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
     const [program, ...args] = [...this.wrapper, path.join(bin, 'countersignd'), '--config', this.path('countersignd.conf')];
-    this.controller = new Program(program, args, { name: 'countersignd' });
+    this.controller = new Program(program, args, { name: 'countersignd', env: this.env });
     this.programs.add(this.controller);
     const [, agents, enrolment] = await this.controller.line(/READY.*\bagents=\S*?:(\d+).*\benrolment=\S*?:(\d+)/);
     this.agentsPort = Number(agents);
@@ -140,13 +168,13 @@ export class Deployment {
   }
 
   program(file, args, options) {
-    const started = new Program(file, args, options);
+    const started = new Program(file, args, { ...options, env: { ...this.env, ...options?.env } });
     this.programs.add(started);
     return started;
   }
 
   cliRaw(...args) {
-    return run(path.join(bin, 'countersign'), ['--home', this.home, '--socket', this.socket, ...args]);
+    return run(path.join(bin, 'countersign'), ['--home', this.home, '--socket', this.socket, ...args], { env: this.env });
   }
 
   async cli(...args) {
@@ -158,10 +186,10 @@ export class Deployment {
   async json(...args) { return JSON.parse(await this.cli('-o', 'json', ...args)); }
 
   // The people and the first policy.
-  async found() {
+  async found(policyLife) {
     const people = { ada: 'requester,admin', bob: 'approver', carol: 'implementer' };
     for (const name of Object.keys(people)) await this.cli('operator', 'keygen', name, '--no-passphrase');
-    await this.cli('trust', 'init', '--roots', '1', '--no-passphrase', '--yes',
+    await this.cli('trust', 'init', '--roots', '1', '--no-passphrase', '--yes', ...(policyLife ? ['--expires', policyLife] : []),
       ...Object.entries(people).flatMap(([name, roles]) => ['--operator', `${name}=${roles}`]));
   }
 
@@ -220,12 +248,12 @@ export class Deployment {
       folder, config, name, connector,
       enrol: async () => {
         const { token, admitted } = await this.addDevice(name);
-        const { status, stdout, stderr } = await run(...command('enrol', '--token', token));
+        const { status, stdout, stderr } = await run(...command('enrol', '--token', token), { env: this.env });
         if (status !== 0) throw new Error(`enrol: ${status}\n${stdout}${stderr}`);
         await admitted;
       },
       start: () => this.program(...command('run'), { name: `agent ${name}` }),
-      run: (...args) => run(...command(...args)),
+      run: (...args) => run(...command(...args), { env: this.env }),
     };
   }
 

@@ -27,9 +27,11 @@ export const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, d
 const all = [...registry];
 export const messages = all.filter((type) => type.kind === 'message');
 export const services = all.filter((type) => type.kind === 'service');
-// messageOf('GetStatusRequest'), enumOf('OrderState').ORDER_STATE_COMPLETED.
+// messageOf("GetStatusRequest"), serviceOf("PushService").
 export const messageOf = (name) => registry.getMessage(`countersign.v1.${name}`);
 export const serviceOf = (name) => registry.getService(`countersign.v1.${name}`);
+// enumOf("OrderState").ORDER_STATE_COMPLETED, with the names as they stand in proto/.
+export const enumOf = (name) => Object.fromEntries(registry.getEnum(`countersign.v1.${name}`).values.map((value) => [value.name, value.number]));
 
 // The bounds of .options: { max_size, max_count } by the field's full name.
 export const bounds = new Map();

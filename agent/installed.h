@@ -1,0 +1,43 @@
+/* installed.h - what is really installed where the applications read it: notices what people change on the
+ * device by hand. A look costs a stat of each file; only what changed since the last look is read. Writes
+ * nothing. Part of the device (device.h). */
+#ifndef AG_INSTALLED_H
+#define AG_INSTALLED_H
+
+#include "agent/core/state.h"
+#include "agent/port/port.h"
+
+struct ag_config;
+
+/* A chain's digest, of something else a digest that is no chain's here; or nothing. */
+struct ag_content {
+    bool is_there;
+    struct cs_digest digest;
+};
+
+enum { AG_INSTALLED_FILES = 3 }; /* key, certificate, bundle */
+
+struct ag_installed_one {
+    uint64_t generation; /* that was installed at the last look; another one: look anew */
+    bool looked, failed;
+    struct ag_stamp stamps[AG_INSTALLED_FILES];
+    struct ag_content found, told; /* now; and as the controller last heard it */
+};
+
+struct ag_installed {
+    struct ag_installed_one *ones; /* as the configuration has its connectors; NULL: no look was taken */
+    size_t count;
+};
+
+/* Looks at each connector at which something of ours is installed. True: something is not as it was told. */
+CS_MUST_USE int ag_installed_look(struct ag_installed *installed, const struct ag_config *config,
+                                  const struct ag_state *state, struct ag_port *port, bool *ret_news,
+                                  struct cs_err *err);
+/* What to tell of connector `index`: what was found there, or what the state says where no look was taken. */
+struct ag_content ag_installed_content(const struct ag_installed *installed, size_t index,
+                                       const struct ag_connector_state *state);
+/* The controller hears now what was found. */
+void ag_installed_told(struct ag_installed *installed);
+void ag_installed_free(struct ag_installed *installed);
+
+#endif

@@ -1,0 +1,249 @@
+/* session_service.c - signing in: challenges, openings, and who one is. */
+#include "controller/api/api.h"
+#include "controller/api/caller.h"
+#include "controller/api/sign_in.h"
+#include "shared/base/log.h"
+
+#include "countersign/v1/session.pb.h"
+
+#include <stdio.h>
+
+static struct ctl_shard *shard_of(const struct cs_call *call)
+{
+    return cs_call_service(call);
+}
+
+static struct ctl_sessions *sessions_of(const struct cs_call *call)
+{
+    return ctl_sign_in_sessions(shard_of(call)->sign_in);
+}
+
+/* Every method answers by this: its message, or why not. */
+static void answer(struct cs_call *call, const pb_msgdesc_t *fields, const void *message, int code,
+                   struct cs_err *err)
+{
+    cs_auto(cs_buf_wipe) struct cs_buf bytes = CS_BUF_EMPTY;
+
+    if (code == CS_OK)
+        code = cs_message_encode(fields, message, &bytes, err);
+    if (code == CS_OK)
+        cs_call_reply(call, cs_buf_slice(&bytes));
+    else
+        cs_call_fail(call, err);
+}
+
+static void get_challenge(struct cs_call *call, struct cs_slice message)
+{
+    const struct ctl_trust *trust = shard_of(call)->trust;
+    countersign_v1_GetChallengeResponse reply = countersign_v1_GetChallengeResponse_init_zero;
+    int code = CS_OK;
+    struct cs_err err;
+
+    (void)message;
+    if (trust) {
+        reply.challenge.size = sizeof reply.challenge.bytes;
+        cs_random(reply.challenge.bytes, reply.challenge.size);
+        reply.expires_at_s =
+            ctl_sessions_challenge(sessions_of(call), reply.challenge.bytes, ctl_shard_now_s(shard_of(call)));
+        CS_PB_SET(&reply.deployment_id, CS_PB_BYTES(&cs_policy_body(trust->policy)->deployment_id));
+        reply.policy_version = ctl_trust_version(trust);
+    } else {
+        code = cs_err_set(
+            &err, CS_ESTATE,
+            "this controller has no trust policy yet, so nobody is an operator: publish one over its "
+            "admin socket");
+    }
+    answer(call, countersign_v1_GetChallengeResponse_fields, &reply, code, &err);
+}
+
+/* An opening that was verified, on its way into the audit; only then is the session there. */
+struct opening {
+    struct ctl_task task;
+    struct cs_call *call; /* NULL once it has ended */
+    struct ctl_session_info info;
+    struct ctl_operator_session body;
+};
+
+static void on_opened(struct ctl_task *task)
+{
+    struct opening *opening = CS_CONTAINER_OF(task, struct opening, task);
+    struct ctl_shard *shard = task->shard;
+    countersign_v1_OpenSessionResponse reply = countersign_v1_OpenSessionResponse_init_zero;
+    int64_t now_s = ctl_shard_now_s(shard);
+    uint8_t token[CTL_TOKEN_BYTES];
+    int code = task->command.code;
+
+    if (opening->call) {
+        cs_call_set_data(opening->call, NULL);
+        cs_random(token, sizeof token);
+        if (code == CS_OK)
+            code = ctl_sessions_open(ctl_sign_in_sessions(shard->sign_in), &opening->info, token, now_s,
+                                     &task->command.err);
+        if (code == CS_OK) {
+            ctl_sessions_token_text(token, reply.token);
+            reply.expires_at_s = now_s + shard->shared->config->session_life_s;
+            reply.idle_s = (uint32_t)shard->shared->config->session_idle_s;
+            cs_log(CS_LOG_INFO, "session", "opened", CS_F("operator", opening->info.operator),
+                   CS_F("peer", opening->info.peer), CS_FEND);
+        }
+        answer(opening->call, countersign_v1_OpenSessionResponse_fields, &reply, code, &task->command.err);
+        cs_wipe(token, sizeof token);
+        cs_wipe(reply.token, sizeof reply.token);
+    }
+    free(opening);
+}
+
+/* The key that a client of this connection saw: none without TLS. */
+static struct cs_slice server_spki(const struct cs_call *call)
+{
+    return cs_call_peer(call)->kind == CS_PEER_TLS ? cs_buf_slice(&shard_of(call)->shared->operators_spki)
+                                                   : CS_SLICE_EMPTY;
+}
+
+static int begin_opening(struct cs_call *call, struct cs_slice envelope, struct cs_err *err)
+{
+    struct ctl_shard *shard = shard_of(call);
+    const struct cs_policy *policy = shard->trust ? shard->trust->policy : NULL;
+    struct opening *opening = calloc(1, sizeof *opening);
+    int code;
+
+    if (!opening)
+        return cs_err_nomem(err);
+    ctl_sign_in_sweep(shard->sign_in);
+    code = ctl_sessions_verify(ctl_sign_in_sessions(shard->sign_in), policy, envelope, server_spki(call),
+                               ctl_shard_now_s(shard), &opening->info, err);
+    if (code == CS_OK) {
+        struct ctl_caller caller = {.is_administrator = false};
+
+        memcpy(caller.operator, opening->info.operator, sizeof caller.operator);
+        snprintf(opening->info.peer, sizeof opening->info.peer, "%s", cs_call_peer(call)->address);
+        ctl_caller_actor(&caller, cs_call_peer(call), &opening->task.command.actor);
+        opening->call = call;
+        opening->body = (struct ctl_operator_session){.operator= opening->info.operator, .why = "" };
+        opening->task.command.kind = CTL_OPEN_SESSION;
+        opening->task.command.body = &opening->body;
+        opening->task.on_done = on_opened;
+        code = ctl_shard_submit(shard, &opening->task, err);
+    }
+    if (code == CS_OK)
+        cs_call_set_data(call, opening);
+    else
+        free(opening);
+    return code;
+}
+
+static void open_session(struct cs_call *call, struct cs_slice message)
+{
+    const char *peer = cs_call_peer(call)->address;
+    countersign_v1_OpenSessionRequest request;
+    struct cs_err err;
+    int code = CS_OK;
+
+    if (!ctl_sign_in_may_open(shard_of(call)->sign_in, peer))
+        code = cs_err_set(&err, CS_EFULL,
+                          "too many sessions were asked for from this address: try again in a second");
+    if (code == CS_OK)
+        code = cs_message_decode(countersign_v1_OpenSessionRequest_fields, message, &request, "OpenSession",
+                                 &err);
+    if (code == CS_OK)
+        code = begin_opening(call, CS_PB_BYTES(&request.envelope), &err);
+    if (code == CS_OK)
+        return;
+    cs_log(CS_LOG_WARN, "session", "refused", CS_F("peer", peer), CS_F("error", err.msg), CS_FEND);
+    cs_call_fail(call, &err);
+}
+
+static void open_session_on_end(struct cs_call *call, enum cs_status how)
+{
+    struct opening *opening = cs_call_data(call);
+
+    (void)how;
+    if (opening)
+        opening->call = NULL;
+}
+
+static void close_session(struct cs_call *call, struct cs_slice message)
+{
+    countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
+    uint8_t token[CTL_TOKEN_BYTES];
+    struct cs_err err;
+    int code = ctl_sessions_parse(cs_call_metadata(call, "authorization"), token, &err);
+
+    (void)message;
+    if (code == CS_OK)
+        ctl_sessions_close(sessions_of(call), token);
+    cs_wipe(token, sizeof token);
+    answer(call, countersign_v1_CloseSessionResponse_fields, &reply, code, &err);
+}
+
+static void add_operator(countersign_v1_WhoAmIResponse *reply, const char *name)
+{
+    if (reply->operators_count < CS_ARRAY_LEN(reply->operators))
+        snprintf(reply->operators[reply->operators_count++], sizeof reply->operators[0], "%s", name);
+}
+
+/* Whom else the caller may name on the admin socket. */
+static void fill_operators(const struct cs_call *call, countersign_v1_WhoAmIResponse *reply)
+{
+    const struct ctl_shared *shared = shard_of(call)->shared;
+    const struct cs_peer *peer = cs_call_peer(call);
+    const struct ctl_trust *trust = shard_of(call)->trust;
+    const char *name;
+
+    if (peer->kind != CS_PEER_UNIX) {
+        add_operator(reply, reply->operator);
+    } else if (ctl_access_is_administrator(shared->own_uid, peer->uid)) {
+        for (pb_size_t i = 0; trust && i < cs_policy_body(trust->policy)->operators_count; i++)
+            add_operator(reply, cs_policy_body(trust->policy)->operators[i].name);
+    } else {
+        for (size_t i = 0; (name = ctl_uids_operator(&shared->config->uids, peer->uid, i)) != NULL; i++)
+            add_operator(reply, name);
+    }
+}
+
+static void fill_roles(const countersign_v1_TrustPolicy *policy, const struct ctl_caller *caller,
+                       countersign_v1_WhoAmIResponse *reply)
+{
+    const countersign_v1_Operator *who = policy ? cs_operators_find(policy, caller->operator) : NULL;
+    uint32_t bits = caller->is_administrator ? CTL_MAY_ANYONE : who ? ctl_access_roles(policy, who) : 0;
+
+    for (unsigned role = _countersign_v1_Role_MIN + 1; role <= _countersign_v1_Role_MAX; role++)
+        if (bits & 1u << role)
+            reply->roles[reply->roles_count++] = (countersign_v1_Role)role;
+    for (pb_size_t i = 0; who && i < policy->groups_count; i++)
+        if (cs_group_has(&policy->groups[i], who->name) && reply->groups_count < CS_ARRAY_LEN(reply->groups))
+            snprintf(reply->groups[reply->groups_count++], sizeof reply->groups[0], "%s",
+                     policy->groups[i].name);
+}
+
+static void who_am_i(struct cs_call *call, struct cs_slice message)
+{
+    const struct ctl_trust *trust = shard_of(call)->trust;
+    countersign_v1_WhoAmIResponse reply = countersign_v1_WhoAmIResponse_init_zero;
+    struct ctl_caller caller;
+    struct cs_err err;
+    int code = ctl_caller_check(call, &caller, &err);
+
+    (void)message;
+    if (code == CS_OK) {
+        snprintf(reply.operator, sizeof reply.operator, "%s", caller.operator);
+        snprintf(reply.peer, sizeof reply.peer, "%s", cs_call_peer(call)->address);
+        fill_roles(trust ? cs_policy_body(trust->policy) : NULL, &caller, &reply);
+        fill_operators(call, &reply);
+    }
+    answer(call, countersign_v1_WhoAmIResponse_fields, &reply, code, &err);
+}
+
+#define SERVICE "countersign.v1.SessionService"
+static const struct cs_call_handler challenge_handler = {.on_message = get_challenge},
+                                    open_handler = {.on_message = open_session,
+                                                    .on_end = open_session_on_end},
+                                    close_handler = {.on_message = close_session},
+                                    who_handler = {.on_message = who_am_i};
+const struct cs_method ctl_session_methods[] = {
+    {SERVICE, "GetChallenge", CS_CALL_UNARY, 1024, &challenge_handler, CTL_MAY_STRANGERS},
+    {SERVICE, "OpenSession", CS_CALL_UNARY, 4096, &open_handler, CTL_MAY_STRANGERS},
+    {SERVICE, "CloseSession", CS_CALL_UNARY, 1024, &close_handler, CTL_MAY_STRANGERS},
+    {SERVICE, "WhoAmI", CS_CALL_UNARY, 1024, &who_handler, CTL_MAY_OPERATORS},
+};
+const size_t ctl_session_methods_count = CS_ARRAY_LEN(ctl_session_methods);

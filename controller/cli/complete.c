@@ -1,0 +1,464 @@
+#include "controller/cli/complete.h"
+
+#include "controller/cli/ask.h"
+#include "controller/cli/fetch.h"
+#include "controller/cli/nearest.h"
+#include "controller/cli/nouns.h"
+#include "controller/cli/show.h"
+
+#include "shared/base/text.h"
+
+/* More than anybody reads; and so many pages are asked for, so that a large inventory is not read to its end
+ * for the sake of one key. */
+enum { CANDIDATES_MOST = 200, PAGES_MOST = 5, WITHIN_MS = 1000, DESCRIPTION_BYTES = 200 };
+
+struct completing {
+    struct cli *cli;
+    const struct cli_complete *at;
+    unsigned offered;
+};
+
+/* Prints it if what is there begins it. Cleaned: a name must not become two candidates, nor a description
+ * move the cursor. */
+static void offer(struct completing *c, const char *candidate, const char *description)
+{
+    struct cs_buf line = CS_BUF_EMPTY;
+
+    if (!*candidate || strncmp(candidate, c->at->word, strlen(c->at->word)) != 0 ||
+        c->offered == CANDIDATES_MOST)
+        return;
+    c->offered++;
+    if (cs_buf_append_str(&line, c->at->lead) == CS_OK &&
+        cli_clean(cs_slice_str(candidate), &line) == CS_OK && cs_buf_append_u8(&line, '\t') == CS_OK &&
+        cli_clean(cs_slice_str(description), &line) == CS_OK)
+        printf("%.*s\n", (int)line.len, (const char *)line.ptr);
+    cs_buf_free(&line);
+}
+
+static void offer_all(struct completing *c, const char *const *words)
+{
+    for (; *words; words++)
+        offer(c, *words, "");
+}
+
+/* ---- from the table of commands */
+
+/* What a noun is good for: its verbs. */
+static void list_verbs(const char *noun, char *out, size_t size)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    for (const struct cli_command *command = cli_commands; command->noun && used < size; command++)
+        if (command->verb && strcmp(command->noun, noun) == 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", command->verb);
+}
+
+static bool is_first_of_noun(const struct cli_command *command)
+{
+    for (const struct cli_command *before = cli_commands; before != command; before++)
+        if (strcmp(before->noun, command->noun) == 0)
+            return false;
+    return true;
+}
+
+static void offer_commands(struct completing *c)
+{
+    for (const struct cli_command *command = cli_commands; command->noun; command++) {
+        char verbs[DESCRIPTION_BYTES];
+
+        if (!is_first_of_noun(command))
+            continue;
+        list_verbs(command->noun, verbs, sizeof verbs);
+        offer(c, command->noun, command->verb ? verbs : command->summary);
+    }
+    offer(c, "help", "Help of a command");
+}
+
+static void offer_verbs(struct completing *c)
+{
+    for (const struct cli_command *command = cli_commands; command->noun; command++)
+        if (command->verb && strcmp(command->noun, c->at->noun) == 0)
+            offer(c, command->verb, command->summary);
+}
+
+static bool is_given(const struct cli_args *args, const struct cli_option *option)
+{
+    for (size_t i = 0; i < args->option_count; i++)
+        if (strcmp(args->options[i].name, option->name) == 0)
+            return !option->repeated;
+    return false;
+}
+
+static void offer_options(struct completing *c)
+{
+    const struct cli_option *lists[] = {c->at->command ? c->at->command->options : NULL, cli_common_options};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(lists); i++) {
+        for (const struct cli_option *option = lists[i]; option && option->name; option++) {
+            char text[64];
+
+            if (is_given(&c->at->args, option))
+                continue;
+            snprintf(text, sizeof text, "%s%s", option->name[1] ? "--" : "-", option->name);
+            offer(c, text, option->help);
+        }
+    }
+    offer(c, "--help", "this command's help, with examples");
+}
+
+/* ---- words that are fixed */
+
+static void offer_states(struct completing *c)
+{
+    offer_all(c, cli_show_state_options);
+}
+
+static void offer_colours(struct completing *c)
+{
+    for (unsigned colour = 1; colour <= _countersign_v1_Colour_MAX; colour++)
+        offer(c, cli_show_colour_word((countersign_v1_Colour)colour),
+              cli_show_colour_meaning((countersign_v1_Colour)colour));
+}
+
+static void offer_roles(struct completing *c)
+{
+    for (unsigned role = 1; role <= _countersign_v1_Role_MAX; role++)
+        offer(c, cli_show_role_word((countersign_v1_Role)role), "");
+}
+
+/* RFC 5280 section 5.3.1. */
+static void offer_reasons(struct completing *c)
+{
+    static const char *const words[] = {
+        "unspecified",         "key-compromise",
+        "ca-compromise",       "affiliation-changed",
+        "superseded",          "cessation-of-operation",
+        "privilege-withdrawn", "aa-compromise",
+        "certificate-hold",    NULL,
+    };
+
+    offer_all(c, words);
+}
+
+static void offer_formats(struct completing *c)
+{
+    offer_all(c, cli_format_words);
+}
+
+static void offer_files(struct completing *c)
+{
+    (void)c;
+    puts(":files");
+}
+
+static void offer_folders(struct completing *c)
+{
+    (void)c;
+    puts(":dirs");
+}
+
+/* "bash|zsh|fish". */
+static void offer_choices(struct completing *c)
+{
+    const char *at = c->at->value;
+    char word[64];
+
+    while (*at) {
+        size_t len = strcspn(at, "|");
+
+        snprintf(word, sizeof word, "%.*s", (int)len, at);
+        offer(c, word, "");
+        at += len;
+        at += *at == '|';
+    }
+}
+
+/* ---- from the home */
+
+static void offer_people(struct completing *c)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    const countersign_v1_TrustPolicy *body;
+    struct cs_err ignored;
+
+    if (cli_policy_kept(c->cli, &policy, &ignored) != CS_OK)
+        return;
+    body = cs_policy_body(policy);
+    for (pb_size_t i = 0; i < body->operators_count; i++) {
+        char roles[DESCRIPTION_BYTES] = "";
+        size_t used = 0;
+
+        for (pb_size_t k = 0; k < body->operators[i].roles_count && used < sizeof roles; k++)
+            used += (size_t)snprintf(roles + used, sizeof roles - used, "%s%s", k ? ", " : "",
+                                     cli_show_role_word(body->operators[i].roles[k]));
+        offer(c, body->operators[i].name, roles);
+    }
+}
+
+static void offer_rules(struct completing *c)
+{
+    cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
+    const countersign_v1_TrustPolicy *body;
+    struct cs_err ignored;
+
+    if (cli_policy_kept(c->cli, &policy, &ignored) != CS_OK)
+        return;
+    body = cs_policy_body(policy);
+    for (pb_size_t i = 0; i < body->rules_count; i++)
+        offer(c, body->rules[i].name, "");
+}
+
+/* ---- from the controller */
+
+static void offer_certificate(struct completing *c, const countersign_v1_Certificate *certificate)
+{
+    char id[2 * sizeof certificate->id.bytes + 1], until[CS_TIME_TEXT_BYTES], text[DESCRIPTION_BYTES];
+
+    cs_time_text(certificate->not_after_s, until);
+    snprintf(text, sizeof text, "%s, valid until %.10s", cli_show_colour_word(certificate->colour), until);
+    offer(c, certificate->common_name, text);
+    if (!*c->at->word)
+        return;
+    cs_hex(CS_PB_BYTES(&certificate->id), id);
+    id[12] = '\0';
+    snprintf(text, sizeof text, "%.100s, valid until %.10s", certificate->common_name, until);
+    offer(c, id, text);
+}
+
+static void offer_certificates(struct completing *c)
+{
+    struct cs_err ignored;
+    cs_auto_free countersign_v1_ListCertificatesRequest *ask =
+        CLI_NEW(countersign_v1_ListCertificatesRequest, &ignored);
+    cs_auto_free countersign_v1_ListCertificatesResponse *reply =
+        CLI_NEW(countersign_v1_ListCertificatesResponse, &ignored);
+
+    if (!ask || !reply)
+        return;
+    snprintf(ask->search, sizeof ask->search, "%s", c->at->word);
+    for (unsigned page = 0; page < PAGES_MOST; page++) {
+        if (cli_call(c->cli, &cli_rpc_ListCertificates, ask, reply, &ignored) != CS_OK)
+            return;
+        for (pb_size_t i = 0; i < reply->certificates_count; i++)
+            offer_certificate(c, &reply->certificates[i]);
+        if (!reply->more || !reply->next_page_token.size || c->offered == CANDIDATES_MOST)
+            return;
+        CS_PB_SET(&ask->page_token, CS_PB_BYTES(&reply->next_page_token));
+    }
+}
+
+/* Devices, or with `connectors` DEVICE/CONNECTOR for every app connector. */
+static void offer_devices_or_targets(struct completing *c, bool connectors)
+{
+    struct cs_err ignored;
+    cs_auto_free countersign_v1_ListDevicesResponse *reply =
+        CLI_NEW(countersign_v1_ListDevicesResponse, &ignored);
+    countersign_v1_ListDevicesRequest ask = {0};
+
+    if (!reply)
+        return;
+    snprintf(ask.search, sizeof ask.search, "%.*s", (int)strcspn(c->at->word, "/"), c->at->word);
+    for (unsigned page = 0; page < PAGES_MOST; page++) {
+        if (cli_call(c->cli, &cli_rpc_ListDevices, &ask, reply, &ignored) != CS_OK)
+            return;
+        for (pb_size_t i = 0; i < reply->devices_count; i++) {
+            const countersign_v1_Device *device = &reply->devices[i];
+            char target[CLI_TEXT_BYTES];
+
+            if (!connectors)
+                offer(c, device->name, cli_show_presence(device));
+            for (pb_size_t k = 0; connectors && k < device->connectors_count; k++)
+                offer(c, cli_show_target(device->name, device->connectors[k].name, target),
+                      device->connectors[k].application);
+            memcpy(ask.after_name, device->name, sizeof ask.after_name);
+        }
+        if (!reply->more || c->offered == CANDIDATES_MOST)
+            return;
+    }
+}
+
+static void offer_devices(struct completing *c)
+{
+    offer_devices_or_targets(c, false);
+}
+
+static void offer_targets(struct completing *c)
+{
+    offer_devices_or_targets(c, true);
+}
+
+/* The device that was named before: as the operand just before it, or with --device. */
+static const char *device_before(const struct completing *c)
+{
+    const struct cli_args *args = &c->at->args;
+
+    for (size_t i = 0; i < args->option_count; i++)
+        if (strcmp(args->options[i].name, "device") == 0)
+            return args->options[i].value;
+    return args->operand_count ? args->operands[args->operand_count - 1] : "";
+}
+
+static void offer_connectors(struct completing *c)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = NULL;
+    struct cs_err ignored;
+
+    if (cli_fetch_device(c->cli, device_before(c), &reply, &ignored) != CS_OK)
+        return;
+    for (pb_size_t i = 0; i < reply->device.connectors_count; i++)
+        offer(c, reply->device.connectors[i].name, reply->device.connectors[i].application);
+}
+
+static void offer_requests(struct completing *c)
+{
+    struct cs_err ignored;
+    cs_auto_free countersign_v1_ListRequestsResponse *reply =
+        CLI_NEW(countersign_v1_ListRequestsResponse, &ignored);
+    countersign_v1_ListRequestsRequest ask = {.open_only = true};
+
+    for (unsigned page = 0; reply && page < PAGES_MOST; page++) {
+        if (cli_call(c->cli, &cli_rpc_ListRequests, &ask, reply, &ignored) != CS_OK)
+            return;
+        for (pb_size_t i = 0; i < reply->requests_count; i++) {
+            const countersign_v1_Request *request = &reply->requests[i];
+            char number[CLI_TEXT_BYTES], text[DESCRIPTION_BYTES];
+
+            snprintf(text, sizeof text, "%s: %.80s, by %s", cli_show_state_word(request->state),
+                     request->certificate_name, request->requester);
+            offer(c, cli_show_request_number(request->number, number), text);
+            ask.before_number = request->number;
+        }
+        if (!reply->more || !reply->requests_count)
+            return;
+    }
+}
+
+/* Those of the request that was named before, or the newest. */
+static void offer_orders(struct completing *c)
+{
+    struct cs_err ignored;
+    cs_auto_free countersign_v1_ListOrdersResponse *reply =
+        CLI_NEW(countersign_v1_ListOrdersResponse, &ignored);
+    countersign_v1_ListOrdersRequest ask = {0};
+
+    if (c->at->args.operand_count &&
+        cli_args_number(c->at->args.operands[0], "REQ-", &ask.request_number, &ignored) != CS_OK)
+        return;
+    if (!reply || cli_call(c->cli, &cli_rpc_ListOrders, &ask, reply, &ignored) != CS_OK)
+        return;
+    for (pb_size_t i = 0; i < reply->orders_count; i++) {
+        const countersign_v1_Order *order = &reply->orders[i];
+        char number[CLI_TEXT_BYTES], target[CLI_TEXT_BYTES], text[DESCRIPTION_BYTES];
+
+        snprintf(text, sizeof text, "%.60s: %.120s", cli_show_order_state(order),
+                 cli_show_target(order->device_name, order->connector, target));
+        offer(c, cli_show_order_number(order->number, number), text);
+    }
+}
+
+/* ---- which is which */
+
+/* By what stands for the value in help, and by the option or the noun where one word means several things.
+ * The first that fits. */
+static const struct {
+    const char *value, *option, *noun;
+    void (*offer)(struct completing *c);
+} sources[] = {
+    {"CERT", NULL, NULL, offer_certificates},
+    {"DEVICE", NULL, NULL, offer_devices},
+    {"CONNECTOR", NULL, NULL, offer_connectors},
+    {"DEVICE/CONNECTOR", NULL, NULL, offer_targets},
+    {"REQ-n", NULL, NULL, offer_requests},
+    {"CERT|REQ-n", NULL, NULL, offer_certificates},
+    {"WO-n", NULL, NULL, offer_orders},
+    {"WO-1,WO-4..WO-9", NULL, NULL, offer_orders},
+    {"FORMAT", NULL, NULL, offer_formats},
+    {"STATE", NULL, NULL, offer_states},
+    {"COLOUR", NULL, NULL, offer_colours},
+    {"ROLE", NULL, NULL, offer_roles},
+    {"REASON", NULL, NULL, offer_reasons},
+    {"RULE", NULL, NULL, offer_rules},
+    {"FILE", NULL, NULL, offer_files},
+    {"PATH", NULL, NULL, offer_files},
+    {"DIR", NULL, NULL, offer_folders},
+    {"NAME", "device", NULL, offer_devices},
+    {"NAME", "connector", NULL, offer_connectors},
+    {"NAME", "as", NULL, offer_people},
+    {"NAME", "operator", NULL, offer_people},
+    {"NAME", "", "device", offer_devices},
+    {"NAME", "", "trust", offer_people},
+    {"NAME", "", "operator", offer_people},
+};
+
+static bool fits(size_t i, const struct cli_complete *at)
+{
+    const char *option = at->option ? at->option->name : "";
+
+    return strcmp(sources[i].value, at->value) == 0 &&
+           (!sources[i].option || strcmp(sources[i].option, option) == 0) &&
+           (!sources[i].noun || strcmp(sources[i].noun, at->noun ? at->noun : "") == 0);
+}
+
+static void offer_values(struct completing *c)
+{
+    for (size_t i = 0; i < CS_ARRAY_LEN(sources); i++) {
+        if (fits(i, c->at)) {
+            sources[i].offer(c);
+            return;
+        }
+    }
+    if (strchr(c->at->value, '|'))
+        offer_choices(c);
+}
+
+void cli_complete_run(struct cli *cli, int count, char *const *words)
+{
+    cs_auto_free struct cli_complete *at = calloc(1, sizeof *at);
+    struct completing completing = {cli, at, 0};
+    struct cs_err ignored;
+
+    if (!at)
+        return;
+    cli_ask_never();
+    cli_complete_at(count, words, at);
+    cli->args = at->args;
+    cli->hurry_ms = WITHIN_MS;
+    switch (at->want) {
+    case CLI_COMPLETE_NOTHING:
+        break;
+    case CLI_COMPLETE_COMMAND:
+        offer_commands(&completing);
+        break;
+    case CLI_COMPLETE_VERB:
+        offer_verbs(&completing);
+        if (at->command && cli_complete_operand(at->command->operands, 0, at->value) &&
+            cli_prepare(cli, &ignored) == CS_OK)
+            offer_values(&completing);
+        break;
+    case CLI_COMPLETE_OPTION:
+        offer_options(&completing);
+        break;
+    case CLI_COMPLETE_VALUE:
+        if (cli_prepare(cli, &ignored) == CS_OK)
+            offer_values(&completing);
+        break;
+    }
+}
+
+int cli_completion_run(struct cli *cli, struct cs_err *err)
+{
+    static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+    const char *const scripts[] = {cli_completion_bash, cli_completion_zsh, cli_completion_fish};
+    size_t shell;
+    int rc = cli_choose(cli->args.operands[0], "the shell", shells, &shell, err);
+
+    if (rc != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return rc;
+    }
+    fputs(scripts[shell], stdout);
+    if (fflush(stdout) != 0)
+        return cs_err_set(err, CS_EIO, "writing the script failed: is the disk full, or the pipe closed?");
+    return CS_OK;
+}

@@ -1,0 +1,257 @@
+/* What is really installed: what people change on the device by hand is seen, and what is put back as well.
+ */
+#include "tests/support/check.h"
+#include "tests/support/folder.h"
+#include "tests/support/pki.h"
+
+#include "agent/config.h"
+#include "agent/installed.h"
+#include "agent/port/posix.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct scene {
+    char folder[64], certificate[96], key[96], bundle[96];
+    struct ag_posix *posix;
+    struct ag_port port; /* the real one, which counts reads and can fail */
+    unsigned reads;
+    bool broken;
+    struct ag_connector web;
+    struct ag_config config;
+    struct ag_state state;
+    struct ag_connector_state *known;
+    struct ag_installed installed;
+    struct pki one, two;
+    struct cs_err err;
+};
+static struct scene *the_scene;
+
+static int counting_read_file(struct ag_port *port, const char *path, size_t limit, struct cs_buf *out,
+                              struct cs_err *err)
+{
+    (void)port;
+    the_scene->reads++;
+    return ag_posix_port(the_scene->posix)->read_file(ag_posix_port(the_scene->posix), path, limit, out, err);
+}
+
+static int failing_stamp_of(struct ag_port *port, const char *path, struct ag_stamp *ret, struct cs_err *err)
+{
+    (void)port;
+    if (the_scene->broken)
+        return cs_err_set(err, CS_EIO, "the disk is broken");
+    return ag_posix_port(the_scene->posix)->stamp_of(ag_posix_port(the_scene->posix), path, ret, err);
+}
+
+static void put(const char *path, struct cs_slice content)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(content.ptr, 1, content.len, file), content.len);
+    fclose(file);
+}
+
+static void install(struct scene *s, const struct pki *chain, const struct pki *key)
+{
+    cs_auto(cs_buf_free) struct cs_buf chain_pem = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf key_pem = CS_BUF_EMPTY;
+
+    check_ok(cs_chain_write_pem(chain->chain, &chain_pem, &s->err), s->err);
+    check_ok(cs_key_export_pem(key->key, CS_SLICE_EMPTY, &key_pem, &s->err), s->err);
+    put(s->certificate, cs_buf_slice(&chain_pem));
+    put(s->key, cs_buf_slice(&key_pem));
+    assert_int_equal(cs_buf_append(&chain_pem, cs_buf_slice(&key_pem)), CS_OK);
+    put(s->bundle, cs_buf_slice(&chain_pem));
+}
+
+static int begin(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+
+    the_scene = s;
+    snprintf(s->folder, sizeof s->folder, "/tmp/countersign-installed-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(s->certificate, sizeof s->certificate, "%s/chain.pem", s->folder);
+    snprintf(s->key, sizeof s->key, "%s/key.pem", s->folder);
+    snprintf(s->bundle, sizeof s->bundle, "%s/bundle.pem", s->folder);
+    check_ok(ag_posix_new(NULL, &s->posix, &s->err), s->err);
+    s->port = (struct ag_port){.read_file = counting_read_file, .stamp_of = failing_stamp_of};
+    memcpy(s->web.name, "web", 4);
+    s->web.certificate = s->certificate;
+    s->web.key = s->key;
+    s->web.bundle = s->bundle;
+    s->config.connectors = (struct ag_connectors){&s->web, 1};
+    s->one = pki_issue(NULL, (struct cs_issue){.common_name = "one", .client_auth = true});
+    s->two = pki_issue(NULL, (struct cs_issue){.common_name = "two", .client_auth = true});
+    ag_state_init(&s->state, CS_SLICE_LIT("0123456789abcdef"));
+    check_ok(ag_state_connector_make(&s->state, "web", &s->known, &s->err), s->err);
+    s->known->installed_generation = 7;
+    s->known->installed_digest = cs_chain_digest(s->one.chain);
+    install(s, &s->one, &s->one);
+    *state = s;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct scene *s = *state;
+
+    ag_installed_free(&s->installed);
+    ag_state_free(&s->state);
+    ag_posix_close(s->posix);
+    pki_free(&s->one);
+    pki_free(&s->two);
+    folder_remove(s->folder);
+    free(s);
+    return 0;
+}
+
+static bool look(struct scene *s)
+{
+    bool news = false;
+
+    check_ok(ag_installed_look(&s->installed, &s->config, &s->state, &s->port, &news, &s->err), s->err);
+    return news;
+}
+
+static struct ag_content content(struct scene *s)
+{
+    return ag_installed_content(&s->installed, 0, s->known);
+}
+
+static bool is_chain(struct scene *s, const struct pki *pki)
+{
+    struct cs_digest digest = cs_chain_digest(pki->chain);
+    struct ag_content found = content(s);
+
+    return found.is_there && cs_digest_eq(&found.digest, &digest);
+}
+
+static void what_a_push_left_is_no_news(void **state)
+{
+    struct scene *s = *state;
+
+    assert_true(is_chain(s, &s->one)); /* before the first look, too */
+    assert_false(look(s));
+    assert_true(is_chain(s, &s->one));
+}
+
+static void only_what_changed_is_read_again(void **state)
+{
+    struct scene *s = *state;
+
+    assert_false(look(s));
+    assert_int_equal(s->reads, 3);
+    assert_false(look(s));
+    assert_int_equal(s->reads, 3);
+    install(s, &s->one, &s->one);
+    assert_false(look(s));
+    assert_int_equal(s->reads, 6);
+}
+
+static void a_file_that_was_removed_is_news_until_it_is_told(void **state)
+{
+    struct scene *s = *state;
+    const char *const files[] = {s->certificate, s->key, s->bundle};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(files); i++) {
+        unlink(files[i]);
+        assert_true(look(s));
+        assert_true(look(s));
+        assert_false(content(s).is_there);
+        ag_installed_told(&s->installed);
+        assert_false(look(s));
+        install(s, &s->one, &s->one);
+        assert_true(look(s));
+        assert_true(is_chain(s, &s->one));
+        ag_installed_told(&s->installed);
+    }
+}
+
+static void another_certificate_is_told_by_its_digest(void **state)
+{
+    struct scene *s = *state;
+
+    install(s, &s->two, &s->two);
+    assert_true(look(s));
+    assert_true(is_chain(s, &s->two));
+}
+
+static void what_does_not_fit_together_is_something_else(void **state)
+{
+    struct scene *s = *state;
+
+    install(s, &s->one, &s->two);
+    assert_true(look(s));
+    assert_true(content(s).is_there);
+    assert_false(is_chain(s, &s->one));
+    install(s, &s->one, &s->one);
+    assert_false(look(s));
+    put(s->bundle, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    assert_false(is_chain(s, &s->one));
+    install(s, &s->one, &s->one);
+    put(s->key, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    assert_true(content(s).is_there);
+    put(s->certificate, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    assert_true(content(s).is_there);
+}
+
+static void a_new_push_is_told_by_its_report(void **state)
+{
+    struct scene *s = *state;
+
+    unlink(s->certificate);
+    assert_true(look(s));
+    install(s, &s->two, &s->two);
+    s->known->installed_generation = 8;
+    s->known->installed_digest = cs_chain_digest(s->two.chain);
+    assert_true(is_chain(s, &s->two));
+    assert_false(look(s));
+}
+
+static void where_nothing_is_installed_nothing_is_looked_at(void **state)
+{
+    struct scene *s = *state;
+
+    s->known->installed_generation = 0;
+    assert_false(look(s));
+    assert_int_equal(s->reads, 0);
+    assert_false(content(s).is_there);
+}
+
+static void what_cannot_be_seen_is_said_once_and_stays_as_it_was(void **state)
+{
+    struct scene *s = *state;
+    bool news = false;
+
+    s->broken = true;
+    check_code(ag_installed_look(&s->installed, &s->config, &s->state, &s->port, &news, &s->err), CS_EIO);
+    assert_false(news);
+    assert_false(look(s));
+    assert_true(is_chain(s, &s->one));
+    s->broken = false;
+    unlink(s->key);
+    assert_true(look(s));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(what_a_push_left_is_no_news),
+        TEST(only_what_changed_is_read_again),
+        TEST(a_file_that_was_removed_is_news_until_it_is_told),
+        TEST(another_certificate_is_told_by_its_digest),
+        TEST(what_does_not_fit_together_is_something_else),
+        TEST(a_new_push_is_told_by_its_report),
+        TEST(where_nothing_is_installed_nothing_is_looked_at),
+        TEST(what_cannot_be_seen_is_said_once_and_stays_as_it_was),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
