@@ -4,6 +4,7 @@
 #include "controller/cli/complete.h"
 #include "controller/cli/file.h"
 #include "controller/cli/keep.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nearest.h"
 #include "controller/cli/remote.h"
 #include "controller/cli/show.h"
@@ -98,9 +99,26 @@ int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err)
     return rc;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* With -v; its number of milliseconds is the whole call, as a person waits for it. */
+static void tell_call(const struct cli *cli, const struct cli_rpc_method *method, int64_t began_ms, int rc)
+{
+    if (cli_args_flag(&cli->args, "v"))
+        fprintf(stderr, "countersign: %s: %s, %lld ms\n", strrchr(method->path, '/') + 1, cs_code_text(rc),
+                (long long)(now_ms() - began_ms));
+}
+
 int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request, void *reply,
              struct cs_err *err)
 {
+    int64_t began_ms = now_ms();
     struct cli_rpc *rpc;
     int rc = cli_connection(cli, &rpc, err);
 
@@ -117,6 +135,7 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
         if (rc == CS_OK)
             rc = cli_rpc_call(rpc, method, request, reply, err);
     }
+    tell_call(cli, method, began_ms, rc);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
     if (rc == CS_OK && !cli_rpc_reads(method))
@@ -278,6 +297,18 @@ int cli_choice(struct cli *cli, const char *option, const char *const *words, si
     return rc;
 }
 
+bool cli_dry_run(const struct cli *cli)
+{
+    return cli_args_find_option(cli->args.command, "dry-run", strlen("dry-run")) &&
+           cli_args_flag(&cli->args, "dry-run");
+}
+
+int cli_dry_end(struct cli *cli, struct cli_doc *statement, struct cs_err *err)
+{
+    cli_hint(statement, "Nothing was changed: --dry-run");
+    return cli_write(cli, statement, err);
+}
+
 static int set(struct cli *cli, char *field, size_t room, const char *text, struct cs_err *err)
 {
     if (strlen(text) >= room)
@@ -386,6 +417,7 @@ int cli_main(int argc, char *const *argv)
     } else if (cli->altered) {
         status = CLI_ALTERED;
     }
+    cli_known_keep(cli);
     cs_policy_free(cli->policy);
     cli_rpc_free(cli->rpc);
     cs_tls_config_free(cli->tls);

@@ -10,7 +10,9 @@
  *       draft                         the next trust policy, until it is published (draft.h)
  *       tokens/NAME                   of devices that have not been admitted yet
  *       sessions/NAME-…               tokens of open sessions at operators' listeners (remote.h)
- *       checkpoints                   every signed end of the controller's audit that was seen (keep.h)
+ *       checkpoints                   signed ends of the controller's audit that were seen (keep.h)
+ *       checkpoints.N                 older ones, a file each time that one grew long
+ *       devices                       when each device was admitted, as far as it was seen (known.h)
  *
  * Does file I/O. A wrong line in a file is an error with file and line, never passed over. */
 #ifndef CTL_CLI_HOME_H
@@ -51,6 +53,8 @@ CS_MUST_USE int cli_home_operator_public(const struct cli_home *home, const char
 CS_MUST_USE int cli_home_token(const struct cli_home *home, const char *device, char ret[PATH_MAX],
                                struct cs_err *err);
 
+/* Waits until no other command changes files that several add to; close(*ret_fd) ends it. */
+CS_MUST_USE int cli_home_lock(const struct cli_home *home, int *ret_fd, struct cs_err *err);
 CS_MUST_USE int cli_home_checkpoints(const struct cli_home *home, char ret[PATH_MAX], struct cs_err *err);
 
 /* The pin file's text. Pure. `where` begins the sentence of a refusal. */

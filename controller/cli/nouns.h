@@ -30,6 +30,7 @@ int cli_device_admit(struct cli *cli, struct cs_err *err);
 int cli_device_list(struct cli *cli, struct cs_err *err);
 int cli_device_show(struct cli *cli, struct cs_err *err);
 int cli_cert_import(struct cli *cli, struct cs_err *err);
+int cli_cert_group(struct cli *cli, struct cs_err *err);
 int cli_cert_list(struct cli *cli, struct cs_err *err);
 int cli_cert_show(struct cli *cli, struct cs_err *err);
 int cli_cert_attach(struct cli *cli, struct cs_err *err);
@@ -61,7 +62,13 @@ int cli_cert_revoke(struct cli *cli, struct cs_err *err);
 int cli_crl_import(struct cli *cli, struct cs_err *err);
 int cli_crl_list(struct cli *cli, struct cs_err *err);
 int cli_device_ban(struct cli *cli, struct cs_err *err);
+int cli_device_group(struct cli *cli, struct cs_err *err);
+int cli_device_topology(struct cli *cli, struct cs_err *err);
 
+int cli_watch_run(struct cli *cli, struct cs_err *err);
+int cli_inbox_run(struct cli *cli, struct cs_err *err);
+int cli_whoami_run(struct cli *cli, struct cs_err *err);
+int cli_device_forget(struct cli *cli, struct cs_err *err);
 int cli_completion_run(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */

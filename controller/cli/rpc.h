@@ -78,6 +78,8 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, GetCertificate)                                                                    \
     X(CertificateService, Attach)                                                                            \
     X(CertificateService, Detach)                                                                            \
+    X(CertificateService, AttachLike)                                                                        \
+    X(CertificateService, SetCertificateGroups)                                                              \
     X(CertificateService, GetTopology)                                                                       \
     X(PushService, PreparePush)                                                                              \
     X(PushService, GetOrderCores)                                                                            \
@@ -98,11 +100,13 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, RevokeCertificate)                                                                 \
     X(CertificateService, ImportCrl)                                                                         \
     X(CertificateService, ListCrls)                                                                          \
+    X(WatchService, Watch)                                                                                   \
+    X(DeviceService, GetDeviceTopology)                                                                      \
+    X(DeviceService, SetDeviceGroups)                                                                        \
     X(SessionService, GetChallenge)                                                                          \
     X(SessionService, OpenSession)                                                                           \
     X(SessionService, CloseSession)                                                                          \
     X(SessionService, WhoAmI)                                                                                \
-    X(WatchService, Watch)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

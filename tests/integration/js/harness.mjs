@@ -236,13 +236,13 @@ export class Deployment {
   }
 
   // The C agent with one connector of files; not started yet.
-  async agent(name, { program = [path.join(bin, 'countersign-agent')], connector = 'app', reload } = {}) {
+  async agent(name, { program = [path.join(bin, 'countersign-agent')], connector = 'app', application = 'file', reload, adopt, check } = {}) {
     const folder = this.path(name);
     fs.mkdirSync(folder, { recursive: true });
     const config = path.join(folder, 'agent.conf');
     fs.writeFileSync(config, `[agent]\ncontroller = 127.0.0.1:${this.agentsPort}\nenrolment = 127.0.0.1:${this.enrolmentPort}\n` +
-      `state = ${path.join(folder, 'state')}\n[connector "${connector}"]\napplication = file\ncertificate = ${path.join(folder, 'chain.pem')}\n` +
-      `key = ${path.join(folder, 'key.pem')}\n${reload ? `reload = ${reload}\n` : ''}`);
+      `state = ${path.join(folder, 'state')}\n${check ? `check = ${check}\n` : ''}[connector "${connector}"]\napplication = ${application}\ncertificate = ${path.join(folder, 'chain.pem')}\n` +
+      `key = ${path.join(folder, 'key.pem')}\n${reload ? `reload = ${reload}\n` : ''}${adopt ? 'adopt = yes\n' : ''}`);
     const command = (...args) => [program[0], [...program.slice(1), '--config', config, ...args]];
     return {
       folder, config, name, connector,
