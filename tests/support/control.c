@@ -1,7 +1,6 @@
 #include "tests/support/control.h"
 
 #include "controller/core/evaluate.h"
-#include "controller/core/overrides.h"
 #include "shared/trust/merkle.h"
 
 #include <stdio.h>
@@ -219,27 +218,12 @@ void control_certificate(struct control *c, const char *name)
 void control_revoke(struct control *c, const char *name)
 {
     struct cs_digest id = control_certificate_id(c, name);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    struct ctl_key meta_key = ctl_key(CTL_TABLE_META);
-    struct ctl_context context = context_of(c);
-    struct ctl_run run = {.view = open_view(c),
-                          .context = &context,
-                          .outcome = &c->outcome,
-                          .settings = &c->settings,
-                          .err = &c->err,
-                          .now_s = c->d.now_s,
-                          .meta = control_meta(c)};
-    ctl_certificate_row row;
+    countersign_v1_RevokeCertificateRequest body = countersign_v1_RevokeCertificateRequest_init_zero;
+    countersign_v1_RevokeCertificateResponse reply = countersign_v1_RevokeCertificateResponse_init_zero;
 
-    c->outcome.effect_count = 0;
-    cs_assert(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
-    row.revoked = true;
-    row.revoked_at_s = c->d.now_s;
-    must(c, ctl_certificate_store(&run, &row), "storing the certificate");
-    must(c, ctl_orders_end_for_revoked(&run, cs_digest_slice(&id)), "ending the orders");
-    must(c, ctl_put(run.view, &meta_key, Meta, &run.meta, &c->err), "storing the counts");
-    commit(c, run.view);
-    control_check(c);
+    CTL_BYTES_SET(body.certificate_id, cs_digest_slice(&id));
+    body.reason = countersign_v1_RevocationReason_REVOCATION_REASON_KEY_COMPROMISE;
+    must(c, control_run(c, CTL_REVOKE_CERTIFICATE, &body, &reply), "revoking");
 }
 
 int control_attach_at(struct control *c, const char *certificate, const char *device, const char *connector)

@@ -95,7 +95,7 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
 /* Refused with this word, by a device that knows the order's id and nothing else. */
 int control_refuse_unread(struct control *c, uint64_t number, const char *verdict);
 
-/* A certificate is revoked, and its orders end: what a command that revokes does. */
+/* By hand, for good. */
 void control_revoke(struct control *c, const char *name);
 
 /* ---- time */
