@@ -3,6 +3,8 @@
 #include "controller/core/query.h"
 #include "controller/limits.h"
 #include "controller/reading.h"
+#include "controller/upgrade.h"
+#include "controller/writes.h"
 #include "shared/base/log.h"
 
 #include <pthread.h>
@@ -27,10 +29,8 @@ struct ctl_core_thread {
     struct ctl_trust *trust, *next_trust;
     int64_t next_due_s;
     struct ctl_outcome outcome; /* kept between groups for its memory */
-    struct ctl_write *writes;
-    size_t write_count, write_capacity;
-    bool out_of_memory; /* while writes were collected */
-    bool changed;       /* by this group: a revision was taken */
+    struct ctl_writes writes;
+    bool changed; /* by this group: a revision was taken */
 };
 
 static CS_NORETURN void die(const char *doing, const struct cs_err *err)
@@ -55,37 +55,11 @@ static struct ctl_context context_now(const struct ctl_core_thread *core)
     };
 }
 
-static void collect_write(void *data, struct cs_slice key, struct cs_slice value)
-{
-    struct ctl_core_thread *core = data;
-
-    if (core->write_count == core->write_capacity) {
-        size_t capacity = core->write_capacity ? core->write_capacity * 2 : 256;
-        struct ctl_write *writes = realloc(core->writes, capacity * sizeof *writes);
-
-        if (!writes) {
-            core->out_of_memory = true;
-            return;
-        }
-        core->writes = writes;
-        core->write_capacity = capacity;
-    }
-    core->writes[core->write_count++] = (struct ctl_write){key, value};
-}
-
 /* Nothing is written when the group changed nothing. */
 static int commit(struct ctl_core_thread *core, struct ctl_view *view, struct cs_err *err)
 {
-    int code;
+    int code = ctl_writes_commit(&core->writes, view, core->options.store, err);
 
-    core->write_count = 0;
-    core->out_of_memory = false;
-    ctl_view_writes(view, collect_write, core);
-    if (core->out_of_memory)
-        return cs_err_nomem(err);
-    if (core->write_count == 0)
-        return CS_OK;
-    code = ctl_store_commit(core->options.store, core->writes, core->write_count, err);
     if (code == CS_EIO)
         die("the store cannot write to its disk: ending, restart when the disk is well", err);
     return code;
@@ -277,7 +251,9 @@ static int begin(struct ctl_core_thread *core, struct cs_err *err)
     struct ctl_context context;
     int code;
 
-    code = ctl_reading_open(core->options.store, &reading, err);
+    code = ctl_upgrade(core->options.store, err);
+    if (code == CS_OK)
+        code = ctl_reading_open(core->options.store, &reading, err);
     if (code == CS_OK)
         code = load_policy(core, reading.view, err);
     if (code != CS_OK)
@@ -360,7 +336,7 @@ void ctl_core_thread_free(struct ctl_core_thread *core)
     cs_assert(!core->started);
     ctl_trust_unref(core->trust);
     free(core->outcome.effects);
-    free(core->writes);
+    ctl_writes_free(&core->writes);
     pthread_cond_destroy(&core->woken);
     pthread_mutex_destroy(&core->lock);
     free(core);

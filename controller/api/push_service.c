@@ -91,5 +91,6 @@ static int prepare_decide(struct ctl_op *op, struct cs_err *err)
     READ(GetRequest, ctl_read_GetRequest, CTL_MAY_ANYONE)                                                    \
     READ(ListOrders, ctl_read_ListOrders, CTL_MAY_ANYONE)                                                    \
     READ(GetOrder, ctl_read_GetOrder, CTL_MAY_ANYONE)                                                        \
+    READ(ExplainPush, ctl_read_ExplainPush, CTL_MAY_ANYONE)                                                  \
     WRITE(PutSealedKeys, CTL_PUT_SEALED_KEYS, NULL, CTL_MAY(REQUESTER))
 CTL_SERVICE(ctl_push_methods, METHODS)

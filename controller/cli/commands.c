@@ -37,6 +37,18 @@ const struct cli_option cli_common_options[] = {
 #define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
+/* What a push can be told, whichever command asks for it. */
+#define CLI_OPTIONS_PUSH                                                                                     \
+    CLI_OPTION("dry-run", NULL, "say which rules and people it would need; sign and send nothing"),          \
+        CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),         \
+        CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),                  \
+        CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),                               \
+        CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),                       \
+        CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,       \
+        CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,                                           \
+        CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),     \
+        CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")
+
 #define DECISION_DETAILS                                                                                     \
     "Fetches the request, its work orders and all earlier decisions, verifies every signature under the "    \
     "pinned "                                                                                                \
@@ -249,18 +261,20 @@ const struct cli_command cli_commands[] = {
      "Nothing happens on a device before the stages of the trust policy are decided.",
      OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
              CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
-             CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),
-             CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),
-             CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),
-             CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),
-             CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,
-             CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,
-             CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),
-             CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")),
+             CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
-              "push client.example --key client.key --comment \"key stays with us\" --as alice"),
+              "push client.example --key client.key --comment \"key stays with us\" --as alice",
+              "push client.example --dry-run --as alice"),
      1, 1, cli_push_run},
+    {"roll-back", NULL, "DEVICE CONNECTOR", "Request a push of the certificate that was there before",
+     "Finds the completed work order before the one that brought what is installed now, says which "
+     "certificate it brought, and requests an ordinary push of it, with the same stages and signatures. It "
+     "has "
+     "to be attached there still.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTIONS_PUSH),
+     EXAMPLES("roll-back gw-1 nginx --comment \"the new one breaks old clients\" --as alice"), 2, 2,
+     cli_roll_back_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
              CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,

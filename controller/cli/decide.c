@@ -5,6 +5,7 @@
 #include "controller/cli/show.h"
 #include "controller/cli/when.h"
 
+#include "controller/core/workflow.h"
 #include "shared/base/text.h"
 #include "shared/trust/spoken.h"
 
@@ -91,8 +92,25 @@ static bool covers(const struct deciding *deciding, const countersign_v1_OrderCo
                                                  sizeof deciding->orders[0], by_number) != NULL;
 }
 
+/* By the signatures there is nothing to decide about this order; where it stands now the controller says. */
+static int refuse_decided(struct cli *cli, const struct deciding *deciding, uint64_t number,
+                          struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, err);
+    const countersign_v1_GetOrderRequest ask = {.number = number};
+    const bool accepts = deciding->verdict == countersign_v1_Verdict_VERDICT_ACCEPT;
+    int rc = reply ? cli_call(cli, &cli_rpc_GetOrder, &ask, reply, err) : CS_ENOMEM;
+
+    if (rc != CS_OK)
+        return rc;
+    rc = ctl_workflow_refuse(number, ctl_workflow_phase_of(reply->order.state),
+                             accepts ? CTL_ORDER_REVIEWED : CTL_ORDER_REJECTED, err);
+    return deciding->order_count ? cs_err_prefix(err, "leave it out of --orders") : rc;
+}
+
 /* All orders that are covered must be open at one stage, which is the command's. */
-static int find_stage(struct deciding *deciding, const struct cli_review *review, struct cs_err *err)
+static int find_stage(struct cli *cli, struct deciding *deciding, const struct cli_review *review,
+                      struct cs_err *err)
 {
     size_t found = 0;
 
@@ -106,9 +124,7 @@ static int find_stage(struct deciding *deciding, const struct cli_review *review
         cli_show_order_number(review->cores.cores[i]->number, number);
         found++;
         if (progress.stage == 0)
-            return cs_err_set(err, CS_ESTATE,
-                              "%s of REQ-%llu is decided already (%s); leave it out with --orders", number,
-                              (unsigned long long)deciding->number, cs_push_reason_word(progress.reason));
+            return refuse_decided(cli, deciding, review->cores.cores[i]->number, err);
         if (deciding->stage && strcmp(deciding->stage, name) != 0)
             return cs_err_set(
                 err, CS_ESTATE, "%s of REQ-%llu is at stage %u, \"%s\": countersign %s REQ-%llu", number,
@@ -301,7 +317,7 @@ static int decide(struct cli *cli, struct deciding *deciding, struct cs_err *err
     if (rc == CS_OK)
         rc = cli_review_open(cli, deciding->number, &review, err);
     if (rc == CS_OK)
-        rc = find_stage(deciding, &review, err);
+        rc = find_stage(cli, deciding, &review, err);
     if (rc == CS_OK)
         rc = sign_and_send(cli, deciding, &review, decider, err);
     cli_review_free(&review);
@@ -342,20 +358,20 @@ int cli_reject_run(struct cli *cli, struct cs_err *err)
 }
 
 /* What a cancel would reach: the orders of the request as they are now. */
-static int show_cancel(struct cli *cli, const countersign_v1_CancelRequestRequest *request,
+static int show_cancel(struct cli *cli, uint64_t request, const uint64_t *numbers, size_t number_count,
                        struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;
     uint64_t cancelled = 0, handed_over = 0;
     size_t count;
-    int rc = cli_fetch_orders(cli, request->number, &orders, &count, err);
+    int rc = cli_fetch_orders(cli, request, &orders, &count, err);
 
     if (rc != CS_OK)
         return rc;
     for (size_t i = 0; i < count; i++) {
-        if ((request->orders_count && !bsearch(&orders[i].number, request->orders, request->orders_count,
-                                               sizeof request->orders[0], by_number)) ||
+        if ((number_count &&
+             !bsearch(&orders[i].number, numbers, number_count, sizeof numbers[0], by_number)) ||
             cli_show_state_ended(orders[i].state))
             continue;
         if (orders[i].state == countersign_v1_OrderState_ORDER_STATE_PUSH_IN_PROGRESS)
@@ -368,12 +384,37 @@ static int show_cancel(struct cli *cli, const countersign_v1_CancelRequestReques
     return cli_dry_end(cli, doc, err);
 }
 
+/* The controller takes a handful of numbers in a call, each call whole or not at all; this takes them all. */
+static int cancel_in_steps(struct cli *cli, countersign_v1_CancelRequestRequest *request,
+                           const uint64_t *numbers, size_t count, countersign_v1_CancelRequestResponse *total,
+                           struct cs_err *err)
+{
+    const size_t most = CS_ARRAY_LEN(request->orders);
+
+    for (size_t done = 0; done == 0 || done < count; done += most) {
+        const size_t step = count - done < most ? count - done : most;
+        countersign_v1_CancelRequestResponse reply;
+        int rc;
+
+        if (step)
+            memcpy(request->orders, numbers + done, step * sizeof numbers[0]);
+        request->orders_count = (pb_size_t)step;
+        rc = cli_call(cli, &cli_rpc_CancelRequest, request, &reply, err);
+        if (rc != CS_OK)
+            return done ? cs_err_prefix(err, "the first %zu of %zu were done, the others not", done, count)
+                        : rc;
+        total->cancelled += reply.cancelled;
+        total->handed_over += reply.handed_over;
+    }
+    return CS_OK;
+}
+
 int cli_cancel_run(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_CancelRequestRequest *request =
         CLI_NEW(countersign_v1_CancelRequestRequest, err);
-    countersign_v1_CancelRequestResponse reply;
+    countersign_v1_CancelRequestResponse reply = {0};
     const char *orders = cli_args_option(&cli->args, "orders");
     cs_auto_free uint64_t *numbers = NULL;
     const char *comment;
@@ -385,25 +426,22 @@ int cli_cancel_run(struct cli *cli, struct cs_err *err)
         return CS_ENOMEM;
     rc = cli_args_number(cli->args.operands[0], "REQ-", &request->number, err);
     if (rc == CS_OK && orders)
-        rc = cli_args_numbers(orders, "WO-", CS_ARRAY_LEN(request->orders), &numbers, &count, err);
+        rc = cli_args_numbers(orders, "WO-", CS_LIMIT_ORDERS_PER_REQUEST, &numbers, &count, err);
     if (rc != CS_OK)
         cli->failure = CLI_USAGE;
     if (rc == CS_OK)
         rc = cli_comment(cli, &comment, err);
     if (rc != CS_OK)
         return rc;
-    if (count)
-        memcpy(request->orders, numbers, count * sizeof numbers[0]);
-    request->orders_count = (pb_size_t)count;
     snprintf(request->comment, sizeof request->comment, "%s", comment);
     snprintf(question, sizeof question, "Cancel %s of REQ-%llu?",
              count ? "these work orders" : "every open work order", (unsigned long long)request->number);
     if (cli_dry_run(cli))
-        return show_cancel(cli, request, err);
+        return show_cancel(cli, request->number, numbers, count, err);
     if (!cli_args_flag(&cli->args, "yes"))
         rc = cli_ask_yes(question, "give --yes", err);
     if (rc == CS_OK)
-        rc = cli_call(cli, &cli_rpc_CancelRequest, request, &reply, err);
+        rc = cancel_in_steps(cli, request, numbers, count, &reply, err);
     if (rc != CS_OK)
         return rc;
     cli_field(doc, "cancelled", "Cancelled", cli_number(reply.cancelled));

@@ -1,5 +1,6 @@
 /* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
  */
+#include "controller/cli/push.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
@@ -14,6 +15,7 @@ enum { WINDOW_HOURS = 24, DECIDE_BY_DAYS = 7, ATTEMPTS = 3, ATTEMPTS_MOST = 100 
 
 /* What the person asked for, and what came of it. */
 struct pushing {
+    const struct cli_push_wish *wish;
     countersign_v1_Certificate *certificate;
     struct cli_check_certificate checked;
     countersign_v1_TopologyRow *attached;
@@ -42,7 +44,7 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
     const char *attempts = cli_args_option(&cli->args, "attempts");
     int rc = cli_comment(cli, &pushing->comment, err);
 
-    if (rc == CS_OK && !*pushing->comment)
+    if (rc == CS_OK && !*pushing->comment && !cli_args_flag(&cli->args, "dry-run"))
         return cli_usage(cli, err, "say why: --comment TEXT; the people who decide read it");
     if (rc == CS_OK)
         rc = cli_duration(cli, "window", WINDOW_HOURS * HOUR_S, &pushing->window_s, err);
@@ -57,14 +59,10 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
 }
 
 /* One place that was asked for, and whether a work order for it has come. */
-struct place {
-    const char *device, *connector;
-    bool taken;
-};
 
 static int by_place(const void *a, const void *b)
 {
-    const struct place *x = a, *y = b;
+    const struct cli_push_place *x = a, *y = b;
     int order = strcmp(x->device, y->device);
 
     return order ? order : strcmp(x->connector, y->connector);
@@ -89,25 +87,23 @@ static bool is_given(const countersign_v1_PreparePushRequest *prepare, const cha
     return false;
 }
 
-/* One --to DEVICE/CONNECTOR. */
-static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
+static int add_place(struct cli *cli, struct pushing *pushing, const char *device, const char *connector,
+                     struct cs_err *err)
 {
     countersign_v1_PreparePushRequest *prepare = pushing->prepare;
     countersign_v1_PushTarget target = {0};
-    const char *slash = strchr(text, '/');
 
-    if (!slash || (size_t)(slash - text) >= sizeof target.device_name ||
-        strlen(slash + 1) >= sizeof target.connector)
-        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
-    memcpy(target.device_name, text, (size_t)(slash - text));
-    memcpy(target.connector, slash + 1, strlen(slash + 1));
-    if (is_given(prepare, target.device_name, target.connector))
-        return cli_usage(cli, err, "--to %.130s is given twice", text);
-    if (!is_attached(pushing, target.device_name, target.connector))
+    if (strlen(device) >= sizeof target.device_name || strlen(connector) >= sizeof target.connector)
+        return cli_usage(cli, err, "%.60s/%.60s is no app connector", device, connector);
+    memcpy(target.device_name, device, strlen(device));
+    memcpy(target.connector, connector, strlen(connector));
+    if (is_given(prepare, device, connector))
+        return cli_usage(cli, err, "--to %s/%s is given twice", device, connector);
+    if (!is_attached(pushing, device, connector))
         return cs_err_set(err, CS_ESTATE,
-                          "\"%.60s\" is not attached to %.130s: countersign cert attach \"%.60s\" %s %s",
-                          pushing->certificate->common_name, text, pushing->certificate->common_name,
-                          target.device_name, target.connector);
+                          "\"%.60s\" is not attached to %s/%s: countersign cert attach \"%.60s\" %s %s",
+                          pushing->certificate->common_name, device, connector,
+                          pushing->certificate->common_name, device, connector);
     if (prepare->targets_count == CS_ARRAY_LEN(prepare->targets))
         return cli_usage(cli, err, "at most %zu --to can be given; without any, every app connector is meant",
                          CS_ARRAY_LEN(prepare->targets));
@@ -125,6 +121,19 @@ static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
     if (cli_args_flag(&cli->args, "even-revoked"))
         ret[count++] = countersign_v1_Override_OVERRIDE_REVOKED;
     return count;
+}
+
+/* One --to DEVICE/CONNECTOR. */
+static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
+{
+    const char *slash = strchr(text, '/');
+    char device[CS_LIMIT_NAME_BYTES + 1];
+
+    if (!slash || (size_t)(slash - text) >= sizeof device)
+        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
+    memcpy(device, text, (size_t)(slash - text));
+    device[slash - text] = '\0';
+    return add_place(cli, pushing, device, slash + 1, err);
 }
 
 static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
@@ -149,6 +158,8 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
         pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
     pushing->prepare->overrides_count = read_overrides(cli, pushing->prepare->overrides);
+    if (pushing->wish->device)
+        return add_place(cli, pushing, pushing->wish->device, pushing->wish->connector, err);
     for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
         rc = add_target(cli, pushing, to, err);
     return rc;
@@ -199,13 +210,14 @@ static int check_key_modes(const struct pushing *pushing, struct cs_err *err)
 
 static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    int rc = cli_fetch_certificate(cli, cli->args.operands[0], &pushing->certificate, err);
+    int rc = cli_fetch_certificate(cli, pushing->wish->certificate, &pushing->certificate, err);
 
     if (rc == CS_OK)
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
     if (rc != CS_OK)
         return rc;
-    if (pushing->checked.leaf.not_after_s < cli->now_s && !cli_args_flag(&cli->args, "even-expired"))
+    if (pushing->checked.leaf.not_after_s < cli->now_s && !cli_args_flag(&cli->args, "even-expired") &&
+        !cli_args_flag(&cli->args, "dry-run"))
         return cs_err_set(err, CS_ESTATE,
                           "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
                           pushing->certificate->common_name);
@@ -213,26 +225,26 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
 }
 
 /* What was asked for, sorted; the strings are borrowed. */
-static struct place *places_of(const struct pushing *pushing, size_t count)
+static struct cli_push_place *places_of(const struct pushing *pushing, size_t count)
 {
     const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    struct place *places = calloc(count, sizeof *places);
+    struct cli_push_place *places = calloc(count, sizeof *places);
 
     for (size_t i = 0; places && i < count; i++)
-        places[i] =
-            prepare->targets_count
-                ? (struct place){prepare->targets[i].device_name, prepare->targets[i].connector, false}
-                : (struct place){pushing->attached[i].device_name, pushing->attached[i].connector, false};
+        places[i] = prepare->targets_count ? (struct cli_push_place){prepare->targets[i].device_name,
+                                                                     prepare->targets[i].connector, false}
+                                           : (struct cli_push_place){pushing->attached[i].device_name,
+                                                                     pushing->attached[i].connector, false};
     if (places)
         qsort(places, count, sizeof *places, by_place);
     return places;
 }
 
-static int check_target(const countersign_v1_OrderCore *core, struct place *places, size_t count,
+static int check_target(const countersign_v1_OrderCore *core, struct cli_push_place *places, size_t count,
                         struct cs_err *err)
 {
-    const struct place wanted = {core->device_name, core->connector, false};
-    struct place *place = bsearch(&wanted, places, count, sizeof *places, by_place);
+    const struct cli_push_place wanted = {core->device_name, core->connector, false};
+    struct cli_push_place *place = bsearch(&wanted, places, count, sizeof *places, by_place);
 
     if (core->action != countersign_v1_Action_ACTION_INSTALL || !place)
         return cs_err_set(err, CS_EAUTH,
@@ -257,7 +269,7 @@ static int check_targets(const struct pushing *pushing, struct cs_err *err)
     const struct cli_fetched_cores *cores = &pushing->cores;
     const size_t asked =
         pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
-    cs_auto_free struct place *places = NULL;
+    cs_auto_free struct cli_push_place *places = NULL;
     int rc = CS_OK;
 
     if (cores->count != asked)
@@ -308,6 +320,12 @@ static void compose_request(struct cli *cli, const struct pushing *pushing,
     CS_PB_SET(&ret->comment_digest, cs_digest_slice(&comment));
 }
 
+static void show_note(struct cli_doc *doc, const struct pushing *pushing)
+{
+    if (pushing->wish->note)
+        cli_field(doc, "roll_back", "Roll back", cli_text(pushing->wish->note));
+}
+
 static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
                            const countersign_v1_Operator *requester, struct cs_err *err)
 {
@@ -326,6 +344,7 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
     if (rc == CS_OK)
         rc = cs_request_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK) {
+        show_note(statement, pushing);
         cli_show_push_request(statement, decoded, pushing->comment);
         cli_show_certificate(statement, &pushing->checked);
         cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);
@@ -363,9 +382,59 @@ static int print_pushed(struct cli *cli, const struct pushing *pushing, struct c
     return cli_write(cli, doc, err);
 }
 
-int cli_push_run(struct cli *cli, struct cs_err *err)
+/* The overrides that the certificate needs now: its dates are its own, that it is revoked the controller
+ * says. */
+static void show_overrides(struct cli *cli, struct cli_doc *doc, const struct pushing *pushing)
 {
-    struct pushing pushing = {0};
+    if (pushing->checked.leaf.not_after_s < cli->now_s)
+        cli_field(doc, "override", "Override", cli_tinted("it has expired: --even-expired", CLI_RED));
+    if (pushing->certificate->colour == countersign_v1_Colour_COLOUR_BLACK)
+        cli_field(doc, "override_revoked", "Override", cli_tinted("it is revoked: --even-revoked", CLI_RED));
+}
+
+/* Nothing is asked of the controller that it would remember, and nothing is signed. */
+static int dry_run(struct cli *cli, const struct pushing *pushing, const countersign_v1_Operator *requester,
+                   struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    const size_t count =
+        pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
+    cs_auto_free struct cli_push_place *places = places_of(pushing, count);
+    const struct cs_policy *policy;
+    int rc = cli_policy(cli, &policy, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (!places)
+        return cs_err_nomem(err);
+    show_note(doc, pushing);
+    cli_show_certificate(doc, &pushing->checked);
+    show_overrides(cli, doc, pushing);
+    cli_field(doc, "requester", "Requester", cli_text(requester->name));
+    cli_field(doc, "orders", "Work orders", cli_number(count));
+    cli_field(doc, "policy_version", "Trust policy", cli_number(cs_policy_version(policy)));
+    cli_show_needs(doc, policy, &pushing->checked.leaf, places, count, requester->name);
+    cli_hint(doc,
+             "Nothing was signed, nothing was sent. The rules are those of your own verified trust policy.");
+    return cli_write(cli, doc, err);
+}
+
+static int ask_for_it(struct cli *cli, struct pushing *pushing, const countersign_v1_Operator *requester,
+                      struct cs_err *err)
+{
+    int rc = prepare_push(cli, pushing, err);
+
+    if (rc == CS_OK)
+        rc = sign_and_submit(cli, pushing, requester, err);
+    if (rc != CS_OK)
+        return rc;
+    return cli_args_flag(&cli->args, "wait") ? cli_wait_for(cli, pushing->prepared.number, err)
+                                             : print_pushed(cli, pushing, err);
+}
+
+int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *err)
+{
+    struct pushing pushing = {.wish = wish};
     const countersign_v1_Operator *requester;
     int rc = read_options(cli, &pushing, err);
 
@@ -378,13 +447,15 @@ int cli_push_run(struct cli *cli, struct cs_err *err)
     if (rc == CS_OK)
         rc = find_targets(cli, &pushing, err);
     if (rc == CS_OK)
-        rc = prepare_push(cli, &pushing, err);
-    if (rc == CS_OK)
-        rc = sign_and_submit(cli, &pushing, requester, err);
-    if (rc == CS_OK && cli_args_flag(&cli->args, "wait"))
-        rc = cli_wait_for(cli, pushing.prepared.number, err);
-    else if (rc == CS_OK)
-        rc = print_pushed(cli, &pushing, err);
+        rc = cli_args_flag(&cli->args, "dry-run") ? dry_run(cli, &pushing, requester, err)
+                                                  : ask_for_it(cli, &pushing, requester, err);
     pushing_free(&pushing);
     return rc;
+}
+
+int cli_push_run(struct cli *cli, struct cs_err *err)
+{
+    const struct cli_push_wish wish = {.certificate = cli->args.operands[0]};
+
+    return cli_push(cli, &wish, err);
 }

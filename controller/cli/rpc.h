@@ -68,6 +68,7 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(PushService, GetRequest)                                                                               \
     X(PushService, ListOrders)                                                                               \
     X(PushService, GetOrder)                                                                                 \
+    X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \

@@ -16,6 +16,8 @@ static const struct {
     [CTL_IMPORT_CERTIFICATE] = {"ImportCertificate", ctl_import_certificate_run},
     [CTL_ATTACH] = {"Attach", ctl_attach_run},
     [CTL_DETACH] = {"Detach", ctl_detach_run},
+    [CTL_ATTACH_LIKE] = {"AttachLike", ctl_attach_like_run},
+    [CTL_SET_CERTIFICATE_GROUPS] = {"SetCertificateGroups", ctl_set_certificate_groups_run},
     [CTL_PREPARE_PUSH] = {"PreparePush", ctl_prepare_push_run},
     [CTL_SUBMIT_PUSH] = {"SubmitPush", ctl_submit_push_run},
     [CTL_DECIDE] = {"Decide", ctl_decide_run},

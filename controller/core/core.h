@@ -29,6 +29,9 @@
     X(IMPORT_CERTIFICATE, struct ctl_import_certificate, countersign_v1_ImportCertificateResponse)           \
     X(ATTACH, countersign_v1_AttachRequest, countersign_v1_AttachResponse)                                   \
     X(DETACH, countersign_v1_DetachRequest, countersign_v1_DetachResponse)                                   \
+    X(ATTACH_LIKE, countersign_v1_AttachLikeRequest, countersign_v1_AttachLikeResponse)                      \
+    X(SET_CERTIFICATE_GROUPS, countersign_v1_SetCertificateGroupsRequest,                                    \
+      countersign_v1_SetCertificateGroupsResponse)                                                           \
     X(PREPARE_PUSH, countersign_v1_PreparePushRequest, countersign_v1_PreparePushResponse)                   \
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \

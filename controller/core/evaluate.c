@@ -17,9 +17,8 @@ void ctl_evaluation_free(struct ctl_evaluation *evaluation)
     ctl_rules_free(&evaluation->rules);
 }
 
-/* The leaf as a device will see it: parsed from the chain that the order core names. */
-static int load_leaf(struct ctl_view *view, struct cs_slice chain_digest, struct cs_cert_info *ret,
-                     struct cs_err *err)
+int ctl_leaf_load(struct ctl_view *view, struct cs_slice chain_digest, struct cs_cert_info *ret,
+                  struct cs_err *err)
 {
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_CHAIN, chain_digest);
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
@@ -51,7 +50,7 @@ int ctl_rules_load(struct ctl_view *view, const struct cs_policy *policy, uint64
         rc = cs_core_decode(walk.value, &core, err);
         /* All orders of a request carry the same chain, or none does. */
         if (rc == CS_OK && !has_leaf && core->chain_digest.size) {
-            rc = load_leaf(view, CTL_BYTES(core->chain_digest), &leaf, err);
+            rc = ctl_leaf_load(view, CTL_BYTES(core->chain_digest), &leaf, err);
             has_leaf = true;
         }
         if (rc != CS_OK)

@@ -8,6 +8,10 @@
 #include "controller/core/record.h"
 #include "shared/trust/push.h"
 
+/* The leaf as a device will see it: parsed from the chain that an order core names. */
+CS_MUST_USE int ctl_leaf_load(struct ctl_view *view, struct cs_slice chain_digest, struct cs_cert_info *ret,
+                              struct cs_err *err);
+
 /* The rules of a request's orders, by index. Points into the policy. */
 struct ctl_rules {
     struct cs_push_order *orders;

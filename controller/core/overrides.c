@@ -8,16 +8,29 @@ static bool is_among(countersign_v1_Override wanted, const countersign_v1_Overri
     return false;
 }
 
-/* The first override that is needed and was not signed; UNSPECIFIED: none is. The dates are those of the
- * leaf, its last second included (RFC 5280, section 4.1.2.5), as the device judges them. */
+/* The dates are those of the leaf, its last second included (RFC 5280, section 4.1.2.5), as the device judges
+ * them. */
+pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, int64_t now_s,
+                               countersign_v1_Override ret[2])
+{
+    pb_size_t count = 0;
+
+    if (certificate->not_after_s < now_s)
+        ret[count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
+    if (certificate->revoked)
+        ret[count++] = countersign_v1_Override_OVERRIDE_REVOKED;
+    return count;
+}
+
+/* One that is needed and was not signed, the graver first; UNSPECIFIED: there is none. */
 static countersign_v1_Override missing(const ctl_certificate_row *certificate,
                                        const countersign_v1_Override *overrides, size_t count, int64_t now_s)
 {
-    if (certificate->revoked && !is_among(countersign_v1_Override_OVERRIDE_REVOKED, overrides, count))
-        return countersign_v1_Override_OVERRIDE_REVOKED;
-    if (certificate->not_after_s < now_s &&
-        !is_among(countersign_v1_Override_OVERRIDE_EXPIRED, overrides, count))
-        return countersign_v1_Override_OVERRIDE_EXPIRED;
+    countersign_v1_Override needed[2];
+
+    for (pb_size_t i = ctl_overrides_needed(certificate, now_s, needed); i > 0; i--)
+        if (!is_among(needed[i - 1], overrides, count))
+            return needed[i - 1];
     return countersign_v1_Override_OVERRIDE_UNSPECIFIED;
 }
 

@@ -12,7 +12,11 @@ CS_MUST_USE int ctl_overrides_check(const ctl_certificate_row *certificate,
                                     const countersign_v1_Override *overrides, size_t count, int64_t now_s,
                                     struct cs_err *err);
 
-/* The same for a request that was submitted. */
+/* All that a request would have to sign now, in rising order: how many. */
+pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, int64_t now_s,
+                               countersign_v1_Override ret[2]);
+
+/* As ctl_overrides_check() for a request that was submitted. */
 CS_MUST_USE int ctl_request_check_overrides(struct ctl_run *run, const ctl_request_row *request);
 
 /* Before an order is handed over: true when its certificate may go. Else the order has ended as Cancelled,

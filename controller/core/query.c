@@ -1,5 +1,6 @@
-/* Reads about the controller itself, the trust policy, devices and certificates. Those about pushes:
- * query_push.c; those that the fleet needs: query_fleet.c. */
+/* Reads about the controller itself, the trust policy, devices and certificates. Lists of
+ * certificates: query_inventory.c; those about pushes: query_push.c; those that the fleet needs:
+ * query_fleet.c. */
 #include "controller/core/query.h"
 
 #include "controller/core/colour.h"
@@ -313,52 +314,6 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
 }
 
 /* ---- certificates */
-
-static int show_certificate_of(struct ctl_view *view, const struct ctl_presence *presence, struct cs_slice id,
-                               int64_t now_s, countersign_v1_Certificate *ret, struct cs_err *err)
-{
-    ctl_certificate_row row;
-    int rc = ctl_find_certificate(view, id, &row, err);
-
-    if (rc == CS_OK)
-        ctl_show_certificate(&row, presence->settings, now_s, ret);
-    return rc;
-}
-
-/* By id; or the few with one common name, by the index of names. */
-int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
-                               const countersign_v1_ListCertificatesRequest *request,
-                               countersign_v1_ListCertificatesResponse *reply, struct cs_err *err)
-{
-    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->certificates));
-    struct ctl_key prefix = request->name[0] ? ctl_key_name(CTL_TABLE_CERTIFICATE_NAME, request->name)
-                                             : ctl_key(CTL_TABLE_CERTIFICATE);
-    struct ctl_walk walk = ctl_walk(&prefix);
-    int rc;
-
-    if (request->page_token.size) {
-        struct ctl_key after = prefix;
-
-        if (request->page_token.size != CS_SHA256_BYTES)
-            return cs_err_set(err, CS_EINVAL, "the page token is not one of this list");
-        ctl_key_add_bytes(&after, CTL_BYTES(request->page_token));
-        walk = ctl_walk_after(&prefix, &after, false);
-    }
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        if (reply->certificates_count == most) {
-            reply->more = true;
-            CTL_BYTES_SET(reply->next_page_token,
-                          CTL_BYTES(reply->certificates[reply->certificates_count - 1].id));
-            return CS_OK;
-        }
-        rc = show_certificate_of(view, presence, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
-                                 &reply->certificates[reply->certificates_count], err);
-        if (rc != CS_OK)
-            return rc;
-        reply->certificates_count++;
-    }
-    return ctl_walked(rc);
-}
 
 int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                              const countersign_v1_GetCertificateRequest *request,

@@ -34,7 +34,8 @@ struct ctl_presence {
     X(GetOrder) \
     X(GetKeyRequest) \
     X(ListKeyRequests) \
-    X(ListCrls)
+    X(ListCrls) \
+    X(ExplainPush)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,

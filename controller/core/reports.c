@@ -1,4 +1,5 @@
 /* What devices say: sessions, advertisements, reports. */
+#include "controller/core/colour.h"
 #include "controller/core/deliver.h"
 #include "controller/core/orders.h"
 #include "controller/core/retries.h"
@@ -358,6 +359,8 @@ static int store_report(struct ctl_run *run, const struct ctl_device_statement *
         return rc;
     ctl_run_changed(run, report->verdict, "WO-%" PRIu64, order->number);
     ctl_run_detail(run, "now %s", ctl_phase_info(order->phase)->name);
+    if (ctl_order_retry_at(order))
+        ctl_run_detail(run, "for attempt %u", (unsigned)order->retries + 1);
     if (!newest)
         return CS_OK;
     device->sequence = report->sequence;

@@ -305,8 +305,10 @@ static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushR
         return cs_err_set(run->err, CS_ESTATE, "there is no trust policy yet: publish one first");
     if (request->action != countersign_v1_Action_ACTION_UNSPECIFIED &&
         request->action != countersign_v1_Action_ACTION_INSTALL)
-        return cs_err_set(run->err, CS_EUNSUPPORTED,
-                          "this controller prepares installs only, no removals and no roll backs");
+        return cs_err_set(
+            run->err, CS_EUNSUPPORTED,
+            "this controller prepares installs only, no removals and no roll backs by the device "
+            "itself: push the earlier certificate (countersign roll-back)");
     if (run->meta.reservations >= CTL_RESERVATIONS)
         return cs_err_set(run->err, CS_EBUSY,
                           "%d pushes are prepared and not submitted: try again in a few minutes",

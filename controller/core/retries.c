@@ -64,7 +64,6 @@ static int plan_next(struct ctl_run *run, ctl_request_row *request, ctl_order_ro
                    (unsigned)order->max_attempts, reason);
     order->retries++;
     order->offer_at_s = next_s;
-    ctl_run_detail(run, "WO-%" PRIu64 " attempt %u", order->number, (unsigned)order->retries + 1);
     return ctl_order_apply(run, request, order, CTL_ORDER_RETRY, said);
 }
 

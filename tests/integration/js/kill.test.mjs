@@ -231,7 +231,8 @@ test('kill -9 of the agent during pushes', async (t) => {
   const ends = []; // { order, reloads }: as it was when the controller first said that it has ended
   async function pushes() {
     while (!stopping) {
-      const { core } = await operator.push(leaf.id, 'gw-1', 'a');
+      // One attempt each: further ones wait longer than this test kills.
+      const { core } = await operator.push(leaf.id, 'gw-1', 'a', { max_attempts: 1 });
       const order = await until(`WO-${core.number} ends`, async () => {
         const one = await operator.order(core.number);
         return hasEnded(one.state) && one;

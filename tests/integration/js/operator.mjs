@@ -102,8 +102,8 @@ export class Operator {
   }
 
   // All of it, where nothing interrupts; gives the request with its order core.
-  async push(certificate_id, device_name, connector) {
-    const request = await this.signRequest(await this.prepare(certificate_id, device_name, connector));
+  async push(certificate_id, device_name, connector, terms = {}) {
+    const request = await this.signRequest(await this.prepare(certificate_id, device_name, connector), terms);
     await this.submit(request);
     const approved = this.signDecision(request, 1, 'bob', []);
     await this.decide(request, approved);
