@@ -228,12 +228,24 @@ const struct cli_command cli_commands[] = {
      "Work orders that were not handed over yet become Cancelled. `device admit NAME` lifts it.",
      OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES),
      EXAMPLES("device ban gw-1 --comment \"stolen from the van\""), 1, 1, cli_device_ban},
+    {"device", "list", "", "List the devices", NULL,
+     OPTIONS(CLI_OPTION("group", "NAME", "only those in this group"),
+             CLI_OPTION("search", "TEXT", "only those whose names begin so")),
+     EXAMPLES("device list", "device list --group edge", "device list --search gw-"), 0, 0, cli_device_list},
+    {"device", "group", "NAME [GROUP...]", "Set the groups that a device is in, for lists and pushes",
+     "Replaces the groups that it was in. A group is there as long as a device is in it; no authority hangs "
+     "on it.",
+     OPTIONS(CLI_OPTION("none", NULL, "in no group")),
+     EXAMPLES("device group gw-1 edge north", "device group gw-1 --none"), 1, 9, cli_device_group},
+    {"device", "topology", "NAME",
+     "Show a device's app connectors and certificates, and how each push stands",
+     "What the controller says; `request show REQ-n` verifies the signatures behind it.", NULL,
+     EXAMPLES("device topology gw-1", "device topology gw-1 -o json"), 1, 1, cli_device_topology},
     {"device", "forget", "NAME", "Take older admissions of a device again",
      "This client keeps when each device was admitted, and refuses an admission that is older than one it "
      "has "
      "seen: a controller that was taken over could hand out the keys of a device that was lost.",
      OPTIONS(CLI_OPTION_DRY_RUN), EXAMPLES("device forget gw-1"), 1, 1, cli_device_forget},
-    {"device", "list", "", "List the devices", NULL, NULL, EXAMPLES("device list"), 0, 0, cli_device_list},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
@@ -259,11 +271,14 @@ const struct cli_command cli_commands[] = {
      "Reserves the work orders, checks each against what was asked for, shows the request, asks, signs and "
      "submits it. "
      "Nothing happens on a device before the stages of the trust policy are decided.",
-     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
-             CLI_OPTIONS_PUSH),
+     OPTIONS(
+         CLI_OPTION_COMMENT, CLI_OPTION_AS,
+         CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
+         CLI_OPTION_MANY("group", "NAME", "only where it is attached on devices of this group, beside --to"),
+         CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
+              "push client.example --group edge --comment \"edge first\" --as alice",
               "push client.example --key client.key --comment \"key stays with us\" --as alice",
               "push client.example --dry-run --as alice"),
      1, 1, cli_push_run},
@@ -342,7 +357,12 @@ const struct cli_command cli_commands[] = {
     {"order", "show", "WO-n", "Show a work order and the device's own signed account of it", NULL, NULL,
      EXAMPLES("order show WO-1"), 1, 1, cli_order_show},
     {"topology", NULL, "CERT", "Show a certificate's app connectors and devices, and how each push stands",
-     NULL, NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+     "With each app connector: whether the device has the certificate (in sync, out of sync, missing; "
+     "unknown "
+     "while it is offline), the newest work order, and who decided it. What the controller says; `request "
+     "show "
+     "REQ-n` verifies the signatures behind it.",
+     NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
@@ -396,7 +416,7 @@ const struct cli_command cli_commands[] = {
      "not "
      "told: where it "
      "publishes CRLs, ask it to revoke, too.",
-     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN,
              CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
      EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
      cli_cert_revoke},

@@ -357,33 +357,6 @@ int cli_reject_run(struct cli *cli, struct cs_err *err)
     return decide_as(cli, NULL, countersign_v1_Verdict_VERDICT_REJECT, err);
 }
 
-/* What a cancel would reach: the orders of the request as they are now. */
-static int show_cancel(struct cli *cli, uint64_t request, const uint64_t *numbers, size_t number_count,
-                       struct cs_err *err)
-{
-    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-    cs_auto_free countersign_v1_Order *orders = NULL;
-    uint64_t cancelled = 0, handed_over = 0;
-    size_t count;
-    int rc = cli_fetch_orders(cli, request, &orders, &count, err);
-
-    if (rc != CS_OK)
-        return rc;
-    for (size_t i = 0; i < count; i++) {
-        if ((number_count &&
-             !bsearch(&orders[i].number, numbers, number_count, sizeof numbers[0], by_number)) ||
-            cli_show_state_ended(orders[i].state))
-            continue;
-        if (orders[i].state == countersign_v1_OrderState_ORDER_STATE_PUSH_IN_PROGRESS)
-            handed_over++;
-        else
-            cancelled++;
-    }
-    cli_field(doc, "cancelled", "Would be cancelled", cli_number(cancelled));
-    cli_field(doc, "handed_over", "Handed over already", cli_number(handed_over));
-    return cli_dry_end(cli, doc, err);
-}
-
 /* The controller takes a handful of numbers in a call, each call whole or not at all; this takes them all. */
 static int cancel_in_steps(struct cli *cli, countersign_v1_CancelRequestRequest *request,
                            const uint64_t *numbers, size_t count, countersign_v1_CancelRequestResponse *total,
@@ -407,6 +380,33 @@ static int cancel_in_steps(struct cli *cli, countersign_v1_CancelRequestRequest 
         total->handed_over += reply.handed_over;
     }
     return CS_OK;
+}
+
+/* What a cancel would reach: the orders of the request as they are now. */
+static int show_cancel(struct cli *cli, uint64_t request_number, const uint64_t *numbers, size_t numbers_count,
+                       struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Order *orders = NULL;
+    uint64_t cancelled = 0, handed_over = 0;
+    size_t count;
+    int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < count; i++) {
+        if ((numbers_count &&
+             !bsearch(&orders[i].number, numbers, numbers_count, sizeof numbers[0], by_number)) ||
+            cli_show_state_ended(orders[i].state))
+            continue;
+        if (orders[i].state == countersign_v1_OrderState_ORDER_STATE_PUSH_IN_PROGRESS)
+            handed_over++;
+        else
+            cancelled++;
+    }
+    cli_field(doc, "cancelled", "Would be cancelled", cli_number(cancelled));
+    cli_field(doc, "handed_over", "Handed over already", cli_number(handed_over));
+    return cli_dry_end(cli, doc, err);
 }
 
 int cli_cancel_run(struct cli *cli, struct cs_err *err)

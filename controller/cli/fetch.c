@@ -301,37 +301,3 @@ int cli_fetch_orders(struct cli *cli, uint64_t request_number, countersign_v1_Or
     *ret_count = count;
     return CS_OK;
 }
-
-int cli_fetch_topology(struct cli *cli, struct cs_slice certificate_id, countersign_v1_TopologyRow **ret_rows,
-                       size_t *ret_count, countersign_v1_Certificate *ret_certificate, struct cs_err *err)
-{
-    cs_auto_free countersign_v1_GetTopologyResponse *reply = CLI_NEW(countersign_v1_GetTopologyResponse, err);
-    countersign_v1_GetTopologyRequest request = {0};
-    cs_auto_free void *rows = NULL;
-    size_t count = 0;
-
-    if (!reply)
-        return CS_ENOMEM;
-    CS_PB_SET(&request.certificate_id, certificate_id);
-    do {
-        countersign_v1_TopologyRow *all;
-        int rc = cli_call(cli, &cli_rpc_GetTopology, &request, reply, err);
-
-        if (rc == CS_OK)
-            rc = grow(&rows, sizeof *all, count, reply->rows_count, err);
-        if (rc != CS_OK)
-            return rc;
-        all = rows;
-        for (pb_size_t i = 0; i < reply->rows_count; i++)
-            all[count++] = reply->rows[i];
-        if (count) {
-            memcpy(request.after_device, all[count - 1].device_name, sizeof request.after_device);
-            memcpy(request.after_connector, all[count - 1].connector, sizeof request.after_connector);
-        }
-    } while (reply->more && reply->rows_count);
-    if (ret_certificate)
-        *ret_certificate = reply->certificate;
-    *ret_rows = cs_steal(rows);
-    *ret_count = count;
-    return CS_OK;
-}

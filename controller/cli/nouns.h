@@ -58,6 +58,8 @@ int cli_cert_revoke(struct cli *cli, struct cs_err *err);
 int cli_crl_import(struct cli *cli, struct cs_err *err);
 int cli_crl_list(struct cli *cli, struct cs_err *err);
 int cli_device_ban(struct cli *cli, struct cs_err *err);
+int cli_device_group(struct cli *cli, struct cs_err *err);
+int cli_device_topology(struct cli *cli, struct cs_err *err);
 
 int cli_watch_run(struct cli *cli, struct cs_err *err);
 int cli_inbox_run(struct cli *cli, struct cs_err *err);

@@ -78,7 +78,9 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, RevokeCertificate)                                                                 \
     X(CertificateService, ImportCrl)                                                                         \
     X(CertificateService, ListCrls)                                                                          \
-    X(WatchService, Watch)
+    X(WatchService, Watch)                                                                                   \
+    X(DeviceService, GetDeviceTopology)                                                                      \
+    X(DeviceService, SetDeviceGroups)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

@@ -190,22 +190,23 @@ static int fill_devices(struct watching *w, struct cli_doc *doc, size_t most, st
 }
 
 static const struct cli_column topology_columns[] = {
-    {"target", "CONNECTOR", CLI_ID}, {"connected", "CONNECTED", 0}, {"colour", "COLOUR", 0},
-    {"order", "ORDER", 0},           {"state", "STATE", 0},         {"reason", "REASON", 0},
+    {"target", "CONNECTOR", CLI_ID}, {"connected", "CONNECTED", 0}, {"sync", "SYNC", 0},
+    {"colour", "COLOUR", 0},         {"order", "ORDER", 0},         {"state", "STATE", 0},
+    {"reason", "REASON", 0},
 };
 
 static int fill_topology(struct watching *w, struct cli_doc *doc, size_t most, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_TopologyRow *rows = NULL;
-    size_t count = 0;
-    int rc = cli_fetch_topology(w->cli, CS_PB_BYTES(&w->certificate->id), &rows, &count, NULL, err);
+    struct cli_topology topology = {0};
+    int rc = cli_fetch_topology(w->cli, CS_PB_BYTES(&w->certificate->id), &topology, NULL, err);
 
-    for (size_t i = 0; rc == CS_OK && i < count && i < most; i++) {
-        const countersign_v1_TopologyRow *row = &rows[i];
+    for (size_t i = 0; rc == CS_OK && i < topology.count && i < most; i++) {
+        const countersign_v1_TopologyRow *row = &topology.rows[i];
         char target[CLI_TEXT_BYTES], number[CLI_TEXT_BYTES];
 
         CLI_ROW(doc, cli_text(cli_show_target(row->device_name, row->connector, target)),
                 cli_bool(row->connected),
+                cli_tinted(cli_show_sync_word(row->sync), cli_show_sync_tint(row->sync)),
                 cli_tinted(cli_show_colour_word(row->colour), cli_show_colour_tint(row->colour)),
                 cli_text(row->order.number ? cli_show_order_number(row->order.number, number) : ""),
                 row->order.number
@@ -213,6 +214,7 @@ static int fill_topology(struct watching *w, struct cli_doc *doc, size_t most, s
                     : cli_text("not pushed yet"),
                 cli_text(row->order.reason));
     }
+    cli_topology_free(&topology);
     return rc;
 }
 

@@ -36,6 +36,7 @@ static const struct {
     [CTL_DEVICE_CSR] = {"DeviceCsr", ctl_device_csr_run},
     [CTL_TICK] = {"Tick", ctl_tick_run},
     [CTL_BAN_DEVICE] = {"BanDevice", ctl_ban_device_run},
+    [CTL_SET_DEVICE_GROUPS] = {"SetDeviceGroups", ctl_set_device_groups_run},
     [CTL_RENEWAL] = {"Renewal", ctl_renewal_run},
     [CTL_RENEW] = {"Renew", ctl_renew_run},
     [CTL_QUARANTINE_DEVICE] = {"QuarantineDevice", ctl_quarantine_device_run},

@@ -37,6 +37,7 @@
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
     X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
+    X(SET_DEVICE_GROUPS, countersign_v1_SetDeviceGroupsRequest, countersign_v1_SetDeviceGroupsResponse)      \
     X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \

@@ -27,6 +27,7 @@ struct ctl_presence {
     X(ListCertificates) \
     X(GetCertificate) \
     X(GetTopology) \
+    X(GetDeviceTopology) \
     X(GetOrderCores) \
     X(ListRequests) \
     X(GetRequest) \
