@@ -462,7 +462,7 @@ const struct cli_command cli_commands[] = {
      "not "
      "told: where it "
      "publishes CRLs, ask it to revoke, too.",
-     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN,
              CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
      EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
      cli_cert_revoke},
