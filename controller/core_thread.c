@@ -3,6 +3,8 @@
 #include "controller/core/query.h"
 #include "controller/limits.h"
 #include "controller/reading.h"
+#include "controller/upgrade.h"
+#include "controller/writes.h"
 #include "shared/base/log.h"
 
 #include <pthread.h>
@@ -27,11 +29,31 @@ struct ctl_core_thread {
     struct ctl_trust *trust, *next_trust;
     int64_t next_due_s;
     struct ctl_outcome outcome; /* kept between groups for its memory */
-    struct ctl_write *writes;
-    size_t write_count, write_capacity;
-    bool out_of_memory; /* while writes were collected */
-    bool changed;       /* by this group: a revision was taken */
+    struct ctl_writes writes;
+    bool changed; /* by this group: a revision was taken */
+
+    struct ctl_core_stats stats;
 };
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void count_commit(struct ctl_core_stats *stats, uint64_t took_us)
+{
+    static const uint32_t ends_us[CTL_COMMIT_BUCKETS] = CTL_COMMIT_BUCKETS_US;
+    size_t bucket = 0;
+
+    while (bucket < CTL_COMMIT_BUCKETS && took_us > ends_us[bucket])
+        bucket++;
+    stats->commits++;
+    stats->commit_us += took_us;
+    stats->commits_in[bucket]++;
+}
 
 static CS_NORETURN void die(const char *doing, const struct cs_err *err)
 {
@@ -55,37 +77,14 @@ static struct ctl_context context_now(const struct ctl_core_thread *core)
     };
 }
 
-static void collect_write(void *data, struct cs_slice key, struct cs_slice value)
-{
-    struct ctl_core_thread *core = data;
-
-    if (core->write_count == core->write_capacity) {
-        size_t capacity = core->write_capacity ? core->write_capacity * 2 : 256;
-        struct ctl_write *writes = realloc(core->writes, capacity * sizeof *writes);
-
-        if (!writes) {
-            core->out_of_memory = true;
-            return;
-        }
-        core->writes = writes;
-        core->write_capacity = capacity;
-    }
-    core->writes[core->write_count++] = (struct ctl_write){key, value};
-}
-
 /* Nothing is written when the group changed nothing. */
 static int commit(struct ctl_core_thread *core, struct ctl_view *view, struct cs_err *err)
 {
-    int code;
+    int64_t began_us = monotonic_us();
+    int code = ctl_writes_commit(&core->writes, view, core->options.store, err);
 
-    core->write_count = 0;
-    core->out_of_memory = false;
-    ctl_view_writes(view, collect_write, core);
-    if (core->out_of_memory)
-        return cs_err_nomem(err);
-    if (core->write_count == 0)
-        return CS_OK;
-    code = ctl_store_commit(core->options.store, core->writes, core->write_count, err);
+    if (code == CS_OK && core->changed)
+        count_commit(&core->stats, (uint64_t)(monotonic_us() - began_us));
     if (code == CS_EIO)
         die("the store cannot write to its disk: ending, restart when the disk is well", err);
     return code;
@@ -177,8 +176,10 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
 
     core->outcome.effect_count = 0;
     core->changed = false;
+    core->stats.busy_since_s = monotonic_us() / 1000000 + 1;
     code = run_and_commit(core, group, now_s, &err);
     new_trust = cs_steal(core->next_trust);
+    core->stats.last_failed = code != CS_OK;
     if (code != CS_OK) {
         cs_log(CS_LOG_ERROR, "core", "a group of commands was refused", CS_F("error", err.msg), CS_FEND);
         refuse_group(group, code, &err);
@@ -199,8 +200,13 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
     for (struct cs_list *node; (node = cs_list_pop(group)) != NULL;) {
         struct ctl_command *command = CS_CONTAINER_OF(node, struct ctl_command, node);
 
+        if (command->code == CS_OK)
+            core->stats.accepted++;
+        else
+            core->stats.refused++;
         command->on_done(command);
     }
+    core->stats.busy_since_s = 0;
 }
 
 /* A group ends behind a new policy: commands after it are run under the new one. */
@@ -213,7 +219,7 @@ static void take_group(struct ctl_core_thread *core, struct cs_list *group)
 
         if (!node)
             return;
-        core->waiting_count--;
+        core->stats.waiting = --core->waiting_count;
         cs_list_append(group, node);
         last = CS_CONTAINER_OF(node, struct ctl_command, node)->kind == CTL_PUBLISH_POLICY;
     }
@@ -277,7 +283,9 @@ static int begin(struct ctl_core_thread *core, struct cs_err *err)
     struct ctl_context context;
     int code;
 
-    code = ctl_reading_open(core->options.store, &reading, err);
+    code = ctl_upgrade(core->options.store, err);
+    if (code == CS_OK)
+        code = ctl_reading_open(core->options.store, &reading, err);
     if (code == CS_OK)
         code = load_policy(core, reading.view, err);
     if (code != CS_OK)
@@ -318,6 +326,11 @@ int ctl_core_thread_start(struct ctl_core_thread *core, struct cs_err *err)
     return CS_OK;
 }
 
+const struct ctl_core_stats *ctl_core_thread_stats(const struct ctl_core_thread *core)
+{
+    return &core->stats;
+}
+
 struct ctl_trust *ctl_core_thread_trust(struct ctl_core_thread *core)
 {
     return core->trust;
@@ -334,7 +347,7 @@ int ctl_core_thread_submit(struct ctl_core_thread *core, struct ctl_command *com
         code = cs_err_set(err, CS_EBUSY, "the controller is busy: try again in a moment");
     } else {
         cs_list_append(&core->waiting, &command->node);
-        core->waiting_count++;
+        core->stats.waiting = ++core->waiting_count;
         pthread_cond_signal(&core->woken);
     }
     pthread_mutex_unlock(&core->lock);
@@ -360,7 +373,7 @@ void ctl_core_thread_free(struct ctl_core_thread *core)
     cs_assert(!core->started);
     ctl_trust_unref(core->trust);
     free(core->outcome.effects);
-    free(core->writes);
+    ctl_writes_free(&core->writes);
     pthread_cond_destroy(&core->woken);
     pthread_mutex_destroy(&core->lock);
     free(core);

@@ -137,6 +137,8 @@ static int prepare_import_crl(struct ctl_op *op, struct cs_err *err)
     READ(GetCertificate, ctl_read_GetCertificate, CTL_MAY_ANYONE)                                            \
     WRITE(Attach, CTL_ATTACH, NULL, MAY_CHANGE)                                                              \
     WRITE(Detach, CTL_DETACH, NULL, MAY_CHANGE)                                                              \
+    WRITE(AttachLike, CTL_ATTACH_LIKE, NULL, MAY_CHANGE)                                                     \
+    WRITE(SetCertificateGroups, CTL_SET_CERTIFICATE_GROUPS, NULL, MAY_CHANGE)                                \
     READ(GetTopology, ctl_read_GetTopology, CTL_MAY_ANYONE)                                                  \
     WRITE(RequestKey, CTL_REQUEST_KEY, prepare_request_key, CTL_MAY(REQUESTER))                              \
     READ(GetKeyRequest, ctl_read_GetKeyRequest, CTL_MAY_ANYONE)                                              \

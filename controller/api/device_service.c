@@ -31,5 +31,7 @@ static int prepare_admit(struct ctl_op *op, struct cs_err *err)
     WRITE(AdmitDevice, CTL_ADMIT_DEVICE, prepare_admit, CTL_MAY(ADMIN))                                      \
     READ(ListDevices, ctl_read_ListDevices, CTL_MAY_ANYONE)                                                  \
     READ(GetDevice, ctl_read_GetDevice, CTL_MAY_ANYONE)                                                      \
+    READ(GetDeviceTopology, ctl_read_GetDeviceTopology, CTL_MAY_ANYONE)                                      \
+    WRITE(SetDeviceGroups, CTL_SET_DEVICE_GROUPS, NULL, CTL_MAY(ADMIN))                                      \
     WRITE(BanDevice, CTL_BAN_DEVICE, NULL, CTL_MAY(ADMIN))
 CTL_SERVICE(ctl_device_methods, METHODS)

@@ -79,7 +79,12 @@ enum { CTL_REQUEST_SLACK_BYTES = 1024 };
         .kind = kind_,                                                                                       \
         .prepare = prepare_,                                                                                 \
     };
-#define CTL_DEFINE_READ_(name_, read_, may_)            CTL_UNARY_(name_, read_, CTL_TICK, NULL)
+/* What a read answers is made in the shard's scratch memory. */
+#define CTL_DEFINE_READ_(name_, read_, may_)                                                                 \
+    _Static_assert(sizeof(countersign_v1_##name_##Request) <= CTL_SCRATCH_BYTES &&                           \
+                       sizeof(countersign_v1_##name_##Response) <= CTL_SCRATCH_BYTES,                        \
+                   "the scratch memory is too small for " #name_);                                           \
+    CTL_UNARY_(name_, read_, CTL_TICK, NULL)
 #define CTL_DEFINE_WRITE_(name_, kind_, prepare_, may_) CTL_UNARY_(name_, NULL, kind_, prepare_)
 #define CTL_ROW_(name_, may_)                                                                                \
     {SERVICE,                                                                                                \

@@ -55,8 +55,7 @@ static int read_filter(struct cli *cli, countersign_v1_ListOrdersRequest *ret, s
         rc = cli_choice(cli, "state", cli_show_state_options, &state, err);
     if (rc != CS_OK)
         return rc;
-    if (!ret->request_number) /* a request's orders are looked through here */
-        snprintf(ret->device_name, sizeof ret->device_name, "%s", device ? device : "");
+    snprintf(ret->device_name, sizeof ret->device_name, "%s", device ? device : "");
     if (cli_args_option(&cli->args, "state"))
         ret->state = (countersign_v1_OrderState)(state + 1);
     return CS_OK;
@@ -72,6 +71,8 @@ int cli_order_list(struct cli *cli, struct cs_err *err)
 
     cli_order_table(doc, NULL, 0);
     while (rc == CS_OK) {
+        const uint64_t asked_before = ask.before_number;
+
         rc = cli_call(cli, &cli_rpc_ListOrders, &ask, reply, err);
         for (pb_size_t i = 0; rc == CS_OK && i < reply->orders_count; i++) {
             const countersign_v1_Order *order = &reply->orders[i];
@@ -86,8 +87,13 @@ int cli_order_list(struct cli *cli, struct cs_err *err)
         }
         if (rc == CS_OK)
             rc = cli_page(cli, doc, err);
-        if (rc == CS_OK && (!reply->more || !reply->orders_count))
+        if (rc == CS_OK && !reply->more)
             return cli_write(cli, doc, err);
+        /* A page may hold none of those that are looked for, and the list go on. */
+        if (rc == CS_OK && reply->next_before_number)
+            ask.before_number = reply->next_before_number;
+        if (rc == CS_OK && (ask.before_number == 0 || (asked_before && ask.before_number >= asked_before)))
+            return cs_err_set(err, CS_EAUTH, "the controller's list of work orders has no end");
     }
     return rc;
 }

@@ -1,6 +1,7 @@
 /* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
  */
 #include "controller/cli/push.h"
+#include "controller/cli/attach_like.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
@@ -18,9 +19,11 @@ struct pushing {
     const struct cli_push_wish *wish;
     countersign_v1_Certificate *certificate;
     struct cli_check_certificate checked;
-    countersign_v1_TopologyRow *attached;
-    size_t attached_count;
-    countersign_v1_PreparePushRequest *prepare; /* its targets are --to; none: every attachment */
+    struct cli_topology attached;
+    struct cli_push_place *asked; /* sorted; the strings are borrowed */
+    size_t asked_count;
+    countersign_v1_PreparePushRequest *prepare; /* its targets are --to, its groups --group; neither: every
+                                                   attachment */
     countersign_v1_PreparePushResponse prepared;
     struct cli_fetched_cores cores;
     int64_t window_s, decide_by_s;
@@ -34,7 +37,8 @@ static void pushing_free(struct pushing *pushing)
     cli_fetched_cores_free(&pushing->cores);
     cli_check_certificate_free(&pushing->checked);
     free(pushing->certificate);
-    free(pushing->attached);
+    cli_topology_free(&pushing->attached);
+    free(pushing->asked);
     free(pushing->prepare);
     cs_buf_wipe(&pushing->pkcs8);
 }
@@ -58,8 +62,6 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
     return rc;
 }
 
-/* One place that was asked for, and whether a work order for it has come. */
-
 static int by_place(const void *a, const void *b)
 {
     const struct cli_push_place *x = a, *y = b;
@@ -70,9 +72,9 @@ static int by_place(const void *a, const void *b)
 
 static bool is_attached(const struct pushing *pushing, const char *device, const char *connector)
 {
-    for (size_t i = 0; i < pushing->attached_count; i++)
-        if (strcmp(pushing->attached[i].device_name, device) == 0 &&
-            strcmp(pushing->attached[i].connector, connector) == 0)
+    for (size_t i = 0; i < pushing->attached.count; i++)
+        if (strcmp(pushing->attached.rows[i].device_name, device) == 0 &&
+            strcmp(pushing->attached.rows[i].connector, connector) == 0)
             return true;
     return false;
 }
@@ -123,6 +125,59 @@ static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
     return count;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* One --group NAME: who is in it is the controller's word, so the person sees every place before signing. */
+static int add_group(struct cli *cli, struct pushing *pushing, const char *group, bool *wanted,
+                     struct cs_err *err)
+{
+    countersign_v1_PreparePushRequest *prepare = pushing->prepare;
+    cs_auto_free cli_device_name *names = NULL;
+    size_t count = 0, found = 0;
+    int rc = cs_name_check(cs_slice_str(group), "--group", err);
+
+    if (rc != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return rc;
+    }
+    if (prepare->groups_count == CS_ARRAY_LEN(prepare->groups))
+        return cli_usage(cli, err, "at most %zu --group can be given", CS_ARRAY_LEN(prepare->groups));
+    snprintf(prepare->groups[prepare->groups_count++], sizeof prepare->groups[0], "%s", group);
+    rc = cli_fetch_group(cli, group, &names, &count, err);
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < pushing->attached.count; i++)
+        if (count && bsearch(pushing->attached.rows[i].device_name, names, count, sizeof *names, by_name)) {
+            wanted[i] = true;
+            found++;
+        }
+    return found
+               ? CS_OK
+               : cs_err_set(err, CS_ESTATE,
+                            "\"%.60s\" is attached to none of the %zu devices in the group %s: `countersign "
+                            "device group` puts devices into groups, `countersign cert attach` attaches",
+                            pushing->certificate->common_name, count, group);
+}
+
+/* What was asked for, sorted: the targets and `wanted`, or everything. */
+static void find_places(struct pushing *pushing, const bool *wanted)
+{
+    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
+    const bool all = prepare->targets_count == 0 && prepare->groups_count == 0;
+
+    for (size_t i = 0; i < pushing->attached.count; i++) {
+        const countersign_v1_TopologyRow *row = &pushing->attached.rows[i];
+
+        if (all || wanted[i] || is_given(prepare, row->device_name, row->connector))
+            pushing->asked[pushing->asked_count++] =
+                (struct cli_push_place){row->device_name, row->connector, false};
+    }
+    qsort(pushing->asked, pushing->asked_count, sizeof *pushing->asked, by_place);
+}
+
 /* One --to DEVICE/CONNECTOR. */
 static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
 {
@@ -136,32 +191,46 @@ static int add_target(struct cli *cli, struct pushing *pushing, const char *text
     return add_place(cli, pushing, device, slash + 1, err);
 }
 
+static int read_places(struct cli *cli, struct pushing *pushing, bool *wanted, struct cs_err *err)
+{
+    const char *to, *group;
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
+        rc = add_target(cli, pushing, to, err);
+    for (size_t i = 0; rc == CS_OK && (group = cli_args_option_at(&cli->args, "group", i)) != NULL; i++)
+        rc = add_group(cli, pushing, group, wanted, err);
+    return rc;
+}
+
 static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    const char *to;
-    int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached,
-                                &pushing->attached_count, NULL, err);
+    cs_auto_free bool *wanted = NULL;
+    int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached, NULL, err);
 
     if (rc != CS_OK)
         return rc;
-    if (pushing->attached_count == 0)
+    if (pushing->attached.count == 0)
         return cs_err_set(
             err, CS_ESTATE,
             "\"%.80s\" is not attached to any app connector, so there is nowhere to push it: `countersign "
             "device list` shows the connectors, `countersign cert attach CERT DEVICE CONNECTOR` attaches",
             pushing->certificate->common_name);
     pushing->prepare = CLI_NEW(countersign_v1_PreparePushRequest, err);
-    if (!pushing->prepare)
-        return CS_ENOMEM;
+    pushing->asked = calloc(pushing->attached.count, sizeof *pushing->asked);
+    wanted = calloc(pushing->attached.count, sizeof *wanted);
+    if (!pushing->prepare || !pushing->asked || !wanted)
+        return cs_err_nomem(err);
     pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
     if (pushing->pkcs8.len)
         pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
     CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
     pushing->prepare->overrides_count = read_overrides(cli, pushing->prepare->overrides);
     if (pushing->wish->device)
-        return add_place(cli, pushing, pushing->wish->device, pushing->wish->connector, err);
-    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
-        rc = add_target(cli, pushing, to, err);
+        rc = add_place(cli, pushing, pushing->wish->device, pushing->wish->connector, err);
+    else
+        rc = read_places(cli, pushing, wanted, err);
+    find_places(pushing, wanted);
     return rc;
 }
 
@@ -224,22 +293,6 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
     return CS_OK;
 }
 
-/* What was asked for, sorted; the strings are borrowed. */
-static struct cli_push_place *places_of(const struct pushing *pushing, size_t count)
-{
-    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    struct cli_push_place *places = calloc(count, sizeof *places);
-
-    for (size_t i = 0; places && i < count; i++)
-        places[i] = prepare->targets_count ? (struct cli_push_place){prepare->targets[i].device_name,
-                                                                     prepare->targets[i].connector, false}
-                                           : (struct cli_push_place){pushing->attached[i].device_name,
-                                                                     pushing->attached[i].connector, false};
-    if (places)
-        qsort(places, count, sizeof *places, by_place);
-    return places;
-}
-
 static int check_target(const countersign_v1_OrderCore *core, struct cli_push_place *places, size_t count,
                         struct cs_err *err)
 {
@@ -267,21 +320,15 @@ static int check_target(const countersign_v1_OrderCore *core, struct cli_push_pl
 static int check_targets(const struct pushing *pushing, struct cs_err *err)
 {
     const struct cli_fetched_cores *cores = &pushing->cores;
-    const size_t asked =
-        pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
-    cs_auto_free struct cli_push_place *places = NULL;
     int rc = CS_OK;
 
-    if (cores->count != asked)
+    if (cores->count != pushing->asked_count)
         return cs_err_set(err, CS_EAUTH,
                           "%zu app connectors were asked for, the controller made %zu work orders: nothing "
                           "was signed",
-                          asked, cores->count);
-    places = places_of(pushing, asked);
-    if (!places)
-        return cs_err_nomem(err);
+                          pushing->asked_count, cores->count);
     for (size_t i = 0; rc == CS_OK && i < cores->count; i++)
-        rc = check_target(cores->cores[i], places, asked, err);
+        rc = check_target(cores->cores[i], pushing->asked, pushing->asked_count, err);
     return rc;
 }
 
@@ -348,6 +395,9 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
         cli_show_push_request(statement, decoded, pushing->comment);
         cli_show_certificate(statement, &pushing->checked);
         cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);
+        if (pushing->prepare->groups_count)
+            cli_hint(statement,
+                     "Who is in a group is the controller's word: sign if this list is what you mean.");
         rc = cli_sign(cli, CS_STATEMENT_PUSH_REQUEST, cs_buf_slice(&payload), statement, requester, &envelope,
                       err);
     }
@@ -397,23 +447,19 @@ static int dry_run(struct cli *cli, const struct pushing *pushing, const counter
                    struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-    const size_t count =
-        pushing->prepare->targets_count ? pushing->prepare->targets_count : pushing->attached_count;
-    cs_auto_free struct cli_push_place *places = places_of(pushing, count);
     const struct cs_policy *policy;
     int rc = cli_policy(cli, &policy, err);
 
     if (rc != CS_OK)
         return rc;
-    if (!places)
-        return cs_err_nomem(err);
     show_note(doc, pushing);
     cli_show_certificate(doc, &pushing->checked);
     show_overrides(cli, doc, pushing);
     cli_field(doc, "requester", "Requester", cli_text(requester->name));
-    cli_field(doc, "orders", "Work orders", cli_number(count));
+    cli_field(doc, "orders", "Work orders", cli_number(pushing->asked_count));
     cli_field(doc, "policy_version", "Trust policy", cli_number(cs_policy_version(policy)));
-    cli_show_needs(doc, policy, &pushing->checked.leaf, places, count, requester->name);
+    cli_show_needs(doc, policy, &pushing->checked.leaf, pushing->asked, pushing->asked_count,
+                   requester->name);
     cli_hint(doc,
              "Nothing was signed, nothing was sent. The rules are those of your own verified trust policy.");
     return cli_write(cli, doc, err);
@@ -444,6 +490,8 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
         rc = look_at_certificate(cli, &pushing, err);
     if (rc == CS_OK)
         rc = look_at_key(cli, &pushing, err);
+    if (rc == CS_OK && wish->like)
+        rc = cli_attach_like(cli, pushing.certificate, err);
     if (rc == CS_OK)
         rc = find_targets(cli, &pushing, err);
     if (rc == CS_OK)
@@ -455,7 +503,7 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
 
 int cli_push_run(struct cli *cli, struct cs_err *err)
 {
-    const struct cli_push_wish wish = {.certificate = cli->args.operands[0]};
+    const struct cli_push_wish wish = {.certificate = cli->args.operands[0], .like = true};
 
     return cli_push(cli, &wish, err);
 }

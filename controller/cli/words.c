@@ -172,6 +172,27 @@ char *cli_show_key_kind(countersign_v1_CertificateKey key, uint32_t bits, char *
     return out;
 }
 
+static const struct {
+    const char *word;
+    enum cli_tint tint;
+} syncs[] = {
+    [countersign_v1_SyncState_SYNC_STATE_UNSPECIFIED] = {"-", CLI_PLAIN},
+    [countersign_v1_SyncState_SYNC_STATE_IN_SYNC] = {"in sync", CLI_GREEN},
+    [countersign_v1_SyncState_SYNC_STATE_OUT_OF_SYNC] = {"out of sync", CLI_YELLOW},
+    [countersign_v1_SyncState_SYNC_STATE_MISSING] = {"missing", CLI_YELLOW},
+    [countersign_v1_SyncState_SYNC_STATE_UNKNOWN] = {"unknown", CLI_GRAY},
+};
+
+const char *cli_show_sync_word(countersign_v1_SyncState state)
+{
+    return syncs[within(state, CS_ARRAY_LEN(syncs))].word;
+}
+
+enum cli_tint cli_show_sync_tint(countersign_v1_SyncState state)
+{
+    return syncs[within(state, CS_ARRAY_LEN(syncs))].tint;
+}
+
 const char *cli_show_key_request_state(struct cli_style style, countersign_v1_KeyRequestState state)
 {
     static const char *const words[] = {"-", "waiting", "answered", "refused", "imported", "expired"};
@@ -205,4 +226,13 @@ const char *cli_show_presence(const countersign_v1_Device *device)
     if (device->waits_for_admission)
         return device->admitted ? "waits for a new admission" : "waits for admission";
     return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
+}
+
+enum cli_tint cli_show_presence_tint(const countersign_v1_Device *device)
+{
+    if (device->banned || device->quarantined)
+        return CLI_RED;
+    if (!device->admitted || device->waits_for_admission)
+        return CLI_YELLOW;
+    return device->connected ? CLI_GREEN : CLI_GRAY;
 }

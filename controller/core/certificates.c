@@ -1,4 +1,5 @@
 /* Certificates, and which app connectors they are attached to. */
+#include "controller/core/attachments.h"
 #include "controller/core/inventory.h"
 #include "controller/core/key_requests.h"
 #include "controller/core/query_rows.h"
@@ -177,7 +178,7 @@ static int check_place(struct ctl_run *run, const char *device_name, const char 
 
 /* As the device knows its connectors: attaching to one that it does not declare would never come to a push.
  */
-static int check_declared(struct ctl_run *run, const char *device_name, const char *name)
+int ctl_attachment_check(struct ctl_run *run, const char *device_name, const char *name)
 {
     ctl_connector_row connector;
     ctl_device_row device;
@@ -205,13 +206,32 @@ static int check_key_place(struct ctl_run *run, const countersign_v1_AttachReque
                       certificate->device_name, certificate->connector);
 }
 
+int ctl_attachment_add(struct ctl_run *run, ctl_certificate_row *certificate, const char *device_name,
+                       const char *connector, bool *ret_added)
+{
+    struct ctl_key key = ctl_key_attachment(CTL_BYTES(certificate->id), device_name, connector);
+    struct ctl_key reverse = ctl_key_attached(device_name, connector, CTL_BYTES(certificate->id));
+    ctl_attachment_row row = countersign_store_v1_Attachment_init_zero;
+    struct cs_slice there;
+    int rc = ctl_bytes_get(run->view, &key, &there, run->err);
+
+    *ret_added = rc == CS_ENOTFOUND;
+    if (rc != CS_ENOTFOUND) /* there already, which is what was asked for */
+        return rc;
+    CTL_BYTES_COPY(row.certificate_id, certificate->id);
+    CTL_TEXT_SET(row.device_name, device_name);
+    CTL_TEXT_SET(row.connector, connector);
+    row.attached_at_s = run->now_s;
+    certificate->attachments++;
+    rc = ctl_put(run->view, &key, Attachment, &row, run->err);
+    return rc == CS_OK ? ctl_index_put(run->view, &reverse, run->err) : rc;
+}
+
 int ctl_attach_run(struct ctl_run *run, const void *body, void *reply)
 {
     const countersign_v1_AttachRequest *attach = body;
-    struct ctl_key key, reverse;
-    ctl_attachment_row row = countersign_store_v1_Attachment_init_zero;
     ctl_certificate_row certificate;
-    struct cs_slice there;
+    bool added = false;
     int rc = check_place(run, attach->device_name, attach->connector);
 
     (void)reply;
@@ -220,26 +240,12 @@ int ctl_attach_run(struct ctl_run *run, const void *body, void *reply)
     if (rc == CS_OK)
         rc = check_key_place(run, attach, &certificate);
     if (rc == CS_OK)
-        rc = check_declared(run, attach->device_name, attach->connector);
-    if (rc != CS_OK)
-        return rc;
-    key = ctl_key_attachment(CTL_BYTES(certificate.id), attach->device_name, attach->connector);
-    reverse = ctl_key_attached(attach->device_name, attach->connector, CTL_BYTES(certificate.id));
-    rc = ctl_bytes_get(run->view, &key, &there, run->err);
-    if (rc != CS_ENOTFOUND) /* there already, which is what was asked for */
-        return rc;
-
-    CTL_BYTES_COPY(row.certificate_id, certificate.id);
-    CTL_TEXT_SET(row.device_name, attach->device_name);
-    CTL_TEXT_SET(row.connector, attach->connector);
-    row.attached_at_s = run->now_s;
-    certificate.attachments++;
-    rc = ctl_put(run->view, &key, Attachment, &row, run->err);
+        rc = ctl_attachment_check(run, attach->device_name, attach->connector);
     if (rc == CS_OK)
-        rc = ctl_index_put(run->view, &reverse, run->err);
-    if (rc == CS_OK)
+        rc = ctl_attachment_add(run, &certificate, attach->device_name, attach->connector, &added);
+    if (rc == CS_OK && added)
         rc = ctl_certificate_store(run, &certificate);
-    if (rc != CS_OK)
+    if (rc != CS_OK || !added)
         return rc;
     ctl_run_changed(run, "", "certificate %s", certificate.common_name);
     ctl_run_detail(run, "to %s on %s", attach->connector, attach->device_name);

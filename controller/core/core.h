@@ -29,11 +29,15 @@
     X(IMPORT_CERTIFICATE, struct ctl_import_certificate, countersign_v1_ImportCertificateResponse)           \
     X(ATTACH, countersign_v1_AttachRequest, countersign_v1_AttachResponse)                                   \
     X(DETACH, countersign_v1_DetachRequest, countersign_v1_DetachResponse)                                   \
+    X(ATTACH_LIKE, countersign_v1_AttachLikeRequest, countersign_v1_AttachLikeResponse)                      \
+    X(SET_CERTIFICATE_GROUPS, countersign_v1_SetCertificateGroupsRequest,                                    \
+      countersign_v1_SetCertificateGroupsResponse)                                                           \
     X(PREPARE_PUSH, countersign_v1_PreparePushRequest, countersign_v1_PreparePushResponse)                   \
     X(SUBMIT_PUSH, struct ctl_submit_push, countersign_v1_SubmitPushResponse)                                \
     X(DECIDE, struct ctl_decide, countersign_v1_DecideResponse)                                              \
     X(CANCEL_REQUEST, countersign_v1_CancelRequestRequest, countersign_v1_CancelRequestResponse)             \
     X(BAN_DEVICE, countersign_v1_BanDeviceRequest, countersign_v1_BanDeviceResponse)                         \
+    X(SET_DEVICE_GROUPS, countersign_v1_SetDeviceGroupsRequest, countersign_v1_SetDeviceGroupsResponse)      \
     X(REQUEST_KEY, struct ctl_request_key, countersign_v1_RequestKeyResponse)                                \
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \

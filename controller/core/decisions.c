@@ -127,7 +127,20 @@ static int check_decision(struct ctl_run *run, const struct ctl_decide *decide,
     return rc;
 }
 
-static int store_decision(struct ctl_run *run, const struct ctl_decide *decide, ctl_request_row *request)
+/* For those who read of the decision later, when the policy has other names. */
+static const char *stage_name(const struct ctl_rules *rules, const countersign_v1_Decision *decision)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        const countersign_v1_Rule *rule = rules->orders[i].rule;
+
+        if (covers(decision, (uint32_t)i) && decision->stage >= 1 && decision->stage <= rule->stages_count)
+            return rule->stages[decision->stage - 1].name;
+    }
+    return "";
+}
+
+static int store_decision(struct ctl_run *run, const struct ctl_decide *decide, const struct ctl_rules *rules,
+                          ctl_request_row *request)
 {
     struct ctl_key key = ctl_key_numbers(CTL_TABLE_DECISION, request->number, request->decision_count);
     ctl_decision_row row = countersign_store_v1_Decision_init_zero;
@@ -137,6 +150,7 @@ static int store_decision(struct ctl_run *run, const struct ctl_decide *decide, 
     CTL_BYTES_SET(row.envelope, decide->envelope);
     CTL_BYTES_SET(row.digest, cs_digest_slice(&decide->digest));
     CTL_TEXT_SET(row.comment, decide->comment);
+    CTL_TEXT_SET(row.stage_name, stage_name(rules, decide->decision));
     request->decision_count++;
     return ctl_put(run->view, &key, Decision, &row, run->err);
 }
@@ -164,7 +178,7 @@ static int decide_with(struct ctl_run *run, const struct ctl_decide *decide, ctl
                        countersign_v1_DecideResponse *answer)
 {
     struct moved moved = {0};
-    int rc = store_decision(run, decide, request);
+    int rc = store_decision(run, decide, rules, request);
 
     if (rc == CS_OK)
         rc = move_orders(run, request, push, rules, decide->decision, &moved);

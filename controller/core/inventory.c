@@ -281,16 +281,24 @@ static int change_entries(struct ctl_view *view, const ctl_certificate_row *befo
     return rc;
 }
 
-int ctl_inventory_store(struct ctl_view *view, const ctl_certificate_row *row, struct cs_err *err)
+int ctl_inventory_adopt(struct ctl_view *view, const ctl_certificate_row *row, struct cs_err *err)
 {
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, CTL_BYTES(row->id));
     struct put put = {view, err};
+    int rc = ctl_inventory_entries(row, put_entry, &put);
+
+    return rc == CS_OK ? ctl_put(view, &key, Certificate, row, err) : rc;
+}
+
+int ctl_inventory_store(struct ctl_view *view, const ctl_certificate_row *row, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, CTL_BYTES(row->id));
     ctl_certificate_row before;
     int rc = ctl_get(view, &key, Certificate, &before, err);
 
+    if (rc == CS_ENOTFOUND)
+        return ctl_inventory_adopt(view, row, err);
     if (rc == CS_OK)
         rc = change_entries(view, &before, row, err);
-    else if (rc == CS_ENOTFOUND)
-        rc = ctl_inventory_entries(row, put_entry, &put);
     return rc == CS_OK ? ctl_put(view, &key, Certificate, row, err) : rc;
 }

@@ -69,6 +69,10 @@ CS_MUST_USE int ctl_inventory_entries(const ctl_certificate_row *row, ctl_invent
 CS_MUST_USE int ctl_inventory_store(struct ctl_view *view, const ctl_certificate_row *row,
                                     struct cs_err *err);
 
+/* For a row that is there without its entries, as schema 2 had it. */
+CS_MUST_USE int ctl_inventory_adopt(struct ctl_view *view, const ctl_certificate_row *row,
+                                    struct cs_err *err);
+
 /* Of a new row, before it is stored the first time: the digest of its names, and which certificates it renews
  * and is renewed by. The same names make a renewal, and newer dates; whatever was imported first. The
  * neighbours are stored. */

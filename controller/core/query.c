@@ -1,8 +1,8 @@
-/* Reads about the controller itself, the trust policy, devices and certificates. Those about pushes:
- * query_push.c; those that the fleet needs: query_fleet.c. */
+/* Reads about the controller itself, the trust policy, devices and certificates. Lists of certificates:
+ * query_inventory.c; those about pushes: query_push.c; the topology: query_topology.c; those that the fleet
+ * needs: query_fleet.c. */
 #include "controller/core/query.h"
 
-#include "controller/core/colour.h"
 #include "controller/core/query_rows.h"
 
 #include "shared/base/text.h"
@@ -208,40 +208,46 @@ int ctl_query_GetEnrolment(struct ctl_view *view, const struct ctl_presence *pre
     return device.waiting_spki.size ? show_waiting(view, &device, reply, err) : CS_OK;
 }
 
-/* A name whose token was not used yet is shown with its name alone. */
-static int show_name(struct ctl_view *view, const struct ctl_presence *presence, struct cs_slice key,
-                     struct cs_slice value, countersign_v1_Device *ret, struct cs_err *err)
+/* A name whose token was not used yet is shown with its name and groups alone. */
+static int show_name(struct ctl_view *view, const struct ctl_presence *presence, const char *device_name,
+                     countersign_v1_Device *ret, struct cs_err *err)
 {
+    struct ctl_key key = ctl_key_name(CTL_TABLE_NAME, device_name);
     ctl_name_row name;
     ctl_device_row device;
-    struct ctl_key device_key;
-    int rc = ctl_decode(value, DeviceName, &name, err);
+    int rc = ctl_get(view, &key, DeviceName, &name, err);
 
     if (rc != CS_OK)
         return rc;
     if (name.device_id.size == 0 && name.pending_id.size == 0) {
-        ctl_text_set(ret->name, sizeof ret->name, (const char *)key.ptr + 1);
-        return CS_OK;
+        CTL_TEXT_SET(ret->name, device_name);
+        return ctl_show_device_groups(view, ret, err);
     }
-    device_key = ctl_key_bytes(CTL_TABLE_DEVICE,
-                               name.device_id.size ? CTL_BYTES(name.device_id) : CTL_BYTES(name.pending_id));
-    rc = ctl_get(view, &device_key, Device, &device, err);
+    key = ctl_key_bytes(CTL_TABLE_DEVICE,
+                        name.device_id.size ? CTL_BYTES(name.device_id) : CTL_BYTES(name.pending_id));
+    rc = ctl_get(view, &key, Device, &device, err);
     return rc == CS_OK ? ctl_show_device(view, presence, &name, &device, ret, err) : rc;
 }
 
+/* By name: all, or those of a group; from both, those whose names begin with what is searched for. */
 int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                           const countersign_v1_ListDevicesRequest *request,
                           countersign_v1_ListDevicesResponse *reply, struct cs_err *err)
 {
+    const struct ctl_key table =
+        request->group[0] ? ctl_key_name(CTL_TABLE_DEVICE_GROUP, request->group) : ctl_key(CTL_TABLE_NAME);
     size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->devices));
-    struct ctl_key prefix = ctl_key(CTL_TABLE_NAME);
-    struct ctl_walk walk = ctl_walk(&prefix);
+    struct ctl_key prefix = table;
+    struct ctl_walk walk;
     int rc;
 
     (void)now_s;
+    ctl_key_add_bytes(&prefix, cs_slice_str(request->search));
+    walk = ctl_walk(&prefix);
     if (request->after_name[0]) {
-        struct ctl_key after = ctl_key_name(CTL_TABLE_NAME, request->after_name);
+        struct ctl_key after = table;
 
+        ctl_key_add_name(&after, request->after_name);
         walk = ctl_walk_after(&prefix, &after, false);
     }
     while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
@@ -249,7 +255,8 @@ int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *pres
             reply->more = true;
             return CS_OK;
         }
-        rc = show_name(view, presence, walk.key, walk.value, &reply->devices[reply->devices_count], err);
+        rc = show_name(view, presence, (const char *)walk.key.ptr + table.len,
+                       &reply->devices[reply->devices_count], err);
         if (rc != CS_OK)
             return rc;
         reply->devices_count++;
@@ -314,52 +321,6 @@ int ctl_query_GetDevice(struct ctl_view *view, const struct ctl_presence *presen
 
 /* ---- certificates */
 
-static int show_certificate_of(struct ctl_view *view, const struct ctl_presence *presence, struct cs_slice id,
-                               int64_t now_s, countersign_v1_Certificate *ret, struct cs_err *err)
-{
-    ctl_certificate_row row;
-    int rc = ctl_find_certificate(view, id, &row, err);
-
-    if (rc == CS_OK)
-        ctl_show_certificate(&row, presence->settings, now_s, ret);
-    return rc;
-}
-
-/* By id; or the few with one common name, by the index of names. */
-int ctl_query_ListCertificates(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
-                               const countersign_v1_ListCertificatesRequest *request,
-                               countersign_v1_ListCertificatesResponse *reply, struct cs_err *err)
-{
-    size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->certificates));
-    struct ctl_key prefix = request->name[0] ? ctl_key_name(CTL_TABLE_CERTIFICATE_NAME, request->name)
-                                             : ctl_key(CTL_TABLE_CERTIFICATE);
-    struct ctl_walk walk = ctl_walk(&prefix);
-    int rc;
-
-    if (request->page_token.size) {
-        struct ctl_key after = prefix;
-
-        if (request->page_token.size != CS_SHA256_BYTES)
-            return cs_err_set(err, CS_EINVAL, "the page token is not one of this list");
-        ctl_key_add_bytes(&after, CTL_BYTES(request->page_token));
-        walk = ctl_walk_after(&prefix, &after, false);
-    }
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        if (reply->certificates_count == most) {
-            reply->more = true;
-            CTL_BYTES_SET(reply->next_page_token,
-                          CTL_BYTES(reply->certificates[reply->certificates_count - 1].id));
-            return CS_OK;
-        }
-        rc = show_certificate_of(view, presence, ctl_key_last(walk.key, CS_SHA256_BYTES), now_s,
-                                 &reply->certificates[reply->certificates_count], err);
-        if (rc != CS_OK)
-            return rc;
-        reply->certificates_count++;
-    }
-    return ctl_walked(rc);
-}
-
 int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                              const countersign_v1_GetCertificateRequest *request,
                              countersign_v1_GetCertificateResponse *reply, struct cs_err *err)
@@ -379,90 +340,4 @@ int ctl_query_GetCertificate(struct ctl_view *view, const struct ctl_presence *p
     ctl_show_certificate(&row, presence->settings, now_s, &reply->certificate);
     CTL_BYTES_SET(reply->chain, chain);
     return CS_OK;
-}
-
-/* ---- topology */
-
-/* What the device last said of the connector; a device that is not there (any more) leaves these fields
- * empty. */
-static int show_place(struct ctl_view *view, const struct ctl_presence *presence,
-                      const ctl_certificate_row *certificate, countersign_v1_TopologyRow *ret,
-                      struct cs_err *err)
-{
-    ctl_name_row name;
-    ctl_device_row device;
-    ctl_connector_row connector;
-    struct ctl_key key;
-    int rc = ctl_find_device(view, ret->device_name, &name, &device, err);
-
-    if (rc != CS_OK)
-        return ctl_walked(rc);
-    ret->connected = presence->connected(presence->data, device.device_id.bytes);
-    ret->last_seen_s = device.last_seen_s;
-    key = ctl_key_connector(CTL_TABLE_CONNECTOR, CTL_BYTES(device.device_id), ret->connector);
-    rc = ctl_get(view, &key, Connector, &connector, err);
-    if (rc != CS_OK)
-        return ctl_walked(rc);
-    CTL_TEXT_SET(ret->application, connector.application);
-    ret->in_sync = cs_slice_eq(CTL_BYTES(connector.installed_digest), CTL_BYTES(certificate->chain_digest));
-    return CS_OK;
-}
-
-static int show_attachment(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
-                           const ctl_certificate_row *certificate, struct cs_slice value,
-                           countersign_v1_TopologyRow *ret, struct cs_err *err)
-{
-    ctl_attachment_row attachment;
-    ctl_order_row order;
-    int rc = ctl_decode(value, Attachment, &attachment, err);
-
-    if (rc != CS_OK)
-        return rc;
-    CTL_TEXT_SET(ret->device_name, attachment.device_name);
-    CTL_TEXT_SET(ret->connector, attachment.connector);
-    ret->colour = ctl_colour_at(certificate, attachment.condition, presence->settings, now_s);
-    rc = show_place(view, presence, certificate, ret, err);
-    if (rc != CS_OK || attachment.newest_order == 0)
-        return rc;
-    rc = ctl_find_order(view, attachment.newest_order, &order, err);
-    if (rc != CS_OK)
-        return rc;
-    ret->has_order = true;
-    ctl_show_order(&order, &ret->order);
-    return CS_OK;
-}
-
-int ctl_query_GetTopology(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
-                          const countersign_v1_GetTopologyRequest *request,
-                          countersign_v1_GetTopologyResponse *reply, struct cs_err *err)
-{
-    struct ctl_key prefix;
-    struct ctl_walk walk;
-    ctl_certificate_row certificate;
-    int rc = ctl_find_certificate(view, CTL_BYTES(request->certificate_id), &certificate, err);
-
-    if (rc != CS_OK)
-        return rc;
-    reply->has_certificate = true;
-    ctl_show_certificate(&certificate, presence->settings, now_s, &reply->certificate);
-    prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(certificate.id));
-    walk = ctl_walk(&prefix);
-    if (request->after_device[0]) {
-        struct ctl_key after =
-            ctl_key_attachment(CTL_BYTES(certificate.id), request->after_device, request->after_connector);
-
-        walk = ctl_walk_after(&prefix, &after, false);
-    }
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        if (reply->rows_count == CS_ARRAY_LEN(reply->rows)) {
-            reply->more = true;
-            return CS_OK;
-        }
-        rc = show_attachment(view, presence, now_s, &certificate, walk.value, &reply->rows[reply->rows_count],
-                             err);
-        if (rc != CS_OK)
-            return rc;
-        reply->rows_count++;
-    }
-    return ctl_walked(rc);
 }

@@ -27,6 +27,7 @@ struct ctl_presence {
     X(ListCertificates) \
     X(GetCertificate) \
     X(GetTopology) \
+    X(GetDeviceTopology) \
     X(GetOrderCores) \
     X(ListRequests) \
     X(GetRequest) \
@@ -34,8 +35,8 @@ struct ctl_presence {
     X(GetOrder) \
     X(GetKeyRequest) \
     X(ListKeyRequests) \
-    X(ExplainPush) \
-    X(ListCrls)
+    X(ListCrls) \
+    X(ExplainPush)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,

@@ -1,6 +1,7 @@
 /* Reads about requests, their decisions and their work orders. */
 #include "controller/core/query.h"
 #include "controller/core/query_rows.h"
+#include "controller/core/workflow.h"
 
 #include <inttypes.h>
 
@@ -117,39 +118,78 @@ int ctl_query_GetRequest(struct ctl_view *view, const struct ctl_presence *prese
     return ctl_walked(rc);
 }
 
-static int add_order(struct ctl_view *view, uint64_t number, countersign_v1_ListOrdersResponse *reply,
-                     struct cs_err *err)
-{
-    ctl_order_row row;
-    int rc = ctl_find_order(view, number, &row, err);
+/* ---- lists of orders */
 
-    if (rc == CS_OK)
-        ctl_show_order(&row, &reply->orders[reply->orders_count++]);
-    return rc;
-}
+/* Orders that one page looks at for those that it wants: a filter that few pass must not hold up others. */
+enum { ORDERS_LOOKED_AT = 1024 };
+
+struct order_search {
+    struct ctl_view *view;
+    const countersign_v1_ListOrdersRequest *wanted;
+    struct ctl_key prefix;  /* all orders, or a device's */
+    uint64_t first, before; /* what is left of the numbers */
+    uint64_t of_request;    /* the request that was looked at last, and where its orders begin */
+    uint64_t of_first;
+    bool of_none; /* none of its orders is in the state that is wanted */
+};
 
 /* A request's orders have consecutive numbers. */
-static int list_orders_of_request(struct ctl_view *view, const countersign_v1_ListOrdersRequest *request,
-                                  size_t most, countersign_v1_ListOrdersResponse *reply, struct cs_err *err)
+static int begin_search(struct order_search *search, struct cs_err *err)
 {
+    const countersign_v1_ListOrdersRequest *wanted = search->wanted;
     ctl_request_row row;
-    uint64_t end;
-    int rc = ctl_find_request(view, request->request_number, &row, err);
+    int rc;
 
+    search->first = 1;
+    search->before = wanted->before_number ? wanted->before_number : UINT64_MAX;
+    search->prefix = wanted->device_name[0] ? ctl_key_name(CTL_TABLE_DEVICE_ORDER, wanted->device_name)
+                                            : ctl_key(CTL_TABLE_ORDER);
+    if (wanted->request_number == 0)
+        return CS_OK;
+    rc = ctl_find_request(search->view, wanted->request_number, &row, err);
     if (rc != CS_OK)
         return rc;
-    end = row.first_order + row.order_count;
-    if (request->before_number && request->before_number < end)
-        end = request->before_number;
-    while (end > row.first_order) {
-        if (reply->orders_count == most) {
-            reply->more = true;
-            return CS_OK;
-        }
-        rc = add_order(view, --end, reply, err);
+    search->first = row.first_order;
+    if (search->before > row.first_order + row.order_count)
+        search->before = row.first_order + row.order_count;
+    return CS_OK;
+}
+
+/* The next lower one; CS_ENOTFOUND: there is none. */
+static int next_order(struct order_search *search, ctl_order_row *ret, struct cs_err *err)
+{
+    struct ctl_key before = search->prefix;
+    struct ctl_walk walk;
+    int rc;
+
+    ctl_key_add_u64(&before, search->before);
+    walk = ctl_walk_after(&search->prefix, &before, true);
+    rc = ctl_walk_next(search->view, &walk, err);
+    if (rc != CS_OK)
+        return rc;
+    search->before = ctl_key_last_u64(walk.key);
+    return search->before < search->first ? CS_ENOTFOUND
+                                          : ctl_find_order(search->view, search->before, ret, err);
+}
+
+/* Not in the state that is wanted: if its request has none in it, the request's other orders are passed over.
+ */
+static int pass_over(struct order_search *search, const ctl_order_row *order, struct cs_err *err)
+{
+    const pb_size_t state = (pb_size_t)search->wanted->state;
+    ctl_request_row row;
+    int rc;
+
+    if (search->of_request != order->request_number) {
+        rc = ctl_find_request(search->view, order->request_number, &row, err);
         if (rc != CS_OK)
             return rc;
+        search->of_request = order->request_number;
+        search->of_first = row.first_order;
+        search->of_none = state >= row.orders_in_count || row.orders_in[state] == 0;
     }
+    if (search->of_none && search->of_first < search->before)
+        search->before = search->of_first;
     return CS_OK;
 }
 
@@ -158,28 +198,33 @@ int ctl_query_ListOrders(struct ctl_view *view, const struct ctl_presence *prese
                          countersign_v1_ListOrdersResponse *reply, struct cs_err *err)
 {
     size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->orders));
-    struct ctl_key prefix = request->device_name[0]
-                                ? ctl_key_name(CTL_TABLE_DEVICE_ORDER, request->device_name)
-                                : ctl_key(CTL_TABLE_ORDER);
-    struct ctl_walk walk = walk_back(&prefix, request->before_number);
-    int rc;
+    struct order_search search = {.view = view, .wanted = request};
+    int rc = begin_search(&search, err);
 
     (void)presence;
     (void)now_s;
-    if (request->request_number && request->device_name[0])
-        return cs_err_set(err, CS_EINVAL, "ask for the orders of a request or of a device, not of both");
-    if (request->request_number)
-        return list_orders_of_request(view, request, most, reply, err);
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        if (reply->orders_count == most) {
+    if (rc != CS_OK)
+        return rc;
+    for (unsigned looked = 0;; looked++) {
+        const uint64_t before = search.before;
+        ctl_order_row order;
+
+        rc = next_order(&search, &order, err);
+        if (rc != CS_OK)
+            return ctl_walked(rc);
+        if (reply->orders_count == most || looked == ORDERS_LOOKED_AT) {
             reply->more = true;
+            reply->next_before_number = before;
             return CS_OK;
         }
-        rc = add_order(view, ctl_key_last_u64(walk.key), reply, err);
+        if (request->state == countersign_v1_OrderState_ORDER_STATE_UNSPECIFIED ||
+            ctl_phase_info(order.phase)->shown == request->state)
+            ctl_show_order(&order, &reply->orders[reply->orders_count++]);
+        else
+            rc = pass_over(&search, &order, err);
         if (rc != CS_OK)
             return rc;
     }
-    return ctl_walked(rc);
 }
 
 int ctl_query_GetOrder(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,

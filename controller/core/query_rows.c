@@ -130,6 +130,20 @@ int ctl_device_closed(const ctl_device_row *device, struct cs_err *err)
     return CS_OK;
 }
 
+int ctl_show_device_groups(struct ctl_view *view, countersign_v1_Device *ret, struct cs_err *err)
+{
+    struct ctl_key key = ctl_key_name(CTL_TABLE_DEVICE_LABELS, ret->name);
+    ctl_labels_row row;
+    int rc = ctl_get(view, &key, DeviceLabels, &row, err);
+
+    if (rc != CS_OK)
+        return ctl_walked(rc);
+    ret->groups_count = row.groups_count;
+    for (pb_size_t i = 0; i < row.groups_count; i++)
+        CTL_TEXT_SET(ret->groups[i], row.groups[i]);
+    return CS_OK;
+}
+
 int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence, const ctl_name_row *name,
                     const ctl_device_row *row, countersign_v1_Device *ret, struct cs_err *err)
 {
@@ -160,7 +174,7 @@ int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence, 
         if (connector.declared)
             show_connector(&connector, &ret->connectors[ret->connectors_count++]);
     }
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
+    return ctl_walked(rc) == CS_OK ? ctl_show_device_groups(view, ret, err) : rc;
 }
 
 int ctl_find_device(struct ctl_view *view, const char *name, ctl_name_row *ret_name, ctl_device_row *ret,

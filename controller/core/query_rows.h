@@ -14,6 +14,8 @@ void ctl_show_request(const ctl_request_row *row, countersign_v1_Request *ret);
 CS_MUST_USE int ctl_show_device(struct ctl_view *view, const struct ctl_presence *presence,
                                 const ctl_name_row *name, const ctl_device_row *row,
                                 countersign_v1_Device *ret, struct cs_err *err);
+/* The groups of the device of this name. */
+CS_MUST_USE int ctl_show_device_groups(struct ctl_view *view, countersign_v1_Device *ret, struct cs_err *err);
 /* CS_EDENIED with a sentence for a device that is banned or quarantined. */
 CS_MUST_USE int ctl_device_closed(const ctl_device_row *device, struct cs_err *err);
 

@@ -2,6 +2,7 @@
 
 #include "controller/core/overrides.h"
 #include "controller/core/sealed_keys.h"
+#include "controller/core/targets.h"
 #include "shared/base/text.h"
 #include "shared/trust/merkle.h"
 
@@ -198,57 +199,32 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     return ctl_bytes_put(run->view, &key, cs_buf_slice(&bytes), run->err);
 }
 
-static int check_attached(struct ctl_run *run, const struct preparation *prep,
-                          const countersign_v1_PreparePushRequest *request, pb_size_t index)
-{
-    const countersign_v1_PushTarget *target = &request->targets[index];
-    struct ctl_key key;
-    struct cs_slice there;
-    int rc = cs_name_check(cs_slice_str(target->device_name), "device name", run->err);
+struct adding {
+    struct ctl_run *run;
+    struct preparation *prep;
+};
 
-    if (rc == CS_OK)
-        rc = cs_name_check(cs_slice_str(target->connector), "app connector", run->err);
-    if (rc != CS_OK)
-        return rc;
-    for (pb_size_t i = 0; i < index; i++)
-        if (strcmp(request->targets[i].device_name, target->device_name) == 0 &&
-            strcmp(request->targets[i].connector, target->connector) == 0)
-            return cs_err_set(run->err, CS_EINVAL, "%s on %s is named twice", target->connector,
-                              target->device_name);
-    key = ctl_key_attachment(CTL_BYTES(prep->certificate.id), target->device_name, target->connector);
-    rc = ctl_bytes_get(run->view, &key, &there, run->err);
-    return rc == CS_ENOTFOUND ? cs_err_set(run->err, CS_ESTATE,
-                                           "the certificate is not attached to %s on %s: attach it first",
-                                           target->connector, target->device_name)
-                              : rc;
+static int on_target(void *data, const char *device_name, const char *connector, struct cs_err *err)
+{
+    const struct adding *adding = data;
+
+    (void)err; /* the run's */
+    return add_target(adding->run, adding->prep, device_name, connector);
 }
 
 static int add_targets(struct ctl_run *run, struct preparation *prep,
                        const countersign_v1_PreparePushRequest *request)
 {
-    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(prep->certificate.id));
-    struct ctl_walk walk = ctl_walk(&prefix);
-    ctl_attachment_row attachment;
-    int rc = CS_OK;
+    const struct ctl_targets targets = {
+        .certificate_id = CTL_BYTES(prep->certificate.id),
+        .named = request->targets,
+        .named_count = request->targets_count,
+        .groups = request->groups,
+        .group_count = request->groups_count,
+    };
+    struct adding adding = {run, prep};
 
-    for (pb_size_t i = 0; rc == CS_OK && i < request->targets_count; i++) {
-        rc = check_attached(run, prep, request, i);
-        if (rc == CS_OK)
-            rc = add_target(run, prep, request->targets[i].device_name, request->targets[i].connector);
-    }
-    if (rc != CS_OK || request->targets_count)
-        return rc;
-    while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
-        rc = ctl_decode(walk.value, Attachment, &attachment, run->err);
-        if (rc == CS_OK)
-            rc = add_target(run, prep, attachment.device_name, attachment.connector);
-        if (rc != CS_OK)
-            return rc;
-    }
-    if (rc == CS_ENOTFOUND && prep->reserved.order_count == 0)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the certificate has no app connector: attach it to one first");
-    return rc == CS_ENOTFOUND ? CS_OK : rc;
+    return ctl_targets_walk(run->view, &targets, on_target, &adding, run->err);
 }
 
 /* With the leaves goes the whole tree: every delivery needs a proof out of it. */

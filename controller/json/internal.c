@@ -34,7 +34,9 @@ int json_refuse(const struct json_place *place, struct cs_err *err, const char *
     cs_err_setv(err, CS_EINVAL, format, args);
     va_end(args);
     append_place(place, where, sizeof where);
-    return where[0] ? cs_err_prefix(err, "%s", where) : CS_EINVAL;
+    if (err && where[0])
+        cs_err_prefix(err, "%s", where);
+    return CS_EINVAL;
 }
 
 int json_check_size(const struct json_place *place, size_t size, struct cs_err *err)

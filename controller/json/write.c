@@ -57,7 +57,8 @@ static bool next_record(struct cs_reader *reader, struct record *ret)
 static int malformed(struct writing *w, const struct json_place *place)
 {
     json_refuse(place, w->err, "the message's bytes are malformed");
-    w->err->code = CS_EPARSE;
+    if (w->err)
+        w->err->code = CS_EPARSE;
     return CS_EPARSE;
 }
 

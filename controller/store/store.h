@@ -10,9 +10,9 @@
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
 
-/* Raised when the layout of keys or records changes; an older or newer program refuses with a clear sentence.
- */
-enum { CTL_STORE_SCHEMA = 2 };
+/* Raised when the layout of keys or records changes. A store from the oldest one on is opened and has to be
+ * upgraded (controller/upgrade.h); any other is refused with a clear sentence. */
+enum { CTL_STORE_SCHEMA = 3, CTL_STORE_SCHEMA_OLDEST = 2 };
 
 struct ctl_store;
 
@@ -22,6 +22,9 @@ struct ctl_store;
 CS_MUST_USE int ctl_store_open(const char *folder, size_t map_bytes, struct ctl_store **ret,
                                struct cs_err *err);
 void ctl_store_close(struct ctl_store *store);
+/* What it has, and: it has ours now, durable. */
+uint32_t ctl_store_schema(const struct ctl_store *store);
+CS_MUST_USE int ctl_store_raise_schema(struct ctl_store *store, struct cs_err *err);
 
 /* A consistent view. Short-lived: a long one pins pages. */
 struct ctl_snapshot;

@@ -43,6 +43,7 @@ struct ctl_store {
     pthread_mutex_t mutex; /* guards idle */
     struct ctl_snapshot *idle;
     size_t idle_count;
+    uint32_t schema;
 };
 
 struct ctl_snapshot {
@@ -180,9 +181,11 @@ static int open_env(struct ctl_store *store, const char *folder, size_t map_byte
     return CS_OK;
 }
 
+static const uint8_t our_schema[4] = {0, 0, 0, CTL_STORE_SCHEMA};
+
 static int check_schema(uint32_t schema, struct cs_err *err)
 {
-    if (schema == CTL_STORE_SCHEMA)
+    if (schema >= CTL_STORE_SCHEMA_OLDEST && schema <= CTL_STORE_SCHEMA)
         return CS_OK;
     if (schema > CTL_STORE_SCHEMA)
         return cs_err_set(err, CS_EUNSUPPORTED,
@@ -190,13 +193,13 @@ static int check_schema(uint32_t schema, struct cs_err *err)
                           "countersignd that wrote it",
                           (unsigned)schema, (unsigned)CTL_STORE_SCHEMA);
     return cs_err_set(err, CS_EUNSUPPORTED,
-                      "the store has schema %u and this program needs schema %u: run the older countersignd "
-                      "that wrote it, or convert the store first",
-                      (unsigned)schema, (unsigned)CTL_STORE_SCHEMA);
+                      "the store has schema %u and this program upgrades from schema %u on: run the older "
+                      "countersignd that wrote it",
+                      (unsigned)schema, (unsigned)CTL_STORE_SCHEMA_OLDEST);
 }
 
 /* The number first: another schema may have another checksum. */
-static int read_schema(MDB_val stored, struct cs_err *err)
+static int read_schema(MDB_val stored, uint32_t *ret, struct cs_err *err)
 {
     const uint8_t *number = (const uint8_t *)stored.mv_data + CHECKSUM_BYTES;
     struct cs_slice value;
@@ -204,15 +207,14 @@ static int read_schema(MDB_val stored, struct cs_err *err)
 
     if (stored.mv_size != CHECKSUM_BYTES + 4)
         return cs_err_set(err, CS_ECORRUPT, "the store is damaged: its schema is not a number");
-    rc = check_schema(
-        (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3], err);
+    *ret = (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3];
+    rc = check_schema(*ret, err);
     return rc == CS_OK ? check(SCHEMA_KEY, stored, &value, err) : rc;
 }
 
 /* Opens the database; a new one gets our schema, another one must have it. */
 static int open_dbi(struct ctl_store *store, struct cs_err *err)
 {
-    const uint8_t schema[4] = {0, 0, 0, CTL_STORE_SCHEMA};
     MDB_val key = val(SCHEMA_KEY), stored;
     MDB_stat stat;
     MDB_txn *txn;
@@ -232,13 +234,14 @@ static int open_dbi(struct ctl_store *store, struct cs_err *err)
         rc = rc == MDB_NOTFOUND
                  ? cs_err_set(err, CS_EUNSUPPORTED, "the store was not written by countersignd")
              : rc != MDB_SUCCESS ? translate(rc, "reading the store's schema", err)
-                                 : read_schema(stored, err);
+                                 : read_schema(stored, &store->schema, err);
         if (rc != CS_OK) {
             mdb_txn_abort(txn);
             return rc;
         }
     } else {
-        rc = put(txn, store->dbi, SCHEMA_KEY, CS_SLICE_ARRAY(schema));
+        store->schema = CTL_STORE_SCHEMA;
+        rc = put(txn, store->dbi, SCHEMA_KEY, CS_SLICE_ARRAY(our_schema));
         if (rc != MDB_SUCCESS) {
             mdb_txn_abort(txn);
             return translate(rc, "writing the store's schema", err);
@@ -534,6 +537,30 @@ static int write_all(struct ctl_store *store, MDB_txn *txn, const struct ctl_wri
             return rc;
     }
     return MDB_SUCCESS;
+}
+
+uint32_t ctl_store_schema(const struct ctl_store *store)
+{
+    return store->schema;
+}
+
+int ctl_store_raise_schema(struct ctl_store *store, struct cs_err *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+    if (rc != MDB_SUCCESS)
+        return translate(rc, "raising the store's schema", err);
+    rc = put(txn, store->dbi, SCHEMA_KEY, CS_SLICE_ARRAY(our_schema));
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return translate(rc, "raising the store's schema", err);
+    }
+    rc = mdb_txn_commit(txn);
+    if (rc != MDB_SUCCESS)
+        return translate(rc, "raising the store's schema", err);
+    store->schema = CTL_STORE_SCHEMA;
+    return CS_OK;
 }
 
 int ctl_store_commit(struct ctl_store *store, const struct ctl_write *writes, size_t count,

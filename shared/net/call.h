@@ -1,5 +1,5 @@
 /* call.h - one remote call as its handler sees it: request messages in, reply messages out, a caller, a
- * deadline, an end. It knows no transport: gRPC is one behind it, Connect will be another. Everything of one
+ * deadline, an end. It knows no transport: gRPC is one behind it, Connect another. Everything of one
  * call happens on its connection's loop thread. Start at struct cs_method.
  *
  * Order of events: on_open, then on_message (0 or more) and on_half_close (at most once), in between

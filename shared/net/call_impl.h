@@ -1,5 +1,6 @@
-/* call_impl.h - the inside of a call, for the transports that carry it: gRPC is one (grpc_server.c). A
- * transport embeds struct cs_call in its own, fills it, begins it, reports what the peer does, and ends it.
+/* call_impl.h - the inside of a call, for the transports that carry it: gRPC (grpc_server.c) and Connect
+ * (connect.c). A transport embeds struct cs_call in its own, fills it, begins it, reports what the peer does,
+ * and ends it.
  *
  * The rules that handlers rely on are kept here, once for all transports: one message for a unary or
  * server-streaming method, nothing after a finish, on_end exactly once. Pure. */

@@ -12,9 +12,10 @@
 /* Takes over the exchange: a call begins, or the answer is a refusal. The method is POST. */
 void cs_connect_take(struct cs_web_session *session, struct cs_exchange *exchange,
                      const struct cs_exchange_head *head, const struct cs_method *method, void *service);
-/* For what is no call at all: an error that Connect's clients understand, under the HTTP status given. */
+/* For what is no call at all: an error that Connect's clients understand, under the HTTP status given, with
+ * `more` headers or NULL. */
 void cs_connect_refuse(struct cs_exchange *exchange, unsigned http_status, enum cs_status status,
-                       const char *sentence, const struct cs_metadata_list *headers);
+                       const char *sentence, const struct cs_metadata_list *more);
 void cs_connect_run(struct cs_web_session *session);
 void cs_connect_finish_all(struct cs_web_session *session, const char *sentence);
 

@@ -6,8 +6,9 @@
 #include "shared/net/http1_impl.h"
 
 enum {
-    /* Bytes of later requests that wait for the answer before; then the owner stops reading. */
-    PIPELINE_BYTES = 16 * 1024,
+    /* Bytes of later requests that wait for the answer before. It goes on being read, for a client that has
+     * gone is seen so only. */
+    PIPELINE_BYTES = 64 * 1024,
     /* Of a body that nobody wants so much is read all the same, so that the connection can go on. */
     UNWANTED_BODY_BYTES = 64 * 1024,
     /* What a body brings in each body_timeout_ms at least. */
@@ -22,6 +23,12 @@ static void set_watch(struct cs_http1 *session, uint32_t after_ms)
 {
     cs_alarm_set(session->alarms, &session->watch, session->alarms->now_ms + after_ms, on_watch);
     session->wake(session->owner);
+}
+
+static void drop_held(struct cs_http1 *session)
+{
+    cs_buf_wipe(&session->held);
+    session->held_at = 0;
 }
 
 static bool has_exchange(const struct cs_http1 *session)
@@ -45,7 +52,7 @@ static void go_over(struct cs_http1 *session)
 {
     session->state = HTTP1_OVER;
     cs_alarm_clear(session->alarms, &session->watch);
-    cs_buf_wipe(&session->held);
+    drop_held(session);
     cs_http1_scanner_free(&session->scanner);
     session->wake(session->owner);
 }
@@ -54,7 +61,7 @@ static void go_over(struct cs_http1 *session)
 static void go_down(struct cs_http1 *session)
 {
     session->state = HTTP1_CLOSING;
-    cs_buf_wipe(&session->held);
+    drop_held(session);
     cs_http1_scanner_free(&session->scanner);
     set_watch(session, LINGER_MS);
 }
@@ -62,11 +69,11 @@ static void go_down(struct cs_http1 *session)
 /* Ends the session with an answer, unless another one is under way. */
 static void refuse(struct cs_http1 *session, unsigned http_status)
 {
-    bool may_answer = !has_exchange(session) || !session->answer_begun;
+    bool may_answer = !has_exchange(session) || !(session->answer_begun || session->failed);
 
     if (may_answer)
         http1_write_refusal(session, http_status, session->why.msg);
-    else if (!session->answer_ended)
+    else if (session->answer_begun && !session->answer_ended)
         http1_drop_answer(session);
     if (has_exchange(session))
         close_exchange(session, session->answer_ended ? CS_EXCHANGE_DONE : CS_EXCHANGE_CANCELLED);
@@ -130,9 +137,11 @@ static void maybe_finish_exchange(struct cs_http1 *session)
         return;
     if (session->state == HTTP1_ANSWERING) {
         close_exchange(session, CS_EXCHANGE_DONE);
-        if (session->keep_alive) {
+        if (session->keep_alive && !session->overrun) {
             begin_head(session);
             session->wake(session->owner);
+        } else if (session->overrun) {
+            go_down(session);
         } else {
             go_over(session);
         }
@@ -257,7 +266,8 @@ static void open_exchange(struct cs_http1 *session)
     session->up = true;
     session->exchange = (struct cs_exchange){.carrier = &http1_carrier};
     session->exchange_open = true;
-    session->answer_begun = session->answer_ended = session->was_full = session->failed = false;
+    session->answer_begun = session->answer_ended = session->was_full = session->failed = session->overrun =
+        false;
     session->keep_alive = !session->head.close;
     session->on_request(session->owner, &session->exchange, &head);
     if (session->state == HTTP1_IN_BODY && session->head.expects_continue && !session->answer_begun)
@@ -306,42 +316,69 @@ static void scan(struct cs_http1 *session, struct cs_slice *input)
         set_watch(session, session->head_timeout_ms);
 }
 
-static void take(struct cs_http1 *session, struct cs_slice input)
+/* Stops behind a complete request: what is left of *input waits for its answer. */
+static void take(struct cs_http1 *session, struct cs_slice *input)
 {
-    while (input.len) {
+    while (input->len) {
         switch (session->state) {
         case HTTP1_IN_HEAD:
-            scan(session, &input);
+            scan(session, input);
             break;
         case HTTP1_IN_BODY:
-            parse(session, &input);
+            parse(session, input);
             if (session->state == HTTP1_ANSWERING)
                 take_end(session);
             break;
         case HTTP1_ANSWERING:
-            if (cs_buf_append(&session->held, input) != CS_OK) {
-                cs_err_nomem(&session->why);
-                refuse(session, 503);
-            }
             return;
         case HTTP1_CLOSING:
         case HTTP1_OVER:
-            return;
+            *input = CS_SLICE_EMPTY;
+            break;
         }
+    }
+}
+
+static void hold(struct cs_http1 *session, struct cs_slice bytes)
+{
+    size_t waiting = session->held.len - session->held_at;
+
+    if (session->overrun || bytes.len == 0)
+        return;
+    if (session->held_at > session->held.len / 2) {
+        cs_buf_consume(&session->held, session->held_at);
+        session->held_at = 0;
+    }
+    if (waiting + bytes.len <= PIPELINE_BYTES && cs_buf_append(&session->held, bytes) == CS_OK)
+        return;
+    session->overrun = true;
+    drop_held(session);
+}
+
+static void take_held(struct cs_http1 *session)
+{
+    struct cs_buf held = session->held;
+    struct cs_slice input = cs_slice_from(cs_buf_slice(&held), session->held_at);
+
+    if (session->state == HTTP1_ANSWERING || input.len == 0)
+        return;
+    session->held = CS_BUF_EMPTY;
+    session->held_at = 0;
+    take(session, &input);
+    if (input.len) {
+        session->held = held;
+        session->held_at = held.len - input.len;
+    } else {
+        cs_buf_wipe(&held);
     }
 }
 
 void cs_http1_feed(struct cs_http1 *session, struct cs_slice bytes)
 {
-    /* Behind what waits already. */
-    if (session->held.len && session->state == HTTP1_IN_HEAD)
-        cs_http1_run(session);
-    take(session, bytes);
-}
-
-bool cs_http1_wants_input(const struct cs_http1 *session)
-{
-    return session->held.len < PIPELINE_BYTES;
+    take_held(session);
+    if (session->held.len == 0)
+        take(session, &bytes);
+    hold(session, bytes);
 }
 
 void cs_http1_run(struct cs_http1 *session)
@@ -355,13 +392,7 @@ void cs_http1_run(struct cs_http1 *session)
         else
             go_down(session);
     }
-    while (session->held.len && session->state == HTTP1_IN_HEAD) {
-        struct cs_buf held = session->held;
-
-        session->held = CS_BUF_EMPTY;
-        take(session, cs_buf_slice(&held));
-        cs_buf_wipe(&held);
-    }
+    take_held(session);
 }
 
 int cs_http1_pull(struct cs_http1 *session, struct cs_buf *out, size_t enough_bytes)
@@ -415,7 +446,7 @@ void cs_http1_free(struct cs_http1 *session)
         close_exchange(session, CS_EXCHANGE_LOST);
     cs_alarm_clear(session->alarms, &session->watch);
     cs_http1_scanner_free(&session->scanner);
-    cs_buf_wipe(&session->held);
+    drop_held(session);
     cs_buf_wipe(&session->out);
     free(session);
 }

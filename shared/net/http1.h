@@ -1,10 +1,11 @@
 /* http1.h - a server's side of one HTTP/1.1 connection (RFC 9112), as bytes in and bytes out. No I/O; only
  * http1.c knows llhttp. Start at cs_http1_feed() and cs_http1_pull().
  *
- * One request at a time: the next one's bytes wait until the answer has left. Every head is checked by
- * http1_head.h before llhttp sees it, so that two readings of it must agree. What cannot be answered for
- * certain is refused with a status and the end of the connection; so is whoever is too slow. Events run
- * inside feed, pull and run, and must not free the session. */
+ * One request at a time: the next ones' bytes wait until the answer has left, some of them; a client that
+ * sends more loses them, and is let go after that answer. Every head is checked by http1_head.h before llhttp
+ * sees it, so that two readings of it must agree. What cannot be answered for certain is refused with a
+ * status and the end of the connection; so is whoever is too slow. Events run inside feed, pull and run, and
+ * must not free the session. */
 #ifndef CS_NET_HTTP1_H
 #define CS_NET_HTTP1_H
 
@@ -29,8 +30,6 @@ void cs_http1_free(struct cs_http1 *session);
 
 /* Never ends a connection by itself: what is refused is answered, then cs_http1_is_over() holds. */
 void cs_http1_feed(struct cs_http1 *session, struct cs_slice bytes);
-/* True while bytes are welcome: an owner that stops reading when not bounds what is held. */
-bool cs_http1_wants_input(const struct cs_http1 *session);
 /* Takes the next request once the answer before it has been pulled. */
 void cs_http1_run(struct cs_http1 *session);
 CS_MUST_USE int cs_http1_pull(struct cs_http1 *session, struct cs_buf *out, size_t enough_bytes);

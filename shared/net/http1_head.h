@@ -38,6 +38,6 @@ struct cs_http1_head {
 };
 
 /* Reads a whole head that cs_http1_scan() has found. Returns as that does. */
-unsigned cs_http1_head_read(struct cs_slice head, struct cs_http1_head *ret, struct cs_err *err);
+unsigned cs_http1_head_read(struct cs_slice text, struct cs_http1_head *ret, struct cs_err *err);
 
 #endif

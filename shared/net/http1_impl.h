@@ -28,6 +28,7 @@ struct cs_http1 {
     struct cs_http1_head head; /* its slices are valid while the request is being opened only */
     struct cs_exchange exchange;
     struct cs_buf held; /* bytes of later requests */
+    size_t held_at;     /* of `held` so much was taken */
     struct cs_buf out;
     size_t out_at; /* of `out` so much has gone */
     struct cs_alarm watch;
@@ -45,7 +46,8 @@ struct cs_http1 {
     bool answer_begun, answer_ended, answer_chunked;
     bool keep_alive; /* after this answer */
     bool was_full;
-    bool failed; /* the answer will not be completed */
+    bool overrun; /* there was no room for what came behind this request */
+    bool failed;  /* the answer will not be completed */
 };
 
 extern const struct cs_exchange_carrier http1_carrier;

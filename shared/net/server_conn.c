@@ -249,7 +249,6 @@ void conn_turn(struct cs_list *dirty_node)
     if (!conn->spoken || conn->stream.closing)
         return;
     ops(conn)->run(conn->spoken);
-    cs_stream_hold_off(&conn->stream, !ops(conn)->wants_input(conn->spoken));
     if (write_some(conn, &err) != CS_OK)
         abandon(conn, &err);
     else if (!cs_stream_is_writing(&conn->stream) && ops(conn)->is_over(conn->spoken, &err))
@@ -371,7 +370,6 @@ static void on_bytes(struct cs_stream *stream, struct cs_slice bytes)
     }
     if (!conn->up && ops(conn)->is_up(conn->spoken))
         go_up(conn);
-    cs_stream_hold_off(stream, !ops(conn)->wants_input(conn->spoken));
     wake(conn);
 }
 

@@ -27,12 +27,6 @@ static int http2_feed(void *self, struct cs_slice bytes, struct cs_err *err)
     return cs_http2_feed(cs_grpc_server_http2(self), bytes, err);
 }
 
-static bool http2_wants_input(void *self)
-{
-    (void)self;
-    return true; /* its windows say so to the peer */
-}
-
 static void http2_run(void *self)
 {
     cs_grpc_server_run(self);
@@ -93,7 +87,6 @@ static const struct server_protocol_ops http2_ops = {
     .make = http2_make,
     .free = http2_free,
     .feed = http2_feed,
-    .wants_input = http2_wants_input,
     .run = http2_run,
     .pull = http2_pull,
     .wants_pull = http2_wants_pull,
@@ -173,11 +166,6 @@ static int http1_feed(void *self, struct cs_slice bytes, struct cs_err *err)
     return CS_OK;
 }
 
-static bool http1_wants_input(void *self)
-{
-    return cs_http1_wants_input(((struct http1 *)self)->session);
-}
-
 static void http1_run(void *self)
 {
     struct http1 *http1 = self;
@@ -241,7 +229,6 @@ static const struct server_protocol_ops http1_ops = {
     .make = http1_make,
     .free = http1_free,
     .feed = http1_feed,
-    .wants_input = http1_wants_input,
     .run = http1_run,
     .pull = http1_pull,
     .wants_pull = http1_wants_pull,

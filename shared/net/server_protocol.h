@@ -16,7 +16,6 @@ struct server_protocol_ops {
     void (*free)(void *self);
     /* On failure the connection is to be closed, after what pull still gives was sent. */
     int (*feed)(void *self, struct cs_slice bytes, struct cs_err *err);
-    bool (*wants_input)(void *self);
     void (*run)(void *self);
     int (*pull)(void *self, struct cs_buf *out, size_t enough_bytes, struct cs_err *err);
     bool (*wants_pull)(void *self);

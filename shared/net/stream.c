@@ -235,17 +235,6 @@ int cs_stream_start(struct cs_stream *stream, struct cs_tls_config *tls, const c
     return CS_OK;
 }
 
-void cs_stream_hold_off(struct cs_stream *stream, bool hold_off)
-{
-    if (stream->holds_off == hold_off || stream->closing || stream->down)
-        return;
-    stream->holds_off = hold_off;
-    if (hold_off)
-        uv_read_stop(&stream->uv.stream);
-    else
-        (void)!uv_read_start(&stream->uv.stream, on_alloc, on_read);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct cs_stream *stream = CS_CONTAINER_OF(handle, struct cs_stream, uv.handle);

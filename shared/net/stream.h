@@ -52,7 +52,6 @@ struct cs_stream {
     bool writing;
     bool down;
     bool closing;
-    bool holds_off; /* does not read */
 };
 
 /* Makes the handle; connect or accept into uv.tcp or uv.pipe, then start. */
@@ -73,9 +72,6 @@ static inline size_t cs_stream_unsent_bytes(const struct cs_stream *stream)
 }
 /* Sends all of `plain` and empties it. Only when ready and not writing. */
 CS_MUST_USE int cs_stream_write(struct cs_stream *stream, struct cs_buf *plain, struct cs_err *err);
-/* Stops or goes on reading: what the peer sends waits in the system, and then with the peer. Its end is not
- * seen either meanwhile. */
-void cs_stream_hold_off(struct cs_stream *stream, bool hold_off);
 /* Idempotent. A TLS close_notify goes out if it can at once. */
 void cs_stream_close(struct cs_stream *stream);
 

@@ -84,6 +84,7 @@ static void check_refuses(const char *json, int code, const char *says)
     actual = ctl_json_to_proto(&every, 0, cs_slice_str(json), &proto, &err);
     if (actual != code || !strstr(err.msg, says))
         fail_msg("%s: %s: '%s' does not say '%s'", json, cs_code_text(actual), actual ? err.msg : "", says);
+    check_code(ctl_json_to_proto(&every, 0, cs_slice_str(json), &proto, NULL), code);
     check_slice(cs_buf_slice(&proto), CS_SLICE_LIT("before"));
     cs_buf_free(&proto);
 }
@@ -414,6 +415,8 @@ static void bytes_that_are_not_the_message_are_refused(void **state)
 
         if (code != cases[i].code || !strstr(err.msg, cases[i].says))
             fail_msg("%s: %s: %s", cases[i].hex, cs_code_text(code), code ? err.msg : "");
+        assert_int_equal(err.code, cases[i].code);
+        check_code(ctl_json_from_proto(&every, 0, cs_buf_slice(&proto), &json, NULL), cases[i].code);
         assert_int_equal(json.len, 0);
         cs_buf_free(&json);
         cs_buf_free(&proto);

@@ -3,9 +3,9 @@
 
 #include "controller/store/store.h"
 #include "shared/crypto/crypto.h"
+#include "tests/support/raw_store.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,44 +172,36 @@ static void a_second_instance_is_refused(void **state)
     assert_null(second);
 }
 
-/* Writes a row past the store, as another program would. */
-static void write_raw(const char *folder, struct cs_slice key, struct cs_slice value, bool with_room)
-{
-    uint8_t key_bytes[16], bytes[64];
-    MDB_val key_val = {key.len, key_bytes}, value_val = {value.len, bytes};
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-
-    memcpy(key_bytes, key.ptr, key.len);
-    if (with_room) {
-        memset(bytes, 0, 8);
-        value_val.mv_size += 8;
-    }
-    memcpy(bytes + (with_room ? 8 : 0), value.ptr, value.len);
-    assert_int_equal(mdb_env_create(&env), 0);
-    assert_int_equal(mdb_env_open(env, folder, 0, 0600), 0);
-    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-    assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
-    assert_int_equal(mdb_put(txn, dbi, &key_val, &value_val, 0), 0);
-    assert_int_equal(mdb_txn_commit(txn), 0);
-    mdb_env_close(env);
-}
-
 static void another_schema_is_refused(void **state)
 {
     struct fixture *f = *state;
 
     ctl_store_close(f->store);
     f->store = NULL;
-    write_raw(f->folder, CS_SLICE_LIT("\0schema"), CS_SLICE_LIT("\0\0\0\x09"), true);
+    raw_store_put(f->folder, CS_SLICE_LIT("\0schema"), CS_SLICE_LIT("\0\0\0\x09"), true);
     assert_int_equal(ctl_store_open(f->folder, 0, &f->store, &f->err), CS_EUNSUPPORTED);
     check_says(f->err, "schema 9");
     check_says(f->err, "newer");
-    write_raw(f->folder, CS_SLICE_LIT("\0schema"), CS_SLICE_LIT("\0\0\0\x01"), true);
+    raw_store_put(f->folder, CS_SLICE_LIT("\0schema"), CS_SLICE_LIT("\0\0\0\x01"), true);
     assert_int_equal(ctl_store_open(f->folder, 0, &f->store, &f->err), CS_EUNSUPPORTED);
     check_says(f->err, "older");
     assert_null(f->store);
+}
+
+/* It is upgraded before it is used: controller/upgrade.h. */
+static void the_schema_before_ours_is_opened_for_what_it_is(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(ctl_store_schema(f->store), CTL_STORE_SCHEMA);
+    ctl_store_close(f->store);
+    f->store = NULL;
+    raw_store_schema(f->folder, CTL_STORE_SCHEMA_OLDEST);
+    check_ok(ctl_store_open(f->folder, 0, &f->store, &f->err), f->err);
+    assert_int_equal(ctl_store_schema(f->store), CTL_STORE_SCHEMA_OLDEST);
+    check_ok(ctl_store_raise_schema(f->store, &f->err), f->err);
+    reopen(f);
+    assert_int_equal(ctl_store_schema(f->store), CTL_STORE_SCHEMA);
 }
 
 static void damage_is_not_data(void **state)
@@ -220,8 +212,8 @@ static void damage_is_not_data(void **state)
 
     put(f, "a", "one");
     ctl_store_close(f->store);
-    write_raw(f->folder, CS_SLICE_LIT("b"), CS_SLICE_LIT("12345678value"), false);
-    write_raw(f->folder, CS_SLICE_LIT("c"), CS_SLICE_LIT("short"), false);
+    raw_store_put(f->folder, CS_SLICE_LIT("b"), CS_SLICE_LIT("12345678value"), false);
+    raw_store_put(f->folder, CS_SLICE_LIT("c"), CS_SLICE_LIT("short"), false);
     check_ok(ctl_store_open(f->folder, 0, &f->store, &f->err), f->err);
     snapshot = look(f);
     check_value(f, snapshot, "a", "one");
@@ -359,11 +351,17 @@ int main(void)
 {
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        test(keeps_what_was_committed),        test(a_snapshot_does_not_see_later_commits),
-        test(seeks_in_both_directions),        test(a_second_instance_is_refused),
-        test(another_schema_is_refused),       test(damage_is_not_data),
-        test(a_flipped_bit_is_seen),           test(a_full_map_refuses_and_goes_on),
-        test(a_full_disk_refuses_and_goes_on), test(many_snapshots_at_once),
+        test(keeps_what_was_committed),
+        test(a_snapshot_does_not_see_later_commits),
+        test(seeks_in_both_directions),
+        test(a_second_instance_is_refused),
+        test(another_schema_is_refused),
+        test(the_schema_before_ours_is_opened_for_what_it_is),
+        test(damage_is_not_data),
+        test(a_flipped_bit_is_seen),
+        test(a_full_map_refuses_and_goes_on),
+        test(a_full_disk_refuses_and_goes_on),
+        test(many_snapshots_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

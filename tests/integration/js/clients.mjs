@@ -15,7 +15,7 @@ import { protoFolder } from './schema.mjs';
 const TIMEOUT_MS = 30_000;
 const modules = path.join(path.dirname(fileURLToPath(import.meta.url)), '../node_modules');
 const buf = path.join(modules, `@bufbuild/buf-linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}/bin/buf`);
-export const codeName = (code) => Code[code].replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+const codeName = (code) => Code[code].replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 
 // `place`: { socket } or { url }, and the headers of every call. Gives what a test asserts on: a reply, or an Error with code and message.
 class Connect {
@@ -23,26 +23,29 @@ class Connect {
     const options = { baseUrl: place.url ?? 'http://localhost', httpVersion: http, useBinaryFormat: !json, defaultTimeoutMs: TIMEOUT_MS };
     if (place.socket) options.nodeOptions = http === '2' ? { createConnection: () => net.connect(place.socket) } : { socketPath: place.socket };
     this.name = name;
+    this.place = place;
     this.transport = makeTransport(options);
-    this.headers = place.headers ?? {};
-    this.streams = true;
   }
 
   async call(method, init, { headers = {} } = {}) {
     try {
-      return await createClient(method.parent, this.transport)[method.localName](init, { headers: { ...this.headers, ...headers } });
+      return await createClient(method.parent, this.transport)[method.localName](init, { headers: { ...this.place.headers, ...headers } });
     } catch (error) {
       throw refusal(error);
     }
   }
 
-  // An async iterator of replies; `signal` ends it.
-  stream(method, init, { signal } = {}) {
-    return createClient(method.parent, this.transport)[method.localName](init, { headers: this.headers, signal, timeoutMs: 0 });
+  // The replies one after the other, until `signal` ends them.
+  async *stream(method, init, { signal } = {}) {
+    try {
+      yield* createClient(method.parent, this.transport)[method.localName](init, { headers: this.place.headers, signal, timeoutMs: 0 });
+    } catch (error) {
+      if (!signal?.aborted) throw refusal(error);
+    }
   }
 }
 
-export function refusal(error) {
+function refusal(error) {
   const { code, rawMessage } = ConnectError.from(error);
   return Object.assign(new Error(rawMessage), { code: codeName(code) });
 }
@@ -55,30 +58,54 @@ class BufCurl {
       ...(place.socket ? ['--unix-socket', place.socket] : [])];
   }
 
-  async call(method, init, { headers = {} } = {}) {
+  #start(method, init, headers, options) {
     const all = Object.entries({ ...this.place.headers, ...headers }).flatMap(([key, value]) => ['-H', `${key}: ${value}`]);
-    const { status, stdout, stderr } = await runBuf(['curl', ...this.options, ...all, '-d', '@-',
-      `${this.place.url ?? 'http://localhost'}/${method.parent.typeName}/${method.name}`], toJsonString(method.input, create(method.input, init)));
-    if (status === 0) return fromJsonString(method.output, stdout.trim() || '{}');
+    const child = spawn(buf, ['curl', ...this.options, ...all, '-d', '@-',
+      `${this.place.url ?? 'http://localhost'}/${method.parent.typeName}/${method.name}`], { stdio: 'pipe', ...options });
+    const out = { stderr: '' };
+    child.stderr.setEncoding('utf8').on('data', (text) => { out.stderr += text; });
+    out.ended = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+    child.stdin.end(toJsonString(method.input, create(method.input, init)));
+    out.stdout = child.stdout.setEncoding('utf8');
+    return out;
+  }
+
+  async #end(out) {
+    const status = await out.ended;
+    if (status === 0) return;
     let answer;
     try {
-      answer = JSON.parse(stderr);
+      answer = JSON.parse(out.stderr);
     } catch {
-      throw new Error(`buf curl ended with ${status}: ${stderr}`);
+      throw new Error(`buf curl ended with ${status}: ${out.stderr}`);
     }
     throw Object.assign(new Error(answer.message), { code: answer.code });
   }
-}
 
-function runBuf(args, input) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(buf, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, env: { ...process.env, BUF_CACHE_DIR: process.env.BUF_CACHE_DIR ?? '' } });
-    const out = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => { out[name] += text; });
-    child.on('error', reject);
-    child.on('close', (status) => resolve({ status, ...out }));
-    child.stdin.end(input);
-  });
+  async call(method, init, { headers = {} } = {}) {
+    const out = this.#start(method, init, headers, { timeout: TIMEOUT_MS });
+    let text = '';
+    for await (const part of out.stdout) text += part;
+    await this.#end(out);
+    return fromJsonString(method.output, text.trim() || '{}');
+  }
+
+  // Each reply is printed as an object of several lines, or of one that is empty.
+  async *stream(method, init, { signal } = {}) {
+    const out = this.#start(method, init, {}, { signal });
+    out.ended.catch(() => {});
+    let text = '';
+    try {
+      for await (const part of out.stdout) {
+        text += part;
+        for (let end; (end = text.match(/^(\{\}|\})$/m)); text = text.slice(end.index + end[0].length))
+          yield fromJsonString(method.output, text.slice(0, end.index + end[0].length));
+      }
+      await this.#end(out);
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
 }
 
 // The binary is an optional package: there is none for every processor.
