@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RUNS = 21, DEEP_PAGES = 200, BATCH = 2000000, TOPOLOGY = 10000 };
+enum { RUNS = 21, DEEP_PAGES = 200, BATCH = 6000000, TOPOLOGY = 10000 };
 
 struct bench {
     struct ctl_store *store;
