@@ -4,6 +4,11 @@
 const struct cli_option cli_common_options[] = {
     {"socket", "PATH",
      "the controller's admin socket (or COUNTERSIGN_SOCKET; default " CLI_DEFAULT_SOCKET ")", false},
+    CLI_OPTION(
+        "controller", "URL",
+        "instead of the socket: https://HOST:PORT of its operators' listener (or COUNTERSIGN_CONTROLLER)"),
+    CLI_OPTION("ca", "FILE", "with --controller: the CA of its certificate (default: the trust policy's)"),
+    CLI_OPTION("as", "NAME", "the operator who calls, and signs (or COUNTERSIGN_AS)"),
     CLI_OPTION("home", "DIR", "pin, policies and keys (or COUNTERSIGN_HOME; default ~/.config/countersign)"),
     CLI_OPTION("o", "FORMAT",
                "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
@@ -246,7 +251,6 @@ const struct cli_command cli_commands[] = {
      "has "
      "seen: a controller that was taken over could hand out the keys of a device that was lost.",
      OPTIONS(CLI_OPTION_DRY_RUN), EXAMPLES("device forget gw-1"), 1, 1, cli_device_forget},
-    {"device", "list", "", "List the devices", NULL, NULL, EXAMPLES("device list"), 0, 0, cli_device_list},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
@@ -259,8 +263,33 @@ const struct cli_command cli_commands[] = {
      EXAMPLES("cert import client.pem --key client.key",
               "cert import leaf.pem intermediate.pem --key client.key", "cert import - <all.pem"),
      1, 16, cli_cert_import},
-    {"cert", "list", "", "List the certificates", NULL, NULL, EXAMPLES("cert list", "cert list -o json"), 0,
-     0, cli_cert_list},
+    {"cert", "list", "", "List the certificates",
+     "Everything that is given must hold. A word of --search begins a word of the common name, of another "
+     "name or of the issuer, or (from 4 digits on) the serial or the id; capital and small letters are one. "
+     "COLOUR: green, blue, yellow, orange, purple, gray, red, black. ORDER: name, issuer, serial, expires, "
+     "issued, imported, colour (worst first), connectors.",
+     OPTIONS(CLI_OPTION_MANY("search", "WORDS", "with all of these words"),
+             CLI_OPTION_MANY("colour", "COLOUR", "of one of these colours"),
+             CLI_OPTION("name", "CN", "with exactly this common name"),
+             CLI_OPTION("issuer", "NAME", "with exactly this issuer, as the list shows it"),
+             CLI_OPTION("group", "NAME", "in this group"),
+             CLI_OPTION("expires-within", "TIME", "valid now, and not any more after this time: 30d"),
+             CLI_OPTION("key-kind", "KIND", "rsa, p256 or p384"),
+             CLI_OPTION("private-key", "WHERE", "held, on-device or none"),
+             CLI_OPTION("attached", NULL, "attached to an app connector"),
+             CLI_OPTION("unattached", NULL, "attached to none"),
+             CLI_OPTION("renewed", NULL, "with a newer one of the same names in the inventory"),
+             CLI_OPTION("sort", "ORDER", "in this order (default: name)"),
+             CLI_OPTION("descending", NULL, "the other way round"),
+             CLI_OPTION("limit", "N", "this many at most")),
+     EXAMPLES("cert list", "cert list --search berlin --expires-within 30d --sort expires",
+              "cert list --colour red --colour orange -o json", "cert list --group prod --unattached"),
+     0, 0, cli_cert_list},
+    {"cert", "group", "CERT [+NAME|-NAME]...", "Put a certificate into groups, or take it out",
+     "+NAME (or NAME) adds, -NAME takes away: put -- before the first one that begins with a dash. Without "
+     "any, shows the groups.",
+     NULL, EXAMPLES("cert group client.example +prod +berlin", "cert group client.example -- -lab +prod"), 1,
+     9, cli_cert_group},
     {"cert", "show", "CERT", "Show a certificate; CERT is its common name or the beginning of its id", NULL,
      NULL, EXAMPLES("cert show client.example", "cert show 3fa94c"), 1, 1, cli_cert_show},
     {"cert", "attach", "CERT DEVICE CONNECTOR", "Tie a certificate to an app connector", NULL,
@@ -272,12 +301,15 @@ const struct cli_command cli_commands[] = {
      "Reserves the work orders, checks each against what was asked for, shows the request, asks, signs and "
      "submits it. "
      "Nothing happens on a device before the stages of the trust policy are decided.",
-     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
-             CLI_OPTION_MANY("group", "NAME",
-                             "only where it is attached on devices of this group, beside --to"),
-             CLI_OPTIONS_PUSH),
+     OPTIONS(
+         CLI_OPTION_COMMENT, CLI_OPTION_AS,
+         CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
+         CLI_OPTION("like", "CERT", "attach it to wherever this one is, first"),
+         CLI_OPTION("renew", NULL, "the same with the certificate that it renews"),
+         CLI_OPTION_MANY("group", "NAME", "only where it is attached on devices of this group, beside --to"),
+         CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
+              "push 3fa94c --renew --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
               "push client.example --group edge --comment \"edge first\" --as alice",
               "push client.example --key client.key --comment \"key stays with us\" --as alice",
@@ -364,6 +396,19 @@ const struct cli_command cli_commands[] = {
      "show "
      "REQ-n` verifies the signatures behind it.",
      NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+    {"session", "show", "", "Show who one is for the controller: operator, roles, groups", NULL, NULL,
+     EXAMPLES("session show", "session show --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_show},
+    {"session", "open", "", "Sign in at a controller's operators' listener",
+     "Signs a challenge of the controller's with the operator's key. The session's token is kept at home "
+     "until it "
+     "ends; other commands sign in by themselves when they need to.",
+     OPTIONS(CLI_OPTION_PASSPHRASE),
+     EXAMPLES("session open --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_open},
+    {"session", "close", "", "End the session that is kept at home", NULL, NULL,
+     EXAMPLES("session close --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_close},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
@@ -417,7 +462,7 @@ const struct cli_command cli_commands[] = {
      "not "
      "told: where it "
      "publishes CRLs, ask it to revoke, too.",
-     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN,
              CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
      EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
      cli_cert_revoke},
