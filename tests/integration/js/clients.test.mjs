@@ -5,11 +5,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'node:test';
+import tls from 'node:tls';
 import { clients } from './clients.mjs';
-import { makeCertificate } from './certificates.mjs';
+import { makeCertificate, toPem } from './certificates.mjs';
 import { Deployment, run } from './harness.mjs';
 import { cases, signIn } from './methods.mjs';
 import { enumOf, services } from './schema.mjs';
+import { sha256 } from './wire.mjs';
 
 // Those that devices call, on other listeners.
 const ofDevices = ['AgentService', 'EnrolmentService'];
@@ -66,6 +68,34 @@ test('every client calls every method on the operators\' listener, with a sessio
   // buf takes its time for each call: what differs here from the socket is below the protocols.
   const shown = clients({ ...place, headers: people.ada }).filter(({ name }) => process.env.CS_LONG || name !== 'buf curl, Connect over HTTP/2');
   for (const [n, client] of shown.entries()) await tell(t, deployment, client, n, (name) => people[name]);
+});
+
+// What stands at the other end of a TLS connection.
+function serverSpkiOf(port, options) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, ...options }, () => {
+      resolve(socket.getPeerX509Certificate().publicKey.export({ format: 'der', type: 'spki' }));
+      socket.end();
+    }).on('error', reject);
+  });
+}
+
+test('every client calls the operators\' listener over TLS', async (t) => {
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0', operators_tls: 'on' } });
+  const [, port] = await deployment.controller.line(/READY.*\boperators=\S*?:(\d+)/);
+  const { agentCa } = await clients({ socket: deployment.socket })[0].call(methodOf('ControllerService/GetStatus'), {});
+  const place = { url: `https://127.0.0.1:${port}`, servername: 'countersignd', ca: toPem('CERTIFICATE', Buffer.from(agentCa)),
+    caFile: deployment.path('agent-ca.pem') };
+  fs.writeFileSync(place.caFile, place.ca);
+  const serverSpkiDigest = sha256(await serverSpkiOf(port, place));
+  for (const client of clients(place)) {
+    await assert.rejects(client.call(methodOf('DeviceService/ListDevices'), {}), { code: 'unauthenticated' }, client.name);
+    // The opening names the key that the client saw, so that nobody in between can use it.
+    await assert.rejects(signIn(newStory(deployment, client), 'ada'), { code: 'unauthenticated' }, client.name);
+    const headers = await signIn({ ...newStory(deployment, client), serverSpkiDigest }, 'ada');
+    assert.equal((await client.call(methodOf('SessionService/WhoAmI'), {}, { headers })).operator, 'ada', client.name);
+    assert.deepEqual((await client.call(methodOf('DeviceService/ListDevices'), {}, { headers })).devices, []);
+  }
 });
 
 // The first message that `probe` likes; then the stream is ended from here.

@@ -35,7 +35,7 @@ const signDecision = (s, request, stage, decider, earlier) => signed(s, 'decisio
 async function opening(s, name, by = name) {
   const { challenge, deploymentId, policyVersion } = await s.call('SessionService/GetChallenge', {});
   return signed({ ...s, deploymentId: buffer(deploymentId), policyVersion }, 'session-opening', 'SessionOpening',
-    { operator: name, challenge: buffer(challenge), made_at_s: nowS() }, by).envelope;
+    { operator: name, challenge: buffer(challenge), made_at_s: nowS(), server_spki_digest: s.serverSpkiDigest }, by).envelope;
 }
 
 // The headers that say that `name` calls; `s` is a story that has a key and a call.
