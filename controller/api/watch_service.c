@@ -101,29 +101,43 @@ static void wake(struct ctl_watchers *watchers)
         ctl_shard_post(watchers->shard, &watchers->post);
 }
 
-static void tell_all(struct ctl_watchers *watchers, struct ctl_view *view)
+/* As far as the turn allows. */
+static void tell(struct watch *watch, struct ctl_view *view, uint64_t began_ns)
 {
-    const uint64_t began_ns = uv_hrtime();
+    struct cs_err err;
+    bool more = true;
+    int code = check_still_allowed(watch, &err);
 
-    for (unsigned left = atomic_load(&watchers->count); left > 0; left--) {
+    while (more && code == CS_OK && !turn_is_over(began_ns))
+        code = tell_once(watch, view, &more, &err);
+    if (code == CS_OK)
+        return;
+    cs_call_fail(watch->call, &err);
+    watch->slow = true; /* says nothing more; on_end follows */
+}
+
+/* Those who are behind, one after the other; the next turn goes on with the next one. */
+static int tell_all(struct ctl_watchers *watchers, struct ctl_view *view, struct cs_err *err)
+{
+    static const countersign_v1_WatchRequest now = countersign_v1_WatchRequest_init_zero;
+    const uint64_t began_ns = uv_hrtime();
+    uint64_t newest = 0;
+    int code = ctl_query_watch_begin(view, &now, &newest, err);
+
+    for (unsigned left = atomic_load(&watchers->count); code == CS_OK && left > 0; left--) {
         struct cs_list *node = cs_list_pop(&watchers->all);
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
-        struct cs_err err;
-        bool more = !watch->slow;
-        int code = check_still_allowed(watch, &err);
 
         cs_list_append(&watchers->all, node);
-        while (more && code == CS_OK && !turn_is_over(began_ns))
-            code = tell_once(watch, view, &more, &err);
-        if (code != CS_OK) {
-            cs_call_fail(watch->call, &err);
-            watch->slow = true; /* says nothing more; on_end follows */
-        }
+        if (watch->slow || watch->cursor >= newest)
+            continue;
+        tell(watch, view, began_ns);
         if (turn_is_over(began_ns)) {
             wake(watchers);
-            return;
+            break;
         }
     }
+    return code;
 }
 
 static void run_tell(struct ctl_shard *shard, struct ctl_post *post)
@@ -131,14 +145,16 @@ static void run_tell(struct ctl_shard *shard, struct ctl_post *post)
     struct ctl_watchers *watchers = CS_CONTAINER_OF(post, struct ctl_watchers, post);
     cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
     struct cs_err err;
+    int code;
 
     /* Before the snapshot: what is committed behind it posts again. */
     atomic_store(&watchers->posted, false);
     if (watchers->stopping || cs_list_empty(&watchers->all))
         return;
-    if (ctl_reading_open(shard->shared->store, &reading, &err) == CS_OK)
-        tell_all(watchers, reading.view);
-    else
+    code = ctl_reading_open(shard->shared->store, &reading, &err);
+    if (code == CS_OK)
+        code = tell_all(watchers, reading.view, &err);
+    if (code != CS_OK)
         cs_log(CS_LOG_ERROR, "api", "those who watch have to wait", CS_F("error", err.msg), CS_FEND);
 }
 

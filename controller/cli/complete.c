@@ -158,22 +158,6 @@ static void offer_folders(struct completing *c)
     puts(":dirs");
 }
 
-/* "bash|zsh|fish". */
-static void offer_choices(struct completing *c)
-{
-    const char *at = c->at->value;
-    char word[64];
-
-    while (*at) {
-        size_t len = strcspn(at, "|");
-
-        snprintf(word, sizeof word, "%.*s", (int)len, at);
-        offer(c, word, "");
-        at += len;
-        at += *at == '|';
-    }
-}
-
 /* ---- from the home */
 
 static void offer_people(struct completing *c)
@@ -370,7 +354,6 @@ static const struct {
     {"CONNECTOR", NULL, NULL, offer_connectors},
     {"DEVICE/CONNECTOR", NULL, NULL, offer_targets},
     {"REQ-n", NULL, NULL, offer_requests},
-    {"CERT|REQ-n", NULL, NULL, offer_certificates},
     {"WO-n", NULL, NULL, offer_orders},
     {"WO-1,WO-4..WO-9", NULL, NULL, offer_orders},
     {"FORMAT", NULL, NULL, offer_formats},
@@ -400,6 +383,30 @@ static bool fits(size_t i, const struct cli_complete *at)
            (!sources[i].noun || strcmp(sources[i].noun, at->noun ? at->noun : "") == 0);
 }
 
+/* "bash|zsh|fish", or "orders|REQ-n": a word as it stands, or what such a value can be. */
+static void offer_choices(struct completing *c)
+{
+    const char *at = c->at->value;
+
+    while (*at) {
+        size_t len = strcspn(at, "|");
+        char word[64];
+        bool known = false;
+
+        snprintf(word, sizeof word, "%.*s", (int)len, at);
+        for (size_t i = 0; i < CS_ARRAY_LEN(sources); i++) {
+            if (strcmp(sources[i].value, word) != 0 || sources[i].option || sources[i].noun)
+                continue;
+            sources[i].offer(c);
+            known = true;
+        }
+        if (!known)
+            offer(c, word, "");
+        at += len;
+        at += *at == '|';
+    }
+}
+
 static void offer_values(struct completing *c)
 {
     for (size_t i = 0; i < CS_ARRAY_LEN(sources); i++) {
@@ -424,6 +431,7 @@ void cli_complete_run(struct cli *cli, int count, char *const *words)
     cli_complete_at(count, words, at);
     cli->args = at->args;
     cli->hurry_ms = WITHIN_MS;
+    cli->asks_nobody = true;
     switch (at->want) {
     case CLI_COMPLETE_NOTHING:
         break;

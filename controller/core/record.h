@@ -24,9 +24,9 @@ typedef countersign_store_v1_Decision ctl_decision_row;
 typedef countersign_store_v1_Order ctl_order_row;
 typedef countersign_store_v1_KeyRequest ctl_key_request_row;
 typedef countersign_store_v1_Changes ctl_changes_row;
-typedef countersign_store_v1_DeviceLabels ctl_labels_row;
 typedef countersign_store_v1_Crl ctl_crl_row;
 typedef countersign_store_v1_Revocation ctl_revocation_row;
+typedef countersign_store_v1_DeviceLabels ctl_labels_row;
 
 /* ctl_get(view, &key, Device, &row, err): the row is zeroed first. */
 #define ctl_get(view, key, type, row, err)                                                                   \
