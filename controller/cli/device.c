@@ -55,8 +55,7 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
             for (pb_size_t k = 0; k < device->connectors_count; k++)
                 (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
             join_groups(device, &groups);
-            CLI_ROW(doc, cli_text(device->name),
-                    cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)),
+            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_list(cs_buf_slice(&groups)),
                     cli_text(device->platform), cli_text(device->agent_version),
                     cli_time(device->last_seen_s), cli_time(device->identity_until_s),
