@@ -59,8 +59,10 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
                                const countersign_v1_Certificate *certificate)
 {
     char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES], place[CLI_TEXT_BYTES];
-    struct cs_buf names = CS_BUF_EMPTY;
+    struct cs_buf names = CS_BUF_EMPTY, groups = CS_BUF_EMPTY;
 
+    for (pb_size_t i = 0; i < certificate->groups_count; i++)
+        (void)!cs_buf_printf(&groups, "%s%s", i ? "\n" : "", certificate->groups[i]);
     for (pb_size_t i = 0; i < certificate->names_count; i++)
         (void)!cs_buf_printf(&names, "%s%s", i ? "\n" : "", certificate->names[i]);
     snprintf(colour, sizeof colour, "%s (%s)", cli_show_colour_word(certificate->colour),
@@ -85,7 +87,13 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
                   cli_text(cli_show_target(certificate->device_name, certificate->connector, place)));
     cli_field(doc, "chain_count", "Certificates in chain", cli_number(certificate->chain_count));
     cli_field(doc, "attachments", "App connectors", cli_number(certificate->attachments));
+    cli_field(doc, "groups", "Groups", cli_list(cs_buf_slice(&groups)));
+    if (certificate->replaces.size)
+        cli_field(doc, "replaces", "Renews", cli_hex(CS_PB_BYTES(&certificate->replaces)));
+    if (certificate->replaced_by.size)
+        cli_field(doc, "replaced_by", "Renewed by", cli_hex(CS_PB_BYTES(&certificate->replaced_by)));
     cli_field(doc, "imported_at", "Imported", cli_time(certificate->imported_at_s));
+    cs_buf_free(&groups);
     cs_buf_free(&names);
 }
 
@@ -132,6 +140,23 @@ static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice
     return rc == CS_OK ? print_imported(cli, reply, err) : rc;
 }
 
+/* For --dry-run: what the files hold; they were read and checked as for an import. */
+static int show_import(struct cli *cli, const struct cs_chain *chain, bool key, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    struct cs_cert_info info;
+
+    cs_chain_info(chain, 0, &info);
+    cli_field(doc, "subject", "Would be imported", cli_tinted(info.subject, CLI_BOLD));
+    cli_field(doc, "id", "Id", cli_hex(cs_digest_slice(&info.digest)));
+    cli_named(doc);
+    cli_field(doc, "issuer", "Issuer", cli_text(info.issuer));
+    cli_field(doc, "not_after", "Valid until", cli_time(info.not_after_s));
+    cli_field(doc, "chain_count", "Certificates", cli_number(cs_chain_count(chain)));
+    cli_field(doc, "has_key", "With its private key", cli_bool(key));
+    return cli_dry_end(cli, doc, err);
+}
+
 int cli_cert_import(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
@@ -151,55 +176,11 @@ int cli_cert_import(struct cli *cli, struct cs_err *err)
                 "certificate first?");
     }
     if (rc == CS_OK)
-        rc = import(cli, chain, cs_buf_slice(&pkcs8), err);
+        rc = cli_dry_run(cli) ? show_import(cli, chain, pkcs8.len > 0, err)
+                              : import(cli, chain, cs_buf_slice(&pkcs8), err);
     cs_buf_wipe(&content);
     cs_buf_wipe(&pkcs8);
     return rc;
-}
-
-int cli_cert_list(struct cli *cli, struct cs_err *err)
-{
-    static const struct cli_column columns[] = {
-        {"common_name", "COMMON NAME", false},
-        {"id", "ID", CLI_ID},
-        {"colour", "COLOUR", false},
-        {"not_after", "VALID UNTIL", false},
-        {"key", "KEY", false},
-        {"key_mode", "PRIVATE KEY", false},
-        {"attachments", "CONNECTORS", true},
-        {"issuer", "ISSUER", CLI_WIDE},
-    };
-    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-    cs_auto_free countersign_v1_ListCertificatesRequest *request =
-        CLI_NEW(countersign_v1_ListCertificatesRequest, err);
-    cs_auto_free countersign_v1_ListCertificatesResponse *reply =
-        CLI_NEW(countersign_v1_ListCertificatesResponse, err);
-
-    if (!request || !reply)
-        return CS_ENOMEM;
-    cli_table(doc, "certificates", columns, CS_ARRAY_LEN(columns),
-              "There are no certificates yet: countersign cert import FILE --key FILE");
-    do {
-        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
-
-        if (rc != CS_OK)
-            return rc;
-        for (pb_size_t i = 0; i < reply->certificates_count; i++) {
-            const countersign_v1_Certificate *c = &reply->certificates[i];
-            char key[CLI_TEXT_BYTES];
-
-            CLI_ROW(doc, cli_text(c->common_name), cli_hex(CS_PB_BYTES(&c->id)),
-                    cli_tinted(cli_show_colour_word(c->colour), cli_show_colour_tint(c->colour)),
-                    cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
-                    cli_text(cli_show_key_mode(cli->style, c->key_mode)), cli_number(c->attachments),
-                    cli_text(c->issuer));
-        }
-        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
-        rc = cli_page(cli, doc, err);
-        if (rc != CS_OK)
-            return rc;
-    } while (reply->more && reply->next_page_token.size);
-    return cli_write(cli, doc, err);
 }
 
 int cli_cert_show(struct cli *cli, struct cs_err *err)
@@ -265,6 +246,22 @@ static void attachment_fields(struct cli_doc *doc, const countersign_v1_Certific
               cli_text(cli_show_target(attachment->device_name, attachment->connector, target)));
 }
 
+/* For --dry-run: the device has that app connector. */
+static int check_attachable(struct cli *cli, const countersign_v1_AttachRequest *attachment,
+                            struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
+    int rc = cli_fetch_device(cli, attachment->device_name, &device, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (pb_size_t i = 0; i < device->device.connectors_count; i++)
+        if (strcmp(device->device.connectors[i].name, attachment->connector) == 0)
+            return CS_OK;
+    return cs_err_set(err, CS_ENOTFOUND, "device %s has no app connector %s: countersign device show %s",
+                      attachment->device_name, attachment->connector, attachment->device_name);
+}
+
 int cli_cert_attach(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -273,6 +270,11 @@ int cli_cert_attach(struct cli *cli, struct cs_err *err)
     countersign_v1_AttachResponse reply;
     int rc = read_attachment(cli, &request, &certificate, err);
 
+    if (rc == CS_OK && cli_dry_run(cli)) {
+        rc = check_attachable(cli, &request, err);
+        attachment_fields(doc, certificate, "Would be attached to", &request);
+        return rc == CS_OK ? cli_dry_end(cli, doc, err) : rc;
+    }
     if (rc == CS_OK)
         rc = cli_call(cli, &cli_rpc_Attach, &request, &reply, err);
     if (rc != CS_OK)
@@ -291,6 +293,10 @@ int cli_cert_detach(struct cli *cli, struct cs_err *err)
     countersign_v1_DetachResponse reply;
     int rc = read_attachment(cli, &attachment, &certificate, err);
 
+    if (rc == CS_OK && cli_dry_run(cli)) {
+        attachment_fields(doc, certificate, "Would be detached from", &attachment);
+        return cli_dry_end(cli, doc, err);
+    }
     if (rc == CS_OK) {
         CS_PB_SET(&request.certificate_id, CS_PB_BYTES(&attachment.certificate_id));
         memcpy(request.device_name, attachment.device_name, sizeof request.device_name);

@@ -182,6 +182,23 @@ static int check_generation(const countersign_v1_OrderCore *core,
                       core->device_name, core->connector);
 }
 
+int cli_check_core_of(const countersign_v1_OrderCore *core, const struct cli_check_certificate *certificate,
+                      const struct cs_device *device, const countersign_v1_DeviceAdvertisement *said,
+                      struct cs_err *err)
+{
+    const countersign_v1_Admission *admission = cs_device_admission(device);
+    int rc;
+
+    if (strcmp(admission->device_name, core->device_name) != 0 ||
+        !cs_slice_eq(CS_PB_BYTES(&admission->device_id), CS_PB_BYTES(&core->device_id)))
+        return cs_err_set(
+            err, CS_EAUTH,
+            "WO-%llu names another device-id than the one that was admitted as %s: nothing was signed",
+            (unsigned long long)core->number, core->device_name);
+    rc = check_content(core, certificate, err);
+    return rc == CS_OK && said ? check_generation(core, said, err) : rc;
+}
+
 int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
                    struct cs_err *err)
 {
@@ -189,18 +206,9 @@ int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_
     cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
     int rc = cli_check_device(order->policy, order->device, core->device_name, &device, err);
 
-    if (rc != CS_OK)
-        return rc;
-    if (!cs_slice_eq(CS_PB_BYTES(&cs_device_admission(device)->device_id), CS_PB_BYTES(&core->device_id)))
-        return cs_err_set(
-            err, CS_EAUTH,
-            "WO-%llu names another device-id than the one that was admitted as %s: nothing was signed",
-            (unsigned long long)core->number, core->device_name);
-    rc = check_content(core, order->certificate, err);
-    if (rc != CS_OK || !order->fresh)
-        return rc;
-    rc = cli_check_advertisement(device, CS_PB_BYTES(&order->device->advertisement), &said, err);
-    return rc == CS_OK ? check_generation(core, said, err) : rc;
+    if (rc == CS_OK && order->fresh)
+        rc = cli_check_advertisement(device, CS_PB_BYTES(&order->device->advertisement), &said, err);
+    return rc == CS_OK ? cli_check_core_of(core, order->certificate, device, said, err) : rc;
 }
 
 struct cs_digest cli_check_root_of(const struct cs_slice *cores, size_t count)

@@ -62,6 +62,12 @@ struct cli_check_order {
  * has, the generation the next that it takes. */
 CS_MUST_USE int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
                                struct cs_err *err);
+/* The same for a device that was checked already, so that its signatures are verified once for all of its
+ * orders. `said`: what it advertises, for a new request; NULL: for one that is decided. */
+CS_MUST_USE int cli_check_core_of(const countersign_v1_OrderCore *core,
+                                  const struct cli_check_certificate *certificate,
+                                  const struct cs_device *device,
+                                  const countersign_v1_DeviceAdvertisement *said, struct cs_err *err);
 
 /* Root and count of the request are those of these cores. */
 CS_MUST_USE int cli_check_root(const countersign_v1_PushRequest *request, const struct cs_slice *cores,

@@ -26,14 +26,19 @@ struct cli {
     struct cli_args args;
     struct cli_home home;
     struct cli_rpc *rpc;        /* NULL before the first call */
+    struct cs_tls_config *tls;  /* of the connection, NULL: plain */
+    bool signed_in;             /* at an operators' listener */
+    bool signed_in_anew;        /* the kept session was refused */
+    bool asks_nobody;           /* no key is opened for a session: somebody is typing */
     struct cs_policy *policy;   /* NULL before cli_policy() */
     struct cli_style style;     /* of standard output */
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
-    enum cli_exit failure; /* the exit status if the command fails */
-    uint32_t hurry_ms;     /* all calls together; 0: as long as they take */
-    bool keep_checkpoint;  /* something was changed, or the command looks at the audit (keep.h) */
-    bool altered;          /* the controller's audit contradicts what was kept of it */
+    enum cli_exit failure;   /* the exit status if the command fails */
+    struct cli_known *known; /* NULL before cli_known_check() */
+    uint32_t hurry_ms;       /* all calls together; 0: as long as they take */
+    bool keep_checkpoint;    /* something was changed, or the command looks at the audit (keep.h) */
+    bool altered;            /* the controller's audit contradicts what was kept of it */
 };
 
 /* Runs the command that argv names; the program's exit status. */
@@ -44,6 +49,9 @@ CS_MUST_USE int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
 
+/* The operator whom this run is for: --as, COUNTERSIGN_AS, or the configuration's `as`; NULL if there is
+ * none. */
+CS_MUST_USE int cli_operator(struct cli *cli, const char **ret, struct cs_err *err);
 /* Reads the common options, opens the home, and says how results are written. */
 CS_MUST_USE int cli_prepare(struct cli *cli, struct cs_err *err);
 
@@ -85,6 +93,10 @@ CS_MUST_USE int cli_comment(struct cli *cli, const char **ret, struct cs_err *er
  */
 CS_MUST_USE int cli_choice(struct cli *cli, const char *option, const char *const *words, size_t *ret,
                            struct cs_err *err);
+/* The command has --dry-run, and it is given: nothing may be changed or signed. */
+bool cli_dry_run(const struct cli *cli);
+/* With it: the statement is the result, and nothing was done. */
+CS_MUST_USE int cli_dry_end(struct cli *cli, struct cli_doc *statement, struct cs_err *err);
 /* The option's duration, or the default. */
 CS_MUST_USE int cli_duration(struct cli *cli, const char *option, int64_t otherwise_s, int64_t *ret_s,
                              struct cs_err *err);

@@ -4,10 +4,17 @@
 const struct cli_option cli_common_options[] = {
     {"socket", "PATH",
      "the controller's admin socket (or COUNTERSIGN_SOCKET; default " CLI_DEFAULT_SOCKET ")", false},
+    CLI_OPTION(
+        "controller", "URL",
+        "instead of the socket: https://HOST:PORT of its operators' listener (or COUNTERSIGN_CONTROLLER)"),
+    CLI_OPTION("ca", "FILE", "with --controller: the CA of its certificate (default: the trust policy's)"),
+    CLI_OPTION("as", "NAME", "the operator who calls, and signs (or COUNTERSIGN_AS)"),
     CLI_OPTION("home", "DIR", "pin, policies and keys (or COUNTERSIGN_HOME; default ~/.config/countersign)"),
     CLI_OPTION("o", "FORMAT",
                "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
     CLI_OPTION("no-headers", NULL, "tables without their first line"),
+    CLI_OPTION("quiet", NULL, "no progress on standard error"),
+    CLI_OPTION("v", NULL, "say on standard error what the controller is asked, and how long it took"),
     {NULL, NULL, NULL, false},
 };
 
@@ -224,7 +231,7 @@ const struct cli_command cli_commands[] = {
      0, 1, cli_device_admit},
     {"device", "ban", "NAME", "End a device's session at once, and take no other before a new admission",
      "Work orders that were not handed over yet become Cancelled. `device admit NAME` lifts it.",
-     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_YES),
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES),
      EXAMPLES("device ban gw-1 --comment \"stolen from the van\""), 1, 1, cli_device_ban},
     {"device", "list", "", "List the devices", NULL,
      OPTIONS(CLI_OPTION("group", "NAME", "only those in this group"),
@@ -239,6 +246,11 @@ const struct cli_command cli_commands[] = {
      "Show a device's app connectors and certificates, and how each push stands",
      "What the controller says; `request show REQ-n` verifies the signatures behind it.", NULL,
      EXAMPLES("device topology gw-1", "device topology gw-1 -o json"), 1, 1, cli_device_topology},
+    {"device", "forget", "NAME", "Take older admissions of a device again",
+     "This client keeps when each device was admitted, and refuses an admission that is older than one it "
+     "has "
+     "seen: a controller that was taken over could hand out the keys of a device that was lost.",
+     OPTIONS(CLI_OPTION_DRY_RUN), EXAMPLES("device forget gw-1"), 1, 1, cli_device_forget},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
@@ -247,29 +259,57 @@ const struct cli_command cli_commands[] = {
      "encrypted key "
      "is opened here, the controller never sees its passphrase.",
      OPTIONS(CLI_OPTION("key", "FILE", "the private key, for the controller to hold encrypted"),
-             CLI_OPTION_PASSPHRASE),
+             CLI_OPTION_DRY_RUN, CLI_OPTION_PASSPHRASE),
      EXAMPLES("cert import client.pem --key client.key",
               "cert import leaf.pem intermediate.pem --key client.key", "cert import - <all.pem"),
      1, 16, cli_cert_import},
-    {"cert", "list", "", "List the certificates", NULL, NULL, EXAMPLES("cert list", "cert list -o json"), 0,
-     0, cli_cert_list},
+    {"cert", "list", "", "List the certificates",
+     "Everything that is given must hold. A word of --search begins a word of the common name, of another "
+     "name or of the issuer, or (from 4 digits on) the serial or the id; capital and small letters are one. "
+     "COLOUR: green, blue, yellow, orange, purple, gray, red, black. ORDER: name, issuer, serial, expires, "
+     "issued, imported, colour (worst first), connectors.",
+     OPTIONS(CLI_OPTION_MANY("search", "WORDS", "with all of these words"),
+             CLI_OPTION_MANY("colour", "COLOUR", "of one of these colours"),
+             CLI_OPTION("name", "CN", "with exactly this common name"),
+             CLI_OPTION("issuer", "NAME", "with exactly this issuer, as the list shows it"),
+             CLI_OPTION("group", "NAME", "in this group"),
+             CLI_OPTION("expires-within", "TIME", "valid now, and not any more after this time: 30d"),
+             CLI_OPTION("key-kind", "KIND", "rsa, p256 or p384"),
+             CLI_OPTION("private-key", "WHERE", "held, on-device or none"),
+             CLI_OPTION("attached", NULL, "attached to an app connector"),
+             CLI_OPTION("unattached", NULL, "attached to none"),
+             CLI_OPTION("renewed", NULL, "with a newer one of the same names in the inventory"),
+             CLI_OPTION("sort", "ORDER", "in this order (default: name)"),
+             CLI_OPTION("descending", NULL, "the other way round"),
+             CLI_OPTION("limit", "N", "this many at most")),
+     EXAMPLES("cert list", "cert list --search berlin --expires-within 30d --sort expires",
+              "cert list --colour red --colour orange -o json", "cert list --group prod --unattached"),
+     0, 0, cli_cert_list},
+    {"cert", "group", "CERT [+NAME|-NAME]...", "Put a certificate into groups, or take it out",
+     "+NAME (or NAME) adds, -NAME takes away: put -- before the first one that begins with a dash. Without "
+     "any, shows the groups.",
+     NULL, EXAMPLES("cert group client.example +prod +berlin", "cert group client.example -- -lab +prod"), 1,
+     9, cli_cert_group},
     {"cert", "show", "CERT", "Show a certificate; CERT is its common name or the beginning of its id", NULL,
      NULL, EXAMPLES("cert show client.example", "cert show 3fa94c"), 1, 1, cli_cert_show},
-    {"cert", "attach", "CERT DEVICE CONNECTOR", "Tie a certificate to an app connector", NULL, NULL,
-     EXAMPLES("cert attach client.example gw-1 nginx"), 3, 3, cli_cert_attach},
-    {"cert", "detach", "CERT DEVICE CONNECTOR", "Untie it again", NULL, NULL,
+    {"cert", "attach", "CERT DEVICE CONNECTOR", "Tie a certificate to an app connector", NULL,
+     OPTIONS(CLI_OPTION_DRY_RUN), EXAMPLES("cert attach client.example gw-1 nginx"), 3, 3, cli_cert_attach},
+    {"cert", "detach", "CERT DEVICE CONNECTOR", "Untie it again", NULL, OPTIONS(CLI_OPTION_DRY_RUN),
      EXAMPLES("cert detach client.example gw-1 nginx"), 3, 3, cli_cert_detach},
 
     {"push", NULL, "CERT", "Request that a certificate be pushed to its app connectors",
      "Reserves the work orders, checks each against what was asked for, shows the request, asks, signs and "
      "submits it. "
      "Nothing happens on a device before the stages of the trust policy are decided.",
-     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
-             CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
-             CLI_OPTION_MANY("group", "NAME",
-                             "only where it is attached on devices of this group, beside --to"),
-             CLI_OPTIONS_PUSH),
+     OPTIONS(
+         CLI_OPTION_COMMENT, CLI_OPTION_AS,
+         CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: everywhere it is attached)"),
+         CLI_OPTION("like", "CERT", "attach it to wherever this one is, first"),
+         CLI_OPTION("renew", NULL, "the same with the certificate that it renews"),
+         CLI_OPTION_MANY("group", "NAME", "only where it is attached on devices of this group, beside --to"),
+         CLI_OPTIONS_PUSH),
      EXAMPLES("push client.example --comment \"yearly renewal\" --as alice",
+              "push 3fa94c --renew --comment \"yearly renewal\" --as alice",
               "push client.example --to gw-1/nginx --window 8h --comment test --as alice",
               "push client.example --group edge --comment \"edge first\" --as alice",
               "push client.example --key client.key --comment \"key stays with us\" --as alice",
@@ -285,29 +325,54 @@ const struct cli_command cli_commands[] = {
      cli_roll_back_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
-             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,
+             CLI_OPTION_PASSPHRASE),
      EXAMPLES("approve REQ-1 --manual --as bob",
               "approve REQ-1 --at \"tomorrow 02:00\" --zone Europe/Berlin --comment \"at night\" --as bob"),
      1, 1, cli_approve_run},
     {"implement", NULL, "REQ-n", "Accept a push request at the stage \"implement\": the push starts",
      DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
-             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,
+             CLI_OPTION_PASSPHRASE),
      EXAMPLES("implement REQ-1 --manual --wait --as carol"), 1, 1, cli_implement_run},
     {"decide", NULL, "REQ-n", "Accept a push request at whatever stage is open", DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
-             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+             CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,
+             CLI_OPTION_PASSPHRASE),
      EXAMPLES("decide REQ-1 --manual --as dave"), 1, 1, cli_decide_run},
     {"reject", NULL, "REQ-n", "Reject a push request at the open stage; one reject closes its work orders",
      NULL,
-     OPTIONS(CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE),
+     OPTIONS(CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,
+             CLI_OPTION_PASSPHRASE),
      EXAMPLES("reject REQ-1 --comment \"wrong certificate\" --as bob", "reject REQ-1 --orders WO-2 --as bob"),
      1, 1, cli_reject_run},
     {"cancel", NULL, "REQ-n", "Cancel what has not been handed over to devices yet", NULL,
-     OPTIONS(CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_YES),
+     OPTIONS(CLI_OPTION_ORDERS, CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES),
      EXAMPLES("cancel REQ-1", "cancel REQ-1 --orders WO-2,WO-3"), 1, 1, cli_cancel_run},
     {"wait", NULL, "REQ-n", "Wait until every work order of a push request has ended", NULL,
      OPTIONS(CLI_OPTION_TIMEOUT), EXAMPLES("wait REQ-1 --timeout 10m"), 1, 1, cli_wait_run},
+
+    {"watch", NULL, "[requests|orders|certificates|devices|REQ-n|CERT]", "Show what changes, as it changes",
+     "On a terminal a table that is drawn anew, until Ctrl-C; elsewhere the rows, and then each row again "
+     "that "
+     "changed "
+     "(-o jsonl: an object a line). Of REQ-n its work orders, of CERT its app connectors; without an "
+     "argument the "
+     "push "
+     "requests. The newest 200 at most.",
+     OPTIONS(CLI_OPTION("for", "TIME", "end after this long: 30s, 10m, 2h")),
+     EXAMPLES("watch", "watch REQ-3", "watch client.example", "watch devices -o jsonl",
+              "watch orders --for 1h"),
+     0, 1, cli_watch_run},
+    {"inbox", NULL, "", "List the push requests that wait for you",
+     "Those whose open stage you may decide under the pinned trust policy and have not decided yet. Verified "
+     "here, "
+     "as "
+     "`approve` would.",
+     OPTIONS(CLI_OPTION_AS), EXAMPLES("inbox --as bob", "inbox --as bob -o name"), 0, 0, cli_inbox_run},
+    {"whoami", NULL, "", "Show who you are to this client and to the trust policy", NULL,
+     OPTIONS(CLI_OPTION_AS), EXAMPLES("whoami", "whoami --as alice -o json"), 0, 0, cli_whoami_run},
 
     {"request", "list", "", "List the push requests, newest first", NULL,
      OPTIONS(CLI_OPTION("open", NULL, "only those that have not ended")), EXAMPLES("request list --open"), 0,
@@ -331,6 +396,19 @@ const struct cli_command cli_commands[] = {
      "show "
      "REQ-n` verifies the signatures behind it.",
      NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+    {"session", "show", "", "Show who one is for the controller: operator, roles, groups", NULL, NULL,
+     EXAMPLES("session show", "session show --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_show},
+    {"session", "open", "", "Sign in at a controller's operators' listener",
+     "Signs a challenge of the controller's with the operator's key. The session's token is kept at home "
+     "until it "
+     "ends; other commands sign in by themselves when they need to.",
+     OPTIONS(CLI_OPTION_PASSPHRASE),
+     EXAMPLES("session open --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_open},
+    {"session", "close", "", "End the session that is kept at home", NULL, NULL,
+     EXAMPLES("session close --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_close},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
@@ -384,7 +462,7 @@ const struct cli_command cli_commands[] = {
      "not "
      "told: where it "
      "publishes CRLs, ask it to revoke, too.",
-     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN,
              CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
      EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
      cli_cert_revoke},

@@ -7,6 +7,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/crypto/crl.h"
 
 /* More than anybody reads; and so many pages are asked for, so that a large inventory is not read to its end
  * for the sake of one key. */
@@ -127,18 +128,12 @@ static void offer_roles(struct completing *c)
         offer(c, cli_show_role_word((countersign_v1_Role)role), "");
 }
 
-/* RFC 5280 section 5.3.1. */
+/* RFC 5280 section 5.3.1 has 0 to 10; a hold is not for people to give. */
 static void offer_reasons(struct completing *c)
 {
-    static const char *const words[] = {
-        "unspecified",         "key-compromise",
-        "ca-compromise",       "affiliation-changed",
-        "superseded",          "cessation-of-operation",
-        "privilege-withdrawn", "aa-compromise",
-        "certificate-hold",    NULL,
-    };
-
-    offer_all(c, words);
+    for (unsigned reason = 0; reason <= 10; reason++)
+        if (reason != CS_CRL_REASON_HOLD && cs_crl_reason_text(reason))
+            offer(c, cs_crl_reason_text(reason), "");
 }
 
 static void offer_formats(struct completing *c)
@@ -156,22 +151,6 @@ static void offer_folders(struct completing *c)
 {
     (void)c;
     puts(":dirs");
-}
-
-/* "bash|zsh|fish". */
-static void offer_choices(struct completing *c)
-{
-    const char *at = c->at->value;
-    char word[64];
-
-    while (*at) {
-        size_t len = strcspn(at, "|");
-
-        snprintf(word, sizeof word, "%.*s", (int)len, at);
-        offer(c, word, "");
-        at += len;
-        at += *at == '|';
-    }
 }
 
 /* ---- from the home */
@@ -370,7 +349,6 @@ static const struct {
     {"CONNECTOR", NULL, NULL, offer_connectors},
     {"DEVICE/CONNECTOR", NULL, NULL, offer_targets},
     {"REQ-n", NULL, NULL, offer_requests},
-    {"CERT|REQ-n", NULL, NULL, offer_certificates},
     {"WO-n", NULL, NULL, offer_orders},
     {"WO-1,WO-4..WO-9", NULL, NULL, offer_orders},
     {"FORMAT", NULL, NULL, offer_formats},
@@ -400,6 +378,30 @@ static bool fits(size_t i, const struct cli_complete *at)
            (!sources[i].noun || strcmp(sources[i].noun, at->noun ? at->noun : "") == 0);
 }
 
+/* "bash|zsh|fish", or "orders|REQ-n": a word as it stands, or what such a value can be. */
+static void offer_choices(struct completing *c)
+{
+    const char *at = c->at->value;
+
+    while (*at) {
+        size_t len = strcspn(at, "|");
+        char word[64];
+        bool known = false;
+
+        snprintf(word, sizeof word, "%.*s", (int)len, at);
+        for (size_t i = 0; i < CS_ARRAY_LEN(sources); i++) {
+            if (strcmp(sources[i].value, word) != 0 || sources[i].option || sources[i].noun)
+                continue;
+            sources[i].offer(c);
+            known = true;
+        }
+        if (!known)
+            offer(c, word, "");
+        at += len;
+        at += *at == '|';
+    }
+}
+
 static void offer_values(struct completing *c)
 {
     for (size_t i = 0; i < CS_ARRAY_LEN(sources); i++) {
@@ -424,6 +426,7 @@ void cli_complete_run(struct cli *cli, int count, char *const *words)
     cli_complete_at(count, words, at);
     cli->args = at->args;
     cli->hurry_ms = WITHIN_MS;
+    cli->asks_nobody = true;
     switch (at->want) {
     case CLI_COMPLETE_NOTHING:
         break;

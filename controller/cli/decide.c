@@ -229,6 +229,23 @@ static int show_all(struct cli_doc *doc, const struct deciding *deciding, const 
     return CS_OK;
 }
 
+/* For --dry-run, which signs nothing that could be judged: they may decide, and have not yet. */
+static int check_decider(struct cli *cli, const struct deciding *deciding, const struct cli_review *review,
+                         const countersign_v1_Operator *decider, struct cs_err *err)
+{
+    char number[CLI_TEXT_BYTES];
+
+    for (size_t i = 0; i < review->cores.count; i++)
+        if (covers(deciding, review->cores.cores[i]) && !cli_review_waits_for(cli, review, i, decider))
+            return cs_err_set(
+                err, CS_EDENIED,
+                "%s of REQ-%llu does not wait for %s, who may not decide the stage \"%s\" or has "
+                "decided already",
+                cli_show_order_number(review->cores.cores[i]->number, number),
+                (unsigned long long)deciding->number, decider->name, deciding->open_name);
+    return CS_OK;
+}
+
 static int sign_and_send(struct cli *cli, const struct deciding *deciding, const struct cli_review *review,
                          const countersign_v1_Operator *decider, struct cs_err *err)
 {
@@ -249,6 +266,11 @@ static int sign_and_send(struct cli *cli, const struct deciding *deciding, const
         rc = cs_decision_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK)
         rc = show_all(statement, deciding, review, decoded, err);
+    if (rc == CS_OK && cli_dry_run(cli)) {
+        cs_buf_free(&payload);
+        rc = check_decider(cli, deciding, review, decider, err);
+        return rc == CS_OK ? cli_dry_end(cli, statement, err) : rc;
+    }
     if (rc == CS_OK)
         rc = cli_sign(cli, CS_STATEMENT_DECISION, cs_buf_slice(&payload), statement, decider, &envelope, err);
     /* Judged as device and controller will, so that what they would refuse is never sent. */
@@ -299,7 +321,7 @@ static int decide(struct cli *cli, struct deciding *deciding, struct cs_err *err
     if (rc == CS_OK)
         rc = sign_and_send(cli, deciding, &review, decider, err);
     cli_review_free(&review);
-    if (rc != CS_OK)
+    if (rc != CS_OK || cli_dry_run(cli))
         return rc;
     if (deciding->verdict == countersign_v1_Verdict_VERDICT_ACCEPT && cli_args_flag(&cli->args, "wait"))
         return cli_wait_for(cli, deciding->number, err);
@@ -360,6 +382,33 @@ static int cancel_in_steps(struct cli *cli, countersign_v1_CancelRequestRequest 
     return CS_OK;
 }
 
+/* What a cancel would reach: the orders of the request as they are now. */
+static int show_cancel(struct cli *cli, uint64_t request_number, const uint64_t *numbers, size_t numbers_count,
+                       struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    cs_auto_free countersign_v1_Order *orders = NULL;
+    uint64_t cancelled = 0, handed_over = 0;
+    size_t count;
+    int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (size_t i = 0; i < count; i++) {
+        if ((numbers_count &&
+             !bsearch(&orders[i].number, numbers, numbers_count, sizeof numbers[0], by_number)) ||
+            cli_show_state_ended(orders[i].state))
+            continue;
+        if (orders[i].state == countersign_v1_OrderState_ORDER_STATE_PUSH_IN_PROGRESS)
+            handed_over++;
+        else
+            cancelled++;
+    }
+    cli_field(doc, "cancelled", "Would be cancelled", cli_number(cancelled));
+    cli_field(doc, "handed_over", "Handed over already", cli_number(handed_over));
+    return cli_dry_end(cli, doc, err);
+}
+
 int cli_cancel_run(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
@@ -387,6 +436,8 @@ int cli_cancel_run(struct cli *cli, struct cs_err *err)
     snprintf(request->comment, sizeof request->comment, "%s", comment);
     snprintf(question, sizeof question, "Cancel %s of REQ-%llu?",
              count ? "these work orders" : "every open work order", (unsigned long long)request->number);
+    if (cli_dry_run(cli))
+        return show_cancel(cli, request->number, numbers, count, err);
     if (!cli_args_flag(&cli->args, "yes"))
         rc = cli_ask_yes(question, "give --yes", err);
     if (rc == CS_OK)

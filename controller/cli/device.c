@@ -8,15 +8,6 @@
 
 enum { PAGE = 16 };
 
-static enum cli_tint presence_tint(const countersign_v1_Device *device)
-{
-    if (device->banned || device->quarantined)
-        return CLI_RED;
-    if (!device->admitted || device->waits_for_admission)
-        return CLI_YELLOW;
-    return device->connected ? CLI_GREEN : CLI_GRAY;
-}
-
 static void join_groups(const countersign_v1_Device *device, struct cs_buf *out)
 {
     for (pb_size_t i = 0; i < device->groups_count; i++)
@@ -64,7 +55,7 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
             for (pb_size_t k = 0; k < device->connectors_count; k++)
                 (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
             join_groups(device, &groups);
-            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), presence_tint(device)),
+            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_list(cs_buf_slice(&groups)),
                     cli_text(device->platform), cli_text(device->agent_version),
                     cli_time(device->last_seen_s), cli_time(device->identity_until_s),
@@ -128,7 +119,7 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
         return rc;
     device = &reply->device;
     cli_field(doc, "name", "Device", cli_tinted(device->name, CLI_BOLD));
-    cli_field(doc, "state", "State", cli_tinted(cli_show_presence(device), presence_tint(device)));
+    cli_field(doc, "state", "State", cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)));
     cli_field(doc, "device_id", "Device-id", cli_hex(CS_PB_BYTES(&device->device_id)));
     cli_field(doc, "platform", "Platform", cli_text(device->platform));
     cli_field(doc, "agent_version", "Agent", cli_text(device->agent_version));
@@ -174,6 +165,8 @@ int cli_device_ban(struct cli *cli, struct cs_err *err)
         return rc;
     cli_field(what, "device", "Device", cli_tinted(device, CLI_BOLD));
     cli_field(what, "comment", "Comment", cli_text(comment));
+    if (cli_dry_run(cli))
+        return cli_dry_end(cli, what, err);
     rc = cli_confirm(cli, what, "Ban this device?", err);
     if (rc != CS_OK)
         return rc;

@@ -1,5 +1,8 @@
 #include "controller/cli/fetch.h"
 
+#include "controller/cli/cert_list.h"
+#include "controller/cli/known.h"
+
 #include "shared/base/text.h"
 
 #include <ctype.h>
@@ -45,7 +48,8 @@ static int add_match(struct matches *matches, const countersign_v1_Certificate *
     return CS_OK;
 }
 
-/* Pages through the certificates with this name (all, without one) and collects those with the prefix. */
+/* Pages through the certificates with this name, or those that have the prefix as a word, and collects those
+ * with the prefix. */
 static int match(struct cli *cli, const char *name, const char *prefix, struct matches *matches,
                  struct cs_err *err)
 {
@@ -53,20 +57,21 @@ static int match(struct cli *cli, const char *name, const char *prefix, struct m
         CLI_NEW(countersign_v1_ListCertificatesRequest, err);
     cs_auto_free countersign_v1_ListCertificatesResponse *reply =
         CLI_NEW(countersign_v1_ListCertificatesResponse, err);
+    struct cli_pages pages = {.more = true};
 
     if (!request || !reply)
         return CS_ENOMEM;
     snprintf(request->name, sizeof request->name, "%s", name);
-    do {
-        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
+    snprintf(request->search, sizeof request->search, "%s", prefix);
+    while (pages.more) {
+        int rc = cli_pages_next(cli, &pages, request, reply, err);
 
         for (pb_size_t i = 0; rc == CS_OK && i < reply->certificates_count; i++)
             if (has_prefix(&reply->certificates[i], prefix))
                 rc = add_match(matches, &reply->certificates[i], err);
         if (rc != CS_OK)
             return rc;
-        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
-    } while (reply->more && reply->next_page_token.size);
+    }
     return CS_OK;
 }
 
@@ -136,7 +141,10 @@ void cli_fetched_cores_free(struct cli_fetched_cores *cores)
     for (size_t i = 0; i < cores->count; i++) {
         free(cores->cores[i]);
         cs_buf_free(&cores->storage[i]);
+        if (cores->devices && (i == 0 || cores->devices[i] != cores->devices[i - 1]))
+            cs_device_free(cores->devices[i]);
     }
+    free(cores->devices);
     free(cores->cores);
     free(cores->bytes);
     free(cores->storage);
@@ -208,25 +216,45 @@ int cli_fetch_cores(struct cli *cli, uint64_t number, uint32_t expected, struct 
     return rc;
 }
 
-int cli_fetch_check_cores(struct cli *cli, const struct cli_fetched_cores *cores,
+/* A device as it is verified, and with `fresh` what it says of itself. */
+static int fetch_verified(struct cli *cli, const char *name, bool fresh, struct cs_device **ret_device,
+                          countersign_v1_DeviceAdvertisement **ret_said, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    int rc = cli_fetch_device(cli, name, &reply, err);
+
+    if (rc == CS_OK)
+        rc = cli_check_device(cli->policy, reply, name, &device, err);
+    if (rc == CS_OK)
+        rc = cli_known_check(cli, cs_device_admission(device), err);
+    if (rc == CS_OK && fresh)
+        rc = cli_check_advertisement(device, CS_PB_BYTES(&reply->advertisement), ret_said, err);
+    if (rc == CS_OK)
+        *ret_device = cs_steal(device);
+    return rc;
+}
+
+int cli_fetch_check_cores(struct cli *cli, struct cli_fetched_cores *cores,
                           const struct cli_check_certificate *certificate, bool fresh, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
+    cs_auto_free countersign_v1_DeviceAdvertisement *said = NULL;
     const struct cs_policy *policy;
     int rc = cli_policy(cli, &policy, err);
 
+    cs_assert(!cores->devices);
+    cores->devices = calloc(cores->count, sizeof(struct cs_device *));
+    if (!cores->devices)
+        return cs_err_nomem(err);
     for (size_t i = 0; rc == CS_OK && i < cores->count; i++) {
-        struct cli_check_order order = {.policy = policy, .certificate = certificate, .fresh = fresh};
-
-        /* Orders of one device stand together, so one look-up a device is enough. */
-        if (!device || strcmp(device->device.name, cores->cores[i]->device_name) != 0) {
-            free(cs_steal(device));
-            rc = cli_fetch_device(cli, cores->cores[i]->device_name, &device, err);
-            if (rc != CS_OK)
-                return rc;
+        if (i > 0 && strcmp(cores->cores[i]->device_name, cores->cores[i - 1]->device_name) == 0) {
+            cores->devices[i] = cores->devices[i - 1];
+        } else {
+            free(cs_steal(said));
+            rc = fetch_verified(cli, cores->cores[i]->device_name, fresh, &cores->devices[i], &said, err);
         }
-        order.device = device;
-        rc = cli_check_core(cores->cores[i], &order, err);
+        if (rc == CS_OK)
+            rc = cli_check_core_of(cores->cores[i], certificate, cores->devices[i], said, err);
     }
     return rc;
 }

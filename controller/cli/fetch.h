@@ -17,19 +17,22 @@ CS_MUST_USE int cli_fetch_chain(struct cli *cli, struct cs_slice id, struct cli_
 CS_MUST_USE int cli_fetch_device(struct cli *cli, const char *name, countersign_v1_GetDeviceResponse **ret,
                                  struct cs_err *err);
 
-/* The order cores of a request: exact bytes, and what they say. */
+/* The order cores of a request: exact bytes, and what they say; once they are checked, the device of each.
+ */
 struct cli_fetched_cores {
     struct cs_slice *bytes;
     countersign_v1_OrderCore **cores;
+    struct cs_device **devices; /* by core, as verified; orders of one device stand together and share it */
     size_t count;
     struct cs_buf *storage;
 };
 CS_MUST_USE int cli_fetch_cores(struct cli *cli, uint64_t number, uint32_t expected,
                                 struct cli_fetched_cores *ret, struct cs_err *err);
 void cli_fetched_cores_free(struct cli_fetched_cores *cores);
-/* cli_check_core() for each; `fresh`: for a request to be signed now, generations must be the next that
- * devices take. */
-CS_MUST_USE int cli_fetch_check_cores(struct cli *cli, const struct cli_fetched_cores *cores,
+/* cli_check_core_of() for each, and that no device's admission is older than one that was seen here before
+ * (known.h); `fresh`: for a request to be signed now, generations must be the next that devices take. Each
+ * device is asked for and verified once. */
+CS_MUST_USE int cli_fetch_check_cores(struct cli *cli, struct cli_fetched_cores *cores,
                                       const struct cli_check_certificate *certificate, bool fresh,
                                       struct cs_err *err);
 

@@ -4,8 +4,12 @@
 
 #include "shared/base/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum { SMALL_FILE_BYTES = 16 * 1024 };
 
@@ -46,9 +50,13 @@ static int config_on_value(void *user, const char *section, const char *name, co
         return copy_text(reading, line, home->as, sizeof home->as, value);
     if (strcmp(name, "socket") == 0)
         return copy_text(reading, line, home->socket, sizeof home->socket, value);
+    if (strcmp(name, "controller") == 0)
+        return copy_text(reading, line, home->controller, sizeof home->controller, value);
+    if (strcmp(name, "ca") == 0)
+        return copy_text(reading, line, home->ca, sizeof home->ca, value);
     if (strcmp(name, "keys") == 0)
         return copy_text(reading, line, home->keys, sizeof home->keys, value);
-    return refuse(reading, line, "[client] knows `as`, `socket` and `keys`");
+    return refuse(reading, line, "[client] knows `as`, `socket`, `keys`, `controller` and `ca`");
 }
 
 static int pin_on_value(void *user, const char *section, const char *name, const char *value, int line)
@@ -265,6 +273,27 @@ int cli_home_token(const struct cli_home *home, const char *device, char ret[PAT
     if (rc == CS_OK)
         rc = cli_file_make_folder(folder, err);
     return rc == CS_OK ? named_path(folder, device, "the device's name", "", ret, err) : rc;
+}
+
+int cli_home_lock(const struct cli_home *home, int *ret_fd, struct cs_err *err)
+{
+    int fd, rc = cli_file_make_folder(home->folder, err);
+
+    if (rc != CS_OK)
+        return rc;
+    fd = open(home->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return cs_err_set(err, CS_EIO, "opening %.120s: %s", home->folder, strerror(errno));
+    do
+        rc = flock(fd, LOCK_EX);
+    while (rc != 0 && errno == EINTR);
+    if (rc != 0) {
+        cs_err_set(err, CS_EIO, "locking %.120s: %s", home->folder, strerror(errno));
+        close(fd);
+        return CS_EIO;
+    }
+    *ret_fd = fd;
+    return CS_OK;
 }
 
 int cli_home_checkpoints(const struct cli_home *home, char ret[PATH_MAX], struct cs_err *err)

@@ -4,55 +4,113 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-/* Some 400 bytes each: more than 100,000 of them. */
-enum { FILE_BYTES = 64 * 1024 * 1024 };
+/* Some 400 bytes each. Every command that changes something reads the newest file, so that is kept short:
+ * beyond ROTATE_BYTES it becomes checkpoints.1, .2, … and a new one begins with the newest revision. Nothing
+ * is thrown away: each is evidence, and `audit verify` wants to find every one of them in an export. */
+enum { ROTATE_BYTES = 256 * 1024, FILE_BYTES = 64 * 1024 * 1024 };
+
+static int older_path(const char *path, unsigned number, char ret[PATH_MAX], struct cs_err *err)
+{
+    int used = snprintf(ret, PATH_MAX, "%s.%u", path, number);
+
+    return used > 0 && used < PATH_MAX ? CS_OK
+                                       : cs_err_set(err, CS_EINVAL, "the path of the home is too long");
+}
+
+/* CS_ENOTFOUND when there is none. */
+static int load_file(const char *path, struct cli_checkpoints *ret, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_EMPTY;
+    int rc = cli_file_read(path, FILE_BYTES, &text, err);
+
+    if (rc == CS_OK)
+        rc = cli_checkpoints_parse(cs_buf_slice(&text), path, ret, err);
+    cs_buf_free(&text);
+    return rc;
+}
 
 int cli_keep_load(const struct cli_home *home, struct cli_checkpoints *ret, struct cs_err *err)
 {
-    struct cs_buf text = CS_BUF_EMPTY;
+    char path[PATH_MAX], older[PATH_MAX];
+    int rc = cli_home_checkpoints(home, path, err);
+
+    for (unsigned number = 1; rc == CS_OK; number++) {
+        rc = older_path(path, number, older, err);
+        if (rc == CS_OK)
+            rc = load_file(older, ret, err);
+    }
+    if (rc == CS_ENOTFOUND)
+        rc = load_file(path, ret, err);
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+/* The highest revision that is in the newest file. */
+static int load_newest(const struct cli_home *home, uint64_t *ret, struct cs_err *err)
+{
+    struct cli_checkpoints kept = {0};
     char path[PATH_MAX];
     int rc = cli_home_checkpoints(home, path, err);
 
     if (rc == CS_OK)
-        rc = cli_file_read(path, FILE_BYTES, &text, err);
-    if (rc == CS_OK)
-        rc = cli_checkpoints_parse(cs_buf_slice(&text), path, ret, err);
-    cs_buf_free(&text);
+        rc = load_file(path, &kept, err);
+    *ret = cli_checkpoints_newest(&kept, home->pin.deployment_id);
+    cli_checkpoints_free(&kept);
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-static int lock_file(const char *path, int *ret_fd, struct cs_err *err)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-    int rc;
-
-    if (fd < 0)
-        return cs_err_set(err, CS_EIO, "opening %.120s: %s", path, strerror(errno));
-    do
-        rc = flock(fd, LOCK_EX);
-    while (rc != 0 && errno == EINTR);
-    if (rc != 0) {
-        close(fd);
-        return cs_err_set(err, CS_EIO, "locking %.120s: %s", path, strerror(errno));
-    }
-    *ret_fd = fd;
-    return CS_OK;
-}
-
 /* Behind the last whole line: what a stop of the machine left half written goes away. */
-static int append_line(int fd, const char *path, struct cs_slice before, struct cs_slice line,
-                       struct cs_err *err)
+static int append_line(const char *path, struct cs_slice before, struct cs_slice line, struct cs_err *err)
 {
     const uint8_t *last = before.len ? memrchr(before.ptr, '\n', before.len) : NULL;
     size_t whole = last ? (size_t)(last - before.ptr) + 1 : 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+    bool written = fd >= 0 && (whole == before.len || ftruncate(fd, (off_t)whole) == 0) &&
+                   write(fd, line.ptr, line.len) == (ssize_t)line.len && fsync(fd) == 0;
 
-    if ((whole == before.len || ftruncate(fd, (off_t)whole) == 0) &&
-        write(fd, line.ptr, line.len) == (ssize_t)line.len && fsync(fd) == 0)
-        return CS_OK;
-    return cs_err_set(err, CS_EIO, "writing %.120s: %s", path, strerror(errno));
+    if (!written)
+        cs_err_set(err, CS_EIO, "writing %.120s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return written ? CS_OK : CS_EIO;
+}
+
+/* What the next file begins with: the newest revision of each deployment, with every hash that was signed for
+ * it, so that what is compared with later stays the same. */
+static int carry_over(const struct cli_checkpoints *kept, struct cs_buf *out, struct cs_err *err)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct cli_checkpoint *one = &kept->list[i];
+
+        if (one->revision == cli_checkpoints_newest(kept, one->deployment_id) &&
+            cli_checkpoint_write(one, out) != CS_OK)
+            return cs_err_nomem(err);
+    }
+    return CS_OK;
+}
+
+/* The copy is whole before the new file stands in the old one's place: after a crash some are there twice. */
+static int rotate(const char *path, struct cs_slice text, const struct cli_checkpoints *kept,
+                  struct cs_slice line, struct cs_err *err)
+{
+    const uint8_t *last = memrchr(text.ptr, '\n', text.len);
+    struct cs_buf next = CS_BUF_EMPTY;
+    char older[PATH_MAX];
+    int rc = older_path(path, 1, older, err);
+
+    for (unsigned number = 2; rc == CS_OK && access(older, F_OK) == 0; number++)
+        rc = older_path(path, number, older, err);
+    if (rc == CS_OK)
+        rc = cli_file_create(older, 0600, cs_slice(text.ptr, last ? (size_t)(last - text.ptr) + 1 : 0), err);
+    if (rc == CS_OK)
+        rc = carry_over(kept, &next, err);
+    if (rc == CS_OK && cs_buf_append(&next, line) != CS_OK)
+        rc = cs_err_nomem(err);
+    if (rc == CS_OK)
+        rc = cli_file_write(path, 0600, cs_buf_slice(&next), err);
+    cs_buf_free(&next);
+    return rc;
 }
 
 static void alarm_people(struct cli *cli, const char *path, const struct cs_err *what)
@@ -81,10 +139,12 @@ static int compare_and_keep(struct cli *cli, uint64_t newest_before, const struc
     int fd, rc = cli_home_checkpoints(&cli->home, path, err);
 
     if (rc == CS_OK)
-        rc = lock_file(path, &fd, err);
+        rc = cli_home_lock(&cli->home, &fd, err);
     if (rc != CS_OK)
         return rc;
     rc = cli_file_read(path, FILE_BYTES, &text, err);
+    if (rc == CS_ENOTFOUND)
+        rc = CS_OK;
     if (rc == CS_OK)
         rc = cli_checkpoints_parse(cs_buf_slice(&text), path, &kept, err);
     if (rc == CS_OK) {
@@ -93,7 +153,8 @@ static int compare_and_keep(struct cli *cli, uint64_t newest_before, const struc
         if (!known && cli_checkpoint_write(fresh, &line) != CS_OK)
             rc = cs_err_nomem(err);
         if (rc == CS_OK && !known)
-            rc = append_line(fd, path, cs_buf_slice(&text), cs_buf_slice(&line), err);
+            rc = text.len > ROTATE_BYTES ? rotate(path, cs_buf_slice(&text), &kept, cs_buf_slice(&line), err)
+                                         : append_line(path, cs_buf_slice(&text), cs_buf_slice(&line), err);
     }
     close(fd);
     cs_buf_free(&text);
@@ -160,7 +221,6 @@ static int ask(struct cli *cli, struct cli_checkpoint *ret, struct cs_err *err)
 
 int cli_keep_newest(struct cli *cli, struct cli_checkpoint *ret, struct cs_err *err)
 {
-    struct cli_checkpoints kept = {0};
     struct cli_checkpoint fresh = {0};
     uint64_t newest_before;
     int rc;
@@ -168,9 +228,7 @@ int cli_keep_newest(struct cli *cli, struct cli_checkpoint *ret, struct cs_err *
     cli->keep_checkpoint = false;
     if (!cli->home.pinned)
         return ask(cli, ret, err);
-    rc = cli_keep_load(&cli->home, &kept, err);
-    newest_before = cli_checkpoints_newest(&kept, cli->home.pin.deployment_id);
-    cli_checkpoints_free(&kept);
+    rc = load_newest(&cli->home, &newest_before, err);
     if (rc == CS_OK)
         rc = ask(cli, &fresh, err);
     if (rc == CS_OK && memcmp(fresh.deployment_id, cli->home.pin.deployment_id, 16) != 0)

@@ -1,6 +1,7 @@
-/* keep.h - the checkpoints that this client has seen, in the file `checkpoints` at home: asks the controller
- * for the newest, verifies it, compares it with those that were kept, and keeps it. Whoever takes a
- * controller over cannot take these files over with it. Does file I/O and calls. */
+/* keep.h - the checkpoints that this client has seen, in the file `checkpoints` at home, and older ones in
+ * checkpoints.1, checkpoints.2, …: asks the controller for the newest, verifies it, compares it with those
+ * that were kept, and keeps it. Whoever takes a controller over cannot take these files over with it. Does
+ * file I/O and calls. */
 #ifndef CTL_CLI_KEEP_H
 #define CTL_CLI_KEEP_H
 

@@ -30,6 +30,7 @@ int cli_device_admit(struct cli *cli, struct cs_err *err);
 int cli_device_list(struct cli *cli, struct cs_err *err);
 int cli_device_show(struct cli *cli, struct cs_err *err);
 int cli_cert_import(struct cli *cli, struct cs_err *err);
+int cli_cert_group(struct cli *cli, struct cs_err *err);
 int cli_cert_list(struct cli *cli, struct cs_err *err);
 int cli_cert_show(struct cli *cli, struct cs_err *err);
 int cli_cert_attach(struct cli *cli, struct cs_err *err);
@@ -48,6 +49,9 @@ int cli_order_list(struct cli *cli, struct cs_err *err);
 int cli_order_show(struct cli *cli, struct cs_err *err);
 int cli_topology_run(struct cli *cli, struct cs_err *err);
 int cli_status_run(struct cli *cli, struct cs_err *err);
+int cli_session_show(struct cli *cli, struct cs_err *err);
+int cli_session_open(struct cli *cli, struct cs_err *err);
+int cli_session_close(struct cli *cli, struct cs_err *err);
 int cli_audit_list(struct cli *cli, struct cs_err *err);
 int cli_audit_export(struct cli *cli, struct cs_err *err);
 int cli_audit_verify_run(struct cli *cli, struct cs_err *err);
@@ -61,6 +65,10 @@ int cli_device_ban(struct cli *cli, struct cs_err *err);
 int cli_device_group(struct cli *cli, struct cs_err *err);
 int cli_device_topology(struct cli *cli, struct cs_err *err);
 
+int cli_watch_run(struct cli *cli, struct cs_err *err);
+int cli_inbox_run(struct cli *cli, struct cs_err *err);
+int cli_whoami_run(struct cli *cli, struct cs_err *err);
+int cli_device_forget(struct cli *cli, struct cs_err *err);
 int cli_completion_run(struct cli *cli, struct cs_err *err);
 
 /* A new signing key in a file of mode 0600, with a passphrase by default (operator.c). */

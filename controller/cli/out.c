@@ -186,6 +186,56 @@ void cli_hint(struct cli_doc *doc, const char *format, ...)
         doc->failed = true;
 }
 
+static bool same_cell(const struct cli_cell *a, const struct cli_cell *b)
+{
+    return a->kind == b->kind && a->number == b->number &&
+           cs_slice_eq(cs_buf_slice(&a->bytes), cs_buf_slice(&b->bytes));
+}
+
+size_t cli_section_name(const struct cli_section *section)
+{
+    for (size_t i = 0; i < section->column_count; i++)
+        if (section->columns[i].flags & CLI_ID)
+            return i;
+    return 0;
+}
+
+static bool has_row(const struct cli_section *section, const struct cli_cell *row)
+{
+    size_t name = cli_section_name(section), columns = section->column_count;
+
+    for (size_t at = 0; at < section->count; at += columns) {
+        size_t same = 0;
+
+        if (!same_cell(&section->cells[at + name], &row[name]))
+            continue;
+        while (same < columns && same_cell(&section->cells[at + same], &row[same]))
+            same++;
+        if (same == columns)
+            return true;
+    }
+    return false;
+}
+
+void cli_add_changed(struct cli_doc *doc, const struct cli_doc *before, const struct cli_doc *now)
+{
+    const struct cli_section *table;
+
+    if (!doc || doc->failed || !now || now->failed)
+        return;
+    table = &now->sections[0];
+    for (size_t at = 0; at < table->count; at += table->column_count) {
+        if (before && has_row(&before->sections[0], &table->cells[at]))
+            continue;
+        for (size_t i = 0; i < table->column_count && !doc->failed; i++) {
+            const struct cli_cell *cell = &table->cells[at + i];
+
+            add_cell(doc, &doc->sections[0], NULL, NULL,
+                     (struct cli_value){cell->kind, cell->tint, cs_buf_slice(&cell->bytes), cell->number});
+        }
+    }
+}
+
 static int end_writing(FILE *stream, struct cs_err *err)
 {
     if (fflush(stream) != 0 || ferror(stream))
@@ -201,8 +251,7 @@ static enum cli_format format_of(struct cli_style style)
 int cli_doc_page(struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err)
 {
     enum cli_format format = format_of(style);
-    struct cli_section *section;
-    int rc = CS_OK;
+    const struct cli_section *section;
 
     if (!doc || doc->failed)
         return cs_err_nomem(err);
@@ -211,6 +260,19 @@ int cli_doc_page(struct cli_doc *doc, FILE *stream, struct cli_style style, stru
     if (format != CLI_FORMAT_JSONL && format != CLI_FORMAT_NAME && !section->written &&
         section->count < PAGE_ROWS * section->column_count)
         return CS_OK;
+    return cli_doc_flush(doc, stream, style, err);
+}
+
+int cli_doc_flush(struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err)
+{
+    enum cli_format format = format_of(style);
+    struct cli_section *section;
+    int rc = CS_OK;
+
+    if (!doc || doc->failed)
+        return cs_err_nomem(err);
+    cs_assert(doc->count == 1 && doc->sections[0].key);
+    section = &doc->sections[0];
     if (format == CLI_FORMAT_JSON || format == CLI_FORMAT_JSONL)
         rc = cli_json_page(section, format == CLI_FORMAT_JSONL, stream);
     else if (format == CLI_FORMAT_NAME)

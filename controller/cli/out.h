@@ -126,6 +126,11 @@ void cli_hint(struct cli_doc *doc, const char *format, ...) CS_PRINTF(2, 3);
 /* A page of a list has been added: the document is one table, whose rows so far are written now or soon, and
  * forgotten. Widths grow from page to page. The same stream and style every time; cli_doc_write() ends it. */
 CS_MUST_USE int cli_doc_page(struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err);
+/* The same, at once. */
+CS_MUST_USE int cli_doc_flush(struct cli_doc *doc, FILE *stream, struct cli_style style, struct cs_err *err);
+/* Adds the rows of the table in `now` that the one in `before` has not, or has otherwise, by what names a
+ * row. `before` NULL: all. The three have the same columns, and each is one table. */
+void cli_add_changed(struct cli_doc *doc, const struct cli_doc *before, const struct cli_doc *now);
 CS_MUST_USE int cli_doc_write(const struct cli_doc *doc, FILE *stream, struct cli_style style,
                               struct cs_err *err);
 

@@ -33,6 +33,9 @@ struct cli_doc {
     bool failed;
 };
 
+/* The column that names a row: the one that is CLI_ID, or the first. */
+size_t cli_section_name(const struct cli_section *section);
+
 /* "9f3c…" in full, or the first digits of it; "-" for nothing. */
 CS_MUST_USE int cli_render_hex(struct cs_slice bytes, bool brief, struct cs_buf *out);
 

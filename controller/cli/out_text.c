@@ -348,8 +348,10 @@ int cli_names_write(const struct cli_doc *doc, FILE *stream)
     if (!section)
         return CS_OK;
     step = section->key ? section->column_count : section->count;
-    for (size_t i = 0; i < step; i++) {
-        if (section->key ? (section->columns[i].flags & CLI_ID) != 0 : section->cells[i].name) {
+    if (section->key)
+        at = cli_section_name(section);
+    for (size_t i = 0; !section->key && i < step; i++) {
+        if (section->cells[i].name) {
             at = i;
             break;
         }

@@ -59,14 +59,15 @@ static int open_orders(struct cli *cli, struct cli_review *review, struct cs_err
     return CS_OK;
 }
 
-int cli_review_open(struct cli *cli, uint64_t number, struct cli_review *ret, struct cs_err *err)
+static int open_review(struct cli *cli, uint64_t number, bool devices, struct cli_review *ret,
+                       struct cs_err *err)
 {
     struct cli_review review = {0};
     int rc = open_request(cli, number, &review, err);
 
     if (rc == CS_OK)
         rc = open_orders(cli, &review, err);
-    if (rc == CS_OK)
+    if (rc == CS_OK && devices)
         rc = cli_fetch_check_cores(cli, &review.cores, &review.certificate, false, err);
     for (pb_size_t i = 0; rc == CS_OK && i < review.given->decisions_count; i++) {
         enum cs_push_reason reason;
@@ -79,6 +80,34 @@ int cli_review_open(struct cli *cli, uint64_t number, struct cli_review *ret, st
     else
         cli_review_free(&review);
     return rc;
+}
+
+int cli_review_open(struct cli *cli, uint64_t number, struct cli_review *ret, struct cs_err *err)
+{
+    return open_review(cli, number, true, ret, err);
+}
+
+int cli_review_glance(struct cli *cli, uint64_t number, struct cli_review *ret, struct cs_err *err)
+{
+    return open_review(cli, number, false, ret, err);
+}
+
+bool cli_review_waits_for(const struct cli *cli, const struct cli_review *review, size_t index,
+                          const countersign_v1_Operator *who)
+{
+    const struct cs_push_order *order = &review->orders[index];
+    struct cs_push_progress progress;
+
+    cs_push_progress(review->push, order, &progress);
+    if (progress.stage < 1 || progress.stage > order->rule->stages_count)
+        return false;
+    if (!order->rule->requester_may_decide &&
+        strcmp(cs_push_request(review->push)->requester, who->name) == 0)
+        return false;
+    for (size_t i = 0; i < cs_push_decision_count(review->push); i++)
+        if (strcmp(cs_push_decision(review->push, i)->decider, who->name) == 0)
+            return false;
+    return cs_stage_admits(cs_policy_body(cli->policy), &order->rule->stages[progress.stage - 1], who);
 }
 
 const char *cli_review_stage_name(const struct cli_review *review, size_t index, struct cs_push_progress *ret)

@@ -1,27 +1,21 @@
 #include "controller/cli/seal.h"
 
-#include "controller/cli/check.h"
-
 #include "shared/trust/sealed_key.h"
 
-int cli_seal_key(const struct cs_policy *policy, const countersign_v1_GetDeviceResponse *device,
-                 const countersign_v1_OrderCore *core, struct cs_slice core_bytes, struct cs_slice pkcs8,
-                 countersign_v1_SealedKey *ret, struct cs_err *err)
+int cli_seal_key(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                 struct cs_slice core_bytes, struct cs_slice pkcs8, countersign_v1_SealedKey *ret,
+                 struct cs_err *err)
 {
-    cs_auto(cs_device_freep) struct cs_device *known = NULL;
-    const countersign_v1_Admission *admitted;
+    const countersign_v1_Admission *admitted = cs_device_admission(device);
     const struct cs_sealed_key_place place = {
-        .deployment_id = CS_PB_BYTES(&cs_policy_body(policy)->deployment_id),
+        .deployment_id = CS_PB_BYTES(&admitted->deployment_id),
         .device_id = CS_PB_BYTES(&core->device_id),
         .order_id = CS_PB_BYTES(&core->order_id),
         .core = core_bytes,
     };
-    int rc = cli_check_device(policy, device, core->device_name, &known, err);
 
-    if (rc != CS_OK)
-        return rc;
-    admitted = cs_device_admission(known);
-    if (!cs_slice_eq(CS_PB_BYTES(&admitted->device_id), CS_PB_BYTES(&core->device_id)))
+    if (strcmp(admitted->device_name, core->device_name) != 0 ||
+        !cs_slice_eq(CS_PB_BYTES(&admitted->device_id), CS_PB_BYTES(&core->device_id)))
         return cs_err_set(
             err, CS_EAUTH,
             "WO-%llu names another device-id than the one that was admitted as %s: no key was sealed",
@@ -44,23 +38,13 @@ int cli_seal_keys(struct cli *cli, uint64_t request_number, const struct cli_fet
 {
     cs_auto_free countersign_v1_PutSealedKeysRequest *page =
         CLI_NEW(countersign_v1_PutSealedKeysRequest, err);
-    cs_auto_free countersign_v1_GetDeviceResponse *device = NULL;
-    const struct cs_policy *policy;
-    int rc = page ? cli_policy(cli, &policy, err) : CS_ENOMEM;
+    int rc = page ? CS_OK : CS_ENOMEM;
 
     if (rc == CS_OK)
         page->number = request_number;
     for (size_t i = 0; rc == CS_OK && i < cores->count; i++) {
-        const countersign_v1_OrderCore *core = cores->cores[i];
-
-        /* Orders of one device stand together. */
-        if (!device || strcmp(device->device.name, core->device_name) != 0) {
-            free(cs_steal(device));
-            rc = cli_fetch_device(cli, core->device_name, &device, err);
-        }
-        if (rc == CS_OK)
-            rc = cli_seal_key(policy, device, core, cores->bytes[i], pkcs8, &page->keys[page->keys_count++],
-                              err);
+        rc = cli_seal_key(cores->devices[i], cores->cores[i], cores->bytes[i], pkcs8,
+                          &page->keys[page->keys_count++], err);
         if (rc == CS_OK && (page->keys_count == CS_ARRAY_LEN(page->keys) || i + 1 == cores->count))
             rc = put_page(cli, page, err);
     }

@@ -23,6 +23,7 @@ const char *cli_show_order_state(const countersign_v1_Order *order);
 
 /* "connected", "offline", "banned", … */
 const char *cli_show_presence(const countersign_v1_Device *device);
+enum cli_tint cli_show_presence_tint(const countersign_v1_Device *device);
 
 /* "in sync", "out of sync", "missing", "unknown". */
 const char *cli_show_sync_word(countersign_v1_SyncState state);

@@ -2,6 +2,7 @@
  * request changed, and now and then without that. */
 #include "controller/cli/fetch.h"
 #include "controller/cli/nouns.h"
+#include "controller/cli/progress.h"
 #include "controller/cli/show.h"
 #include "controller/cli/watch.h"
 
@@ -11,13 +12,19 @@
 /* A look at a large request takes long: what changes in this time is looked at together. */
 enum { GATHER_MS = 50, LONGEST_PAUSE_MS = 1000, BLIND_PAUSE_MS = 250 };
 
-static bool all_ended(const countersign_v1_Order *orders, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!cli_show_state_ended(orders[i].state))
-            return false;
-    return count > 0;
-}
+/* The orders of so many are told one by one; of more only how many. */
+enum { FEW_ORDERS = 20 };
+
+struct waiting {
+    struct cli *cli;
+    uint64_t number;
+    int64_t since_s, until_s;                 /* until_s 0: as long as it takes */
+    countersign_v1_GetRequestResponse *reply; /* the newest */
+    countersign_v1_Order *orders;             /* as they were last told; few */
+    size_t order_count;
+    bool live;          /* a line that changes, on a terminal */
+    struct cs_buf said; /* the last line that was written where nothing can be changed */
+};
 
 /* What changed since the last look, a line each, for a person who waits. */
 static void tell_changes(const countersign_v1_Order *before, size_t before_count,
@@ -66,39 +73,98 @@ static void wait_for_change(struct cli_watch **watch)
         cli_watch_free(cs_steal(*watch));
 }
 
-static int poll_until(struct cli *cli, uint64_t request_number, int64_t until_s, countersign_v1_Order **ret,
-                      size_t *ret_count, struct cs_err *err)
+/* One look at the request; at its orders only if they are few, however many it has. */
+static int look(struct waiting *w, struct cs_err *err)
 {
-    cs_auto(cli_watch_freep) struct cli_watch *watch = open_watch(cli, request_number);
-    cs_auto_free countersign_v1_Order *seen = NULL;
-    bool talks = isatty(STDERR_FILENO) != 0;
-    size_t seen_count = 0;
+    countersign_v1_GetRequestRequest ask = {.number = w->number};
+    countersign_v1_Order *orders = NULL;
+    size_t count = 0;
+    int rc = cli_call(w->cli, &cli_rpc_GetRequest, &ask, w->reply, err);
+
+    if (rc != CS_OK || !w->live || w->reply->request.order_count > FEW_ORDERS)
+        return rc;
+    rc = cli_fetch_orders(w->cli, w->number, &orders, &count, err);
+    if (rc != CS_OK)
+        return rc;
+    fputs("\r\033[K", stderr);
+    tell_changes(w->orders, w->order_count, orders, count);
+    free(w->orders);
+    w->orders = orders;
+    w->order_count = count;
+    return CS_OK;
+}
+
+/* On a terminal one line that is written over; elsewhere a line whenever something changed. */
+static void show_progress(struct waiting *w)
+{
+    const countersign_v1_Request *request = &w->reply->request;
+    struct cli_progress progress = {.orders = request->order_count,
+                                    .completed = request->completed,
+                                    .failed = request->failed,
+                                    .state = cli_show_state_word(request->state),
+                                    .elapsed_s = w->live ? time(NULL) - w->since_s : 0};
+    struct cs_buf line = CS_BUF_EMPTY;
+    size_t width = cli_style_of(stderr, CLI_FORMAT_TABLE).width;
+
+    if (cli_progress_line(&progress, w->live && width ? width - 1 : 0, &line) != CS_OK) {
+        cs_buf_free(&line);
+        return;
+    }
+    if (w->live)
+        fprintf(stderr, "\r%.*s\033[K", (int)line.len, (const char *)line.ptr);
+    else if (!cs_slice_eq(cs_buf_slice(&line), cs_buf_slice(&w->said)))
+        fprintf(stderr, "REQ-%llu: %u of %u ended, %u failed  %s\n", (unsigned long long)w->number,
+                request->completed + request->failed, request->order_count, request->failed, progress.state);
+    fflush(stderr);
+    cs_buf_free(&w->said);
+    w->said = line;
+}
+
+static int wait_until(struct waiting *w, struct cs_err *err)
+{
+    cs_auto(cli_watch_freep) struct cli_watch *watch = open_watch(w->cli, w->number);
+    bool talks = !cli_args_flag(&w->cli->args, "quiet");
 
     for (;;) {
-        countersign_v1_Order *orders = NULL;
-        size_t count = 0;
-        int rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
+        int rc = look(w, err);
 
         if (rc != CS_OK)
             return rc;
         if (talks)
-            tell_changes(seen, seen_count, orders, count);
-        free(seen);
-        seen = orders;
-        seen_count = count;
-        if (all_ended(seen, seen_count))
-            break;
-        if (until_s && time(NULL) >= until_s) {
-            cli->failure = CLI_TIMED_OUT;
+            show_progress(w);
+        if (cli_show_state_ended(w->reply->request.state))
+            return CS_OK;
+        if (w->until_s && time(NULL) >= w->until_s) {
+            w->cli->failure = CLI_TIMED_OUT;
             return cs_err_set(err, CS_ETIMEOUT,
                               "REQ-%llu has not ended within --timeout: countersign request show REQ-%llu",
-                              (unsigned long long)request_number, (unsigned long long)request_number);
+                              (unsigned long long)w->number, (unsigned long long)w->number);
         }
         wait_for_change(&watch);
     }
-    *ret = cs_steal(seen);
-    *ret_count = seen_count;
-    return CS_OK;
+}
+
+/* The state of the request is that of its least advanced order: once it has ended, all have. */
+static int wait_for_end(struct cli *cli, uint64_t number, int64_t timeout_s, struct cs_err *err)
+{
+    const char *term = getenv("TERM");
+    struct waiting w = {
+        .cli = cli,
+        .number = number,
+        .since_s = time(NULL),
+        .until_s = timeout_s ? time(NULL) + timeout_s : 0,
+        .reply = CLI_NEW(countersign_v1_GetRequestResponse, err),
+        .live =
+            isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 && !cli_args_flag(&cli->args, "quiet"),
+    };
+    int rc = w.reply ? wait_until(&w, err) : CS_ENOMEM;
+
+    if (w.live)
+        fputs("\r\033[K", stderr);
+    cs_buf_free(&w.said);
+    free(w.orders);
+    free(w.reply);
+    return rc;
 }
 
 int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
@@ -111,7 +177,9 @@ int cli_wait_for(struct cli *cli, uint64_t request_number, struct cs_err *err)
     int rc = cli_duration(cli, "timeout", 0, &timeout_s, err);
 
     if (rc == CS_OK)
-        rc = poll_until(cli, request_number, timeout_s ? time(NULL) + timeout_s : 0, &orders, &count, err);
+        rc = wait_for_end(cli, request_number, timeout_s, err);
+    if (rc == CS_OK)
+        rc = cli_fetch_orders(cli, request_number, &orders, &count, err);
     if (rc != CS_OK)
         return rc;
     for (size_t i = 0; i < count; i++)

@@ -227,3 +227,12 @@ const char *cli_show_presence(const countersign_v1_Device *device)
         return device->admitted ? "waits for a new admission" : "waits for admission";
     return !device->admitted ? "not admitted" : device->connected ? "connected" : "offline";
 }
+
+enum cli_tint cli_show_presence_tint(const countersign_v1_Device *device)
+{
+    if (device->banned || device->quarantined)
+        return CLI_RED;
+    if (!device->admitted || device->waits_for_admission)
+        return CLI_YELLOW;
+    return device->connected ? CLI_GREEN : CLI_GRAY;
+}

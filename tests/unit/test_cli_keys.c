@@ -200,19 +200,24 @@ static void believes_of_a_csr_only_what_was_asked_for(void **state)
 static int seal(struct world *w, const char *admin, const countersign_v1_OrderCore *core,
                 countersign_v1_SealedKey *ret, struct cs_err *err)
 {
-    cs_auto_free countersign_v1_GetDeviceResponse *device = calloc(1, sizeof *device);
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = calloc(1, sizeof *reply);
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    int rc;
 
-    assert_non_null(device);
+    assert_non_null(reply);
     sign_admission(w, admin);
-    CS_PB_SET(&device->admission, cs_buf_slice(&w->admission_wire));
-    return cli_seal_key(w->d.policy, device, core, CS_SLICE_LIT("the core"), CS_SLICE_LIT("a private key"),
-                        ret, err);
+    CS_PB_SET(&reply->admission, cs_buf_slice(&w->admission_wire));
+    rc = cli_check_device(w->d.policy, reply, "gw-0", &device, err);
+    return rc == CS_OK
+               ? cli_seal_key(device, core, CS_SLICE_LIT("the core"), CS_SLICE_LIT("a private key"), ret, err)
+               : rc;
 }
 
 static void seals_to_admitted_devices_only(void **state)
 {
     struct world *w = *state;
     cs_auto_free countersign_v1_SealedKey *sealed = calloc(1, sizeof *sealed);
+    cs_auto(cs_device_freep) struct cs_device *nobody = NULL;
     countersign_v1_OrderCore core;
     struct cs_err err;
 
@@ -232,9 +237,7 @@ static void seals_to_admitted_devices_only(void **state)
     w->admission.deployment_id.bytes[0] ^= 1;
     memcpy(core.device_name, "gw-1", 5);
     check_code(seal(w, "ada", &core, sealed, &err), CS_EAUTH);
-    check_code(cli_seal_key(w->d.policy, &w->nothing, &core, CS_SLICE_LIT("the core"), CS_SLICE_LIT("key"),
-                            sealed, &err),
-               CS_EDENIED);
+    check_code(cli_check_device(w->d.policy, &w->nothing, "gw-1", &nobody, &err), CS_EDENIED);
     check_says(err, "is not admitted");
     assert_int_equal(sealed->ciphertext.size, 0);
 }

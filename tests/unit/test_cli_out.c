@@ -260,6 +260,30 @@ static void widths_grow_from_page_to_page(void **state)
     assert_non_null(strstr(few, "\nshort    399  -\n"));
 }
 
+static void tells_only_the_rows_that_changed(void **state)
+{
+    const struct cli_style style = {.json = true, .format = CLI_FORMAT_JSONL};
+    cs_auto(cli_doc_freep) struct cli_doc *before = wide_sample(), *now = wide_sample(), *out = cli_doc_new();
+    cs_auto_free char *text = NULL;
+    struct cs_err err;
+    size_t len;
+    FILE *stream = open_memstream(&text, &len);
+
+    (void)state;
+    CLI_ROW(now, cli_text("c"), cli_hex(CS_SLICE_EMPTY), cli_text("new"), cli_text(""));
+    cli_table(out, "rows", wide_columns, CS_ARRAY_LEN(wide_columns), NULL);
+    cli_add_changed(out, before, now);
+    check_ok(cli_doc_flush(out, stream, style, &err), err);
+    cli_add_changed(out, now, now);
+    check_ok(cli_doc_flush(out, stream, style, &err), err);
+    cli_add_changed(out, NULL, before);
+    check_ok(cli_doc_flush(out, stream, (struct cli_style){.json = true, .format = CLI_FORMAT_NAME}, &err),
+             err);
+    fclose(stream);
+    assert_string_equal(text, "{\"name\":\"c\",\"id\":null,\"note\":\"new\",\"extra\":\"\"}\n"
+                              "0102030405060708090a\n0102030405060708090a\n");
+}
+
 static void colour_follows_the_environment(void **state)
 {
     static const struct {
@@ -298,6 +322,7 @@ int main(void)
         cmocka_unit_test(the_name_of_a_single_thing_is_its_first_or_marked_field),
         cmocka_unit_test(pages_say_what_the_whole_says),
         cmocka_unit_test(widths_grow_from_page_to_page),
+        cmocka_unit_test(tells_only_the_rows_that_changed),
         cmocka_unit_test(colour_follows_the_environment),
     };
 

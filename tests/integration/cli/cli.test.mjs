@@ -1,7 +1,7 @@
 // The command line against a controller that believes everything and lies on demand: the main job, and every lie that
 // people must not sign.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -192,6 +192,19 @@ describe('the main job', () => {
     assert.equal(controller.orders.length, 0, 'nothing was submitted');
   });
 
+  test('what is tried with --dry-run changes nothing', async () => {
+    const before = controller.revision;
+    const dry = async (says, ...args) => assert.match((await succeeds(...args, '--dry-run')).out, says);
+    await dry(/CN=other\.example[\s\S]*private key +yes/, 'cert', 'import', 'other.example.pem', '--key', 'other.example.key');
+    await fails(exits.refused, /does not belong/, 'cert', 'import', 'client.example.pem', '--key', 'other.example.key', '--dry-run');
+    await dry(/Would be detached from +gw-1\/app/, 'cert', 'detach', 'client.example', 'gw-1', 'app');
+    await dry(/Would be attached to +gw-1\/app/, 'cert', 'attach', 'client.example', 'gw-1', 'app');
+    await fails(exits.refused, /no app connector web/, 'cert', 'attach', 'client.example', 'gw-1', 'web', '--dry-run');
+    await dry(/gw-1/, 'device', 'ban', 'gw-1');
+    await fails(exits.usage, /no option "--dry-run"/, 'cert', 'list', '--dry-run');
+    assert.equal(controller.revision, before);
+  });
+
   test('a push is requested, approved, implemented and waited for', async () => {
     controller.requests = [];
     const { err } = await succeeds('push', 'client.example', '--comment', 'renewal', '--as', 'bob', '--yes');
@@ -206,10 +219,21 @@ describe('the main job', () => {
     await fails(exits.refused, /at stage 1, "approve"/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'bob', '--yes');
     await fails(exits.refused, /./, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--yes', '--passphrase-file', 'passphrase');
+    assert.deepEqual((await json('inbox', '--as', 'carol')).requests.map((r) => [r.request, r.stage, r.orders]), [['REQ-1', 'approve', 1]]);
+    assert.equal((await succeeds('inbox', '--as', 'carol', '-o', 'name')).out, 'REQ-1\n');
+    for (const name of ['bob', 'dora', 'alice'])
+      assert.match((await succeeds('inbox', '--as', name)).out, /^Nothing waits for you\.$/m, name);
+    assert.match((await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--dry-run')).out, /client\.example[\s\S]*Nothing was changed/);
+    await fails(exits.refused, /does not wait for dora/, 'approve', 'REQ-1', '--manual', '--as', 'dora', '--dry-run');
+    assert.match((await succeeds('cancel', 'REQ-1', '--dry-run')).out, /Would be cancelled +1/);
     const approved = await succeeds('approve', 'REQ-1', '--manual', '--as', 'carol', '--yes', '--comment', 'fine');
     assert.equal(approved.err.match(/^Request in words +(.*)$/m)[1], words(err), 'whoever decides can compare with the requester');
     assert.match(approved.err, /Window from start +1d[\s\S]*client\.example[\s\S]*Fingerprint[\s\S]*Valid from[\s\S]*gw-1 +app/);
     assert.equal((await json('request', 'show', 'REQ-1')).decisions[0].digest_words, words(approved.err));
+    assert.match((await succeeds('inbox', '--as', 'carol')).out, /Nothing waits/);
+    assert.equal((await json('inbox', '--as', 'dora')).requests[0].stage, 'implement');
+    const me = await json('whoami', '--as', 'dora');
+    assert.deepEqual([me.operator, me.roles, me.key_here], ['dora', ['implementer'], true]);
     await fails(exits.timedOut, /has not ended/, 'wait', 'REQ-1', '--timeout', '1s');
     await fails(exits.refused, /does not open/, 'implement', 'REQ-1', '--manual', '--as', 'dora', '--yes',
       '--passphrase-file', 'client.example.pem');
@@ -339,6 +363,34 @@ describe('the audit\'s checkpoints', () => {
     assert.equal(fs.readFileSync(file, 'utf8').startsWith(right), true);
   });
 
+  test('a long file makes room for a new one, and nothing is lost', async () => {
+    const file = path.join(home, 'checkpoints');
+    const right = kept(), last = right.at(-1).split(' ');
+    const { deployment_id } = decode('AuditCheckpoint', decode('Envelope', Buffer.from(last[3], 'base64')).payload);
+    const lines = Array.from({ length: 900 }, (_, i) => {
+      const revision = Number(last[0]) + 1 + i, hash = sha256(Buffer.from(`record ${revision}`)), made_at_s = 1800000000;
+      return [revision, hash.toString('hex'), '2027-01-15T08:00:00Z', signEnvelope('audit-checkpoint',
+        encode('AuditCheckpoint', { deployment_id, revision, hash, made_at_s }), controller.messageKey.privateKey).toString('base64')].join(' ');
+    });
+    fs.writeFileSync(file, `${[...right, ...lines].join('\n')}\n`);
+    controller.revision = Number(last[0]) + 900;
+    const results = await Promise.all(Array.from({ length: 4 }, (_, i) => countersign('device', 'add', `more-${i}`)));
+    for (const { code, err } of results) assert.deepEqual([code, err.match(/warning|ALTERED/)], [exits.done, null], err);
+    assert.ok(fs.statSync(file).size < 8192);
+    const older = fs.readFileSync(`${file}.1`, 'utf8').trim().split('\n');
+    assert.ok(!fs.existsSync(`${file}.2`));
+    assert.deepEqual(older, [...right, ...lines]);
+    assert.equal(kept()[0], lines.at(-1), 'the newest is where it is compared');
+    assert.equal(new Set([...older, ...kept()].map((line) => line.split(' ')[0])).size, older.length + kept().length - 1);
+    assert.equal((await withLie((c) => ({ ...c, revision: 5 }), 'status')).code, exits.altered);
+    const kept5 = kept();
+    assert.equal(kept5.at(-1).split(' ')[0], '5');
+    fs.writeFileSync(file, `${kept5.slice(0, -1).join('\n')}\n`);
+    const exported = await countersign('audit', 'verify', '/dev/null');
+    assert.notEqual(exported.code, exits.done);
+    fs.rmSync(`${file}.1`);
+  });
+
   test('many commands at once keep all of theirs', async () => {
     const before = kept().length;
     const results = await Promise.all(Array.from({ length: 12 }, (_, i) => countersign('device', 'add', `many-${i}`)));
@@ -346,6 +398,126 @@ describe('the audit\'s checkpoints', () => {
     const revisions = kept().map((line) => line.split(' ')[0]);
     assert.ok(revisions.length > before);
     assert.equal(new Set(revisions).size, revisions.length);
+  });
+});
+
+describe('results', () => {
+  test('come in every format', async () => {
+    const wide = (await succeeds('order', 'list', '-o', 'wide')).out, narrow = (await succeeds('order', 'list')).out;
+    assert.match(wide.split('\n')[0], /GENERATION.*CERTIFICATE/);
+    assert.doesNotMatch(narrow.split('\n')[0], /GENERATION/);
+    const lines = (await succeeds('order', 'list', '-o', 'jsonl')).out.trim().split('\n').map(JSON.parse);
+    assert.deepEqual(lines, (await json('order', 'list')).orders);
+    assert.equal((await succeeds('order', 'list', '-o', 'name')).out, 'WO-2\nWO-1\n');
+    assert.equal((await succeeds('order', 'list', '--no-headers')).out.split('\n').length, narrow.split('\n').length - 1);
+    const [id] = (await succeeds('cert', 'list', '-o', 'name')).out.split('\n');
+    assert.equal((await json('cert', 'show', id)).id, id);
+    assert.equal((await succeeds('device', 'show', 'gw-1', '-o', 'name')).out, 'gw-1\n');
+    assert.equal(JSON.parse((await succeeds('device', 'show', 'gw-1', '-o', 'jsonl')).out).name, 'gw-1');
+    await fails(exits.usage, /did you mean "name"/, 'cert', 'list', '-o', 'nmae');
+  });
+
+  test('are filtered by what was typed, with a hint where it is no word', async () => {
+    assert.equal((await succeeds('order', 'list', '--state', 'completed', '-o', 'name')).out, 'WO-1\n');
+    assert.equal((await succeeds('order', 'list', '--device', 'gw-1', '--request', 'REQ-2', '-o', 'name')).out, 'WO-2\n');
+    await fails(exits.usage, /did you mean "completed"/, 'order', 'list', '--state', 'complete');
+  });
+
+  test('a list without an end is refused', async () => {
+    const honest = controller.ListOrders;
+    controller.ListOrders = (request) => ({ ...honest.call(controller, { ...request, request_number: 0 }), more: true });
+    try {
+      await fails(exits.refused, /its list has no end/, 'order', 'list');
+    } finally {
+      delete controller.ListOrders;
+    }
+  });
+});
+
+describe('watching', () => {
+  const environment = () => ({ ...process.env, COUNTERSIGN_HOME: home, COUNTERSIGN_SOCKET: controller.socket, TERM: 'xterm' });
+  // Runs until the output says `until`, with `act` once it has said `after`; then `end` ends it.
+  function watch(file, args, after, act, until, end = (child) => child.kill('SIGTERM')) {
+    return new Promise((resolve, reject) => {
+      const child = spawn(file, args, { cwd: folder, env: environment(), stdio: ['pipe', 'pipe', 'inherit'] });
+      let out = '', acted = false, ended = false;
+      child.stdout.on('data', (data) => {
+        out += data;
+        if (!acted && after.test(out)) {
+          acted = true;
+          act();
+        }
+        if (acted && !ended && until.test(out)) {
+          ended = true;
+          end(child);
+        }
+      });
+      child.on('error', reject);
+      child.on('exit', (code, signal) => resolve({ code, signal, out }));
+    });
+  }
+
+  test('tells in a pipe what is there, and what changes, a line each', async () => {
+    const order = controller.orders.at(-1), { state } = order;
+    const { code, out } = await watch(program, ['watch', 'orders', '-o', 'jsonl'], /WO-1"/, () => { order.state = 6; }, /"Failed"/);
+    order.state = state;
+    const rows = out.trim().split('\n').map(JSON.parse);
+    assert.equal(code, exits.done);
+    assert.deepEqual(rows.map((row) => row.order), ['WO-2', 'WO-1', 'WO-2']);
+    assert.deepEqual(rows.map((row) => row.state), ['Rejected', 'Completed', 'Failed']);
+  });
+
+  test('draws on a terminal, and leaves it as it was', { skip: !fs.existsSync('/usr/bin/script') && 'script(1) is not here' }, async () => {
+    const order = controller.orders.at(-1), { state } = order;
+    const { code, out } = await watch('/usr/bin/script', ['-qefc', `stty -echo rows 24 cols 60; exec ${program} watch REQ-2`, '/dev/null'], /WO-2/,
+      () => { order.state = 6; }, /Failed/, (child) => child.stdin.write('\x03'));
+    order.state = state;
+    assert.equal(code, exits.done, 'Ctrl-C is how it ends');
+    assert.match(out, /\x1b\[\?1049h[^]*WO-2[^]*Rejected[^]*\x1b\[H[^]*Failed[^]*\x1b\[\?1049l[^]*WO-2[^]*Failed/);
+    for (const line of out.split('\x1b[H').at(1).split('\n')) assert.ok(line.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '').trim().length <= 60, line);
+  });
+
+  test('ends after the time that was given, and knows what it watches', async () => {
+    const { out } = await succeeds('watch', 'client.example', '--for', '1s');
+    assert.match(out, /gw-1\/app/);
+    assert.match((await succeeds('watch', 'certificates', '--for', '1s', '-o', 'name')).out, /^[0-9a-f]{64}$/m);
+    assert.match((await succeeds('watch', 'devices', '--for', '1s')).out, /^gw-1 /m);
+    assert.match((await succeeds('watch', '--for', '1s')).out, /^REQ-2 /m);
+    await fails(exits.usage, /jsonl/, 'watch', '-o', 'json');
+    await fails(exits.refused, /no certificate/, 'watch', 'nothing.like.it');
+  });
+});
+
+describe('what was seen of a device before', () => {
+  const reject = () => countersign('reject', 'REQ-3', '--comment', 'no', '--as', 'carol', '--yes');
+  let before;
+
+  test('an older admission is refused once a newer one was seen', async () => {
+    before = controller.devices.get('gw-1').admission;
+    const admission = decode('Admission', decode('Envelope', before).payload);
+    controller.devices.get('gw-1').admission = signEnvelope('admission', encode('Admission', { ...admission,
+      admitted_at_s: Number(admission.admitted_at_s) + 60 }), crypto.createPrivateKey(fs.readFileSync(path.join(home, 'operators/alice.key'))));
+    await succeeds('push', 'client.example', '--comment', 'third', '--as', 'bob', '--yes');
+    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-/m);
+    await seesThrough({ device: (d) => ({ ...d, admission: before }) }, /a newer one, of .*, was seen here.*device forget gw-1/,
+      'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
+  });
+
+  test('forgetting takes it again', async () => {
+    await succeeds('device', 'forget', 'gw-1', '--dry-run');
+    await seesThrough({ device: (d) => ({ ...d, admission: before }) }, /was seen here/, 'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
+    await succeeds('device', 'forget', 'gw-1');
+    await fails(exits.refused, /no admission of a device gw-1/, 'device', 'forget', 'gw-1');
+    controller.lies = { device: (d) => ({ ...d, admission: before }) };
+    const result = await reject();
+    controller.lies = {};
+    assert.equal(result.code, exits.done, result.err);
+  });
+
+  test('a file that somebody damaged is told with its line', async () => {
+    fs.appendFileSync(path.join(home, 'devices'), 'gw-2 yesterday\n');
+    await fails(exits.refused, /devices line 2/, 'push', 'client.example', '--comment', 'x', '--as', 'bob', '--yes');
+    fs.rmSync(path.join(home, 'devices'));
   });
 });
 

@@ -231,8 +231,12 @@ export class Controller {
 
   GetRequest({ number }) {
     const { certificate_id, request_id, envelope, comment, decisions } = this.requests[number - 1];
-    return this.bend('request', { request: { number, certificate_id, request_id, comment,
-      state: state.ORDER_STATE_PUSH_APPROVAL_PENDING }, envelope, decisions });
+    const orders = this.orders.filter((o) => o.request_number === number);
+    const open = orders.find((o) => o.state < state.ORDER_STATE_COMPLETED);
+    return this.bend('request', { request: { number, certificate_id, request_id, comment, order_count: orders.length,
+      completed: orders.filter((o) => o.state === state.ORDER_STATE_COMPLETED).length,
+      failed: orders.filter((o) => o.state === state.ORDER_STATE_FAILED).length,
+      state: (open ?? orders[0])?.state ?? state.ORDER_STATE_PUSH_APPROVAL_PENDING }, envelope, decisions });
   }
 
   ListRequests() {

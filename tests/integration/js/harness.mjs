@@ -157,7 +157,7 @@ export class Deployment {
   async start() {
     const settings = { state: this.path('state'), admin_socket: this.socket, agents: `127.0.0.1:${this.agentsPort ?? 0}`,
       enrolment: `127.0.0.1:${this.enrolmentPort ?? 0}`, shards: 2, ...this.settings };
-    fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
+    fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}${this.sections ?? ''}`);
     const [program, ...args] = [...this.wrapper, path.join(bin, 'countersignd'), '--config', this.path('countersignd.conf')];
     this.controller = new Program(program, args, { name: 'countersignd', env: this.env });
     this.programs.add(this.controller);

@@ -1,0 +1,252 @@
+#include "controller/cli/known.h"
+
+#include "controller/cli/cli.h"
+#include "controller/cli/file.h"
+#include "controller/cli/nouns.h"
+
+#include "shared/base/text.h"
+
+#include <unistd.h>
+
+/* A line has at most 63 bytes of name: more devices than a controller serves. */
+enum { FILE_BYTES = 64 * 1024 * 1024 };
+
+void cli_known_free(struct cli_known *known)
+{
+    free(known->list);
+    *known = (struct cli_known){0};
+}
+
+/* Where the name is, or would be. */
+static size_t place_of(const struct cli_known *known, const char *name, bool *ret_there)
+{
+    size_t low = 0, high = known->count;
+
+    *ret_there = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(known->list[middle].name, name);
+
+        if (order == 0) {
+            *ret_there = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int64_t cli_known_since(const struct cli_known *known, const char *name)
+{
+    bool there;
+    size_t at = place_of(known, name, &there);
+
+    return there ? known->list[at].admitted_at_s : 0;
+}
+
+int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_at_s, struct cs_err *err)
+{
+    bool there;
+    size_t at = place_of(known, name, &there);
+
+    if (there) {
+        known->changed |= known->list[at].admitted_at_s < admitted_at_s;
+        if (known->list[at].admitted_at_s < admitted_at_s)
+            known->list[at].admitted_at_s = admitted_at_s;
+        return CS_OK;
+    }
+    if (known->count == known->capacity) {
+        size_t capacity = known->capacity ? 2 * known->capacity : 16;
+        struct cli_known_device *grown = reallocarray(known->list, capacity, sizeof *grown);
+
+        if (!grown)
+            return cs_err_nomem(err);
+        known->list = grown;
+        known->capacity = capacity;
+    }
+    memmove(&known->list[at + 1], &known->list[at], (known->count - at) * sizeof known->list[0]);
+    known->list[at] = (struct cli_known_device){.admitted_at_s = admitted_at_s};
+    snprintf(known->list[at].name, sizeof known->list[at].name, "%s", name);
+    known->count++;
+    known->changed = true;
+    return CS_OK;
+}
+
+bool cli_known_forget(struct cli_known *known, const char *name)
+{
+    bool there;
+    size_t at = place_of(known, name, &there);
+
+    if (!there)
+        return false;
+    known->count--;
+    memmove(&known->list[at], &known->list[at + 1], (known->count - at) * sizeof known->list[0]);
+    known->changed = true;
+    return true;
+}
+
+static int parse_line(struct cs_slice line, struct cli_known *known, struct cs_err *err)
+{
+    const uint8_t *space = memchr(line.ptr, ' ', line.len);
+    size_t len = space ? (size_t)(space - line.ptr) : line.len;
+    struct cs_slice name = cs_slice(line.ptr, len);
+    char text[CS_LIMIT_NAME_BYTES + 1];
+    int64_t admitted_at_s;
+    int rc = cs_name_check(name, "the name", err);
+
+    if (rc == CS_OK)
+        rc = cs_time_parse(cs_slice_from(line, space ? len + 1 : len), &admitted_at_s, err);
+    if (rc != CS_OK)
+        return CS_EPARSE;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    return cli_known_note(known, text, admitted_at_s, err);
+}
+
+int cli_known_parse(struct cs_slice text, const char *where, struct cli_known *ret, struct cs_err *err)
+{
+    for (unsigned line = 1; text.len; line++) {
+        const uint8_t *end = memchr(text.ptr, '\n', text.len);
+        size_t len = end ? (size_t)(end - text.ptr) : text.len;
+        struct cs_err why = {0};
+        int rc = parse_line(cs_slice(text.ptr, len), ret, &why);
+
+        if (rc == CS_ENOMEM)
+            return cs_err_nomem(err);
+        if (rc != CS_OK)
+            return cs_err_set(err, CS_EPARSE, "%.120s line %u: %.100s", where, line, why.msg);
+        text = cs_slice_from(text, end ? len + 1 : len);
+    }
+    return CS_OK;
+}
+
+int cli_known_write(const struct cli_known *known, struct cs_buf *out)
+{
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < known->count; i++) {
+        char time_text[CS_TIME_TEXT_BYTES];
+
+        rc = cs_buf_printf(out, "%s %s\n", known->list[i].name,
+                           cs_time_text(known->list[i].admitted_at_s, time_text));
+    }
+    return rc;
+}
+
+/* ---- at home */
+
+static int load(const struct cli_home *home, struct cli_known *ret, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_EMPTY;
+    char path[PATH_MAX];
+    int rc = cli_file_join(path, sizeof path, err, home->folder, "devices");
+
+    if (rc == CS_OK)
+        rc = cli_file_read(path, FILE_BYTES, &text, err);
+    if (rc == CS_OK)
+        rc = cli_known_parse(cs_buf_slice(&text), path, ret, err);
+    ret->changed = false;
+    cs_buf_free(&text);
+    return rc == CS_ENOTFOUND ? CS_OK : rc;
+}
+
+static int save(const struct cli_home *home, const struct cli_known *known, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_EMPTY;
+    char path[PATH_MAX];
+    int rc = cli_file_join(path, sizeof path, err, home->folder, "devices");
+
+    if (rc == CS_OK && cli_known_write(known, &text) != CS_OK)
+        rc = cs_err_nomem(err);
+    if (rc == CS_OK)
+        rc = cli_file_write(path, 0600, cs_buf_slice(&text), err);
+    cs_buf_free(&text);
+    return rc;
+}
+
+int cli_known_check(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
+{
+    char seen[CS_TIME_TEXT_BYTES], given[CS_TIME_TEXT_BYTES];
+    int64_t since;
+    int rc = CS_OK;
+
+    if (!cli->known) {
+        cli->known = CLI_NEW(struct cli_known, err);
+        rc = cli->known ? load(&cli->home, cli->known, err) : CS_ENOMEM;
+    }
+    if (rc != CS_OK)
+        return rc;
+    since = cli_known_since(cli->known, admission->device_name);
+    if (admission->admitted_at_s < since)
+        return cs_err_set(
+            err, CS_EAUTH,
+            "the controller gave an admission of device %s of %s, but a newer one, of %s, was seen here "
+            "before: its keys may be those of a device that was lost. If an admin says why: countersign "
+            "device forget %s",
+            admission->device_name, cs_time_text(admission->admitted_at_s, given), cs_time_text(since, seen),
+            admission->device_name);
+    /* What the file could not say again is not noted: a year beyond four digits, signed by mistake. */
+    if (admission->admitted_at_s <= 0 || *cs_time_text(admission->admitted_at_s, given) == '@')
+        return CS_OK;
+    return cli_known_note(cli->known, admission->device_name, admission->admitted_at_s, err);
+}
+
+/* What another command kept meanwhile stays. */
+static int merge(struct cli *cli, struct cs_err *err)
+{
+    struct cli_known there = {0};
+    int fd, rc = cli_home_lock(&cli->home, &fd, err);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = load(&cli->home, &there, err);
+    for (size_t i = 0; rc == CS_OK && i < cli->known->count; i++)
+        rc = cli_known_note(&there, cli->known->list[i].name, cli->known->list[i].admitted_at_s, err);
+    if (rc == CS_OK && there.changed)
+        rc = save(&cli->home, &there, err);
+    close(fd);
+    cli_known_free(&there);
+    return rc;
+}
+
+void cli_known_keep(struct cli *cli)
+{
+    struct cs_err why;
+
+    if (cli->known && cli->known->changed && cli->home.pinned && merge(cli, &why) != CS_OK)
+        fprintf(stderr, "countersign: warning: when devices were admitted was not kept: %s\n", why.msg);
+    if (cli->known)
+        cli_known_free(cli->known);
+    free(cs_steal(cli->known));
+}
+
+int cli_device_forget(struct cli *cli, struct cs_err *err)
+{
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    const char *name = cli->args.operands[0];
+    struct cli_known known = {0};
+    int fd, rc = cli_home_lock(&cli->home, &fd, err);
+    int64_t since = 0;
+
+    if (rc != CS_OK)
+        return rc;
+    rc = load(&cli->home, &known, err);
+    if (rc == CS_OK) {
+        since = cli_known_since(&known, name);
+        if (!cli_known_forget(&known, name))
+            rc = cs_err_set(err, CS_ENOTFOUND, "no admission of a device %.63s was seen here", name);
+    }
+    if (rc == CS_OK && !cli_dry_run(cli))
+        rc = save(&cli->home, &known, err);
+    close(fd);
+    cli_known_free(&known);
+    if (rc != CS_OK)
+        return rc;
+    cli_field(doc, "device", "Device", cli_tinted(name, CLI_BOLD));
+    cli_field(doc, "admitted_at", "Was admitted", cli_time(since));
+    cli_hint(doc, "The next admission that is verified is taken, whenever it was signed.");
+    return cli_write(cli, doc, err);
+}
