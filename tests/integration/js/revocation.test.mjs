@@ -116,15 +116,15 @@ test('the controller watches a folder of lists, small and large ones', async (t)
   };
   const stranger = makeCertificate('Another CA', { ca: true });
   place('other.crl', makeCrl(stranger).der);
-  await deployment.controller.line(/CRL not imported.*file=other\.crl.*not known here/);
+  await deployment.controller.line(/CRL not imported.*source=other\.crl.*not known here/);
   place('other.pem', stranger.pem);
-  await deployment.controller.line(/CRL imported.*file=other\.crl/);
+  await deployment.controller.line(/CRL imported.*source=other\.crl/);
 
   const serial = (i) => Buffer.of(2, i >> 8, i & 255, 7);
   const many = Array.from({ length: 3500 }, (_, i) => ({ serial: serial(i) }));
   place('fleet.crl', makeCrl(ca, { number: 3, entries: [...many, { serial: leaf.serial, reason: 1 }] }).pem);
   await until('black from the folder', async () => (await colours(deployment))['shop.example'] === 'black');
-  await deployment.controller.line(/CRL imported.*file=fleet\.crl.*entries=3501 revoked=1/);
+  await deployment.controller.line(/CRL imported.*source=fleet\.crl.*entries=3501 revoked=1/);
   assert.equal((await deployment.json('crl', 'list')).crls.find((one) => one.issuer === 'CN=Fleet CA').source, 'fleet.crl');
   assert.equal(deployment.controller.output.match(/CRL not imported/g).length, 1, 'a bad file is said once');
   assert.equal(await deployment.controller.stop(), 0);
