@@ -188,6 +188,9 @@ int cli_known_check(struct cli *cli, const countersign_v1_Admission *admission, 
             "device forget %s",
             admission->device_name, cs_time_text(admission->admitted_at_s, given), cs_time_text(since, seen),
             admission->device_name);
+    /* What the file could not say again is not noted: a year beyond four digits, signed by mistake. */
+    if (admission->admitted_at_s <= 0 || *cs_time_text(admission->admitted_at_s, given) == '@')
+        return CS_OK;
     return cli_known_note(cli->known, admission->device_name, admission->admitted_at_s, err);
 }
 
