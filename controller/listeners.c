@@ -2,8 +2,8 @@
 
 #include "controller/api/api.h"
 #include "controller/api/sign_in.h"
-#include "controller/files.h"
 #include "controller/api/transcode.h"
+#include "controller/files.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
 #include "shared/net/server.h"

@@ -59,8 +59,10 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
                                const countersign_v1_Certificate *certificate)
 {
     char key[CLI_TEXT_BYTES], colour[CLI_TEXT_BYTES], place[CLI_TEXT_BYTES];
-    struct cs_buf names = CS_BUF_EMPTY;
+    struct cs_buf names = CS_BUF_EMPTY, groups = CS_BUF_EMPTY;
 
+    for (pb_size_t i = 0; i < certificate->groups_count; i++)
+        (void)!cs_buf_printf(&groups, "%s%s", i ? "\n" : "", certificate->groups[i]);
     for (pb_size_t i = 0; i < certificate->names_count; i++)
         (void)!cs_buf_printf(&names, "%s%s", i ? "\n" : "", certificate->names[i]);
     snprintf(colour, sizeof colour, "%s (%s)", cli_show_colour_word(certificate->colour),
@@ -85,7 +87,13 @@ static void certificate_fields(struct cli *cli, struct cli_doc *doc,
                   cli_text(cli_show_target(certificate->device_name, certificate->connector, place)));
     cli_field(doc, "chain_count", "Certificates in chain", cli_number(certificate->chain_count));
     cli_field(doc, "attachments", "App connectors", cli_number(certificate->attachments));
+    cli_field(doc, "groups", "Groups", cli_list(cs_buf_slice(&groups)));
+    if (certificate->replaces.size)
+        cli_field(doc, "replaces", "Renews", cli_hex(CS_PB_BYTES(&certificate->replaces)));
+    if (certificate->replaced_by.size)
+        cli_field(doc, "replaced_by", "Renewed by", cli_hex(CS_PB_BYTES(&certificate->replaced_by)));
     cli_field(doc, "imported_at", "Imported", cli_time(certificate->imported_at_s));
+    cs_buf_free(&groups);
     cs_buf_free(&names);
 }
 
@@ -173,51 +181,6 @@ int cli_cert_import(struct cli *cli, struct cs_err *err)
     cs_buf_wipe(&content);
     cs_buf_wipe(&pkcs8);
     return rc;
-}
-
-int cli_cert_list(struct cli *cli, struct cs_err *err)
-{
-    static const struct cli_column columns[] = {
-        {"common_name", "COMMON NAME", false},
-        {"id", "ID", CLI_ID},
-        {"colour", "COLOUR", false},
-        {"not_after", "VALID UNTIL", false},
-        {"key", "KEY", false},
-        {"key_mode", "PRIVATE KEY", false},
-        {"attachments", "CONNECTORS", true},
-        {"issuer", "ISSUER", CLI_WIDE},
-    };
-    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
-    cs_auto_free countersign_v1_ListCertificatesRequest *request =
-        CLI_NEW(countersign_v1_ListCertificatesRequest, err);
-    cs_auto_free countersign_v1_ListCertificatesResponse *reply =
-        CLI_NEW(countersign_v1_ListCertificatesResponse, err);
-
-    if (!request || !reply)
-        return CS_ENOMEM;
-    cli_table(doc, "certificates", columns, CS_ARRAY_LEN(columns),
-              "There are no certificates yet: countersign cert import FILE --key FILE");
-    do {
-        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
-
-        if (rc != CS_OK)
-            return rc;
-        for (pb_size_t i = 0; i < reply->certificates_count; i++) {
-            const countersign_v1_Certificate *c = &reply->certificates[i];
-            char key[CLI_TEXT_BYTES];
-
-            CLI_ROW(doc, cli_text(c->common_name), cli_hex(CS_PB_BYTES(&c->id)),
-                    cli_tinted(cli_show_colour_word(c->colour), cli_show_colour_tint(c->colour)),
-                    cli_time(c->not_after_s), cli_text(cli_show_key_kind(c->key, c->key_bits, key)),
-                    cli_text(cli_show_key_mode(cli->style, c->key_mode)), cli_number(c->attachments),
-                    cli_text(c->issuer));
-        }
-        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
-        rc = cli_page(cli, doc, err);
-        if (rc != CS_OK)
-            return rc;
-    } while (reply->more && reply->next_page_token.size);
-    return cli_write(cli, doc, err);
 }
 
 int cli_cert_show(struct cli *cli, struct cs_err *err)

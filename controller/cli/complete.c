@@ -426,6 +426,7 @@ void cli_complete_run(struct cli *cli, int count, char *const *words)
     cli_complete_at(count, words, at);
     cli->args = at->args;
     cli->hurry_ms = WITHIN_MS;
+    cli->asks_nobody = true;
     switch (at->want) {
     case CLI_COMPLETE_NOTHING:
         break;

@@ -1,5 +1,6 @@
 #include "controller/cli/fetch.h"
 
+#include "controller/cli/cert_list.h"
 #include "controller/cli/known.h"
 
 #include "shared/base/text.h"
@@ -47,7 +48,8 @@ static int add_match(struct matches *matches, const countersign_v1_Certificate *
     return CS_OK;
 }
 
-/* Pages through the certificates with this name (all, without one) and collects those with the prefix. */
+/* Pages through the certificates with this name, or those that have the prefix as a word, and collects those
+ * with the prefix. */
 static int match(struct cli *cli, const char *name, const char *prefix, struct matches *matches,
                  struct cs_err *err)
 {
@@ -55,20 +57,21 @@ static int match(struct cli *cli, const char *name, const char *prefix, struct m
         CLI_NEW(countersign_v1_ListCertificatesRequest, err);
     cs_auto_free countersign_v1_ListCertificatesResponse *reply =
         CLI_NEW(countersign_v1_ListCertificatesResponse, err);
+    struct cli_pages pages = {.more = true};
 
     if (!request || !reply)
         return CS_ENOMEM;
     snprintf(request->name, sizeof request->name, "%s", name);
-    do {
-        int rc = cli_call(cli, &cli_rpc_ListCertificates, request, reply, err);
+    snprintf(request->search, sizeof request->search, "%s", prefix);
+    while (pages.more) {
+        int rc = cli_pages_next(cli, &pages, request, reply, err);
 
         for (pb_size_t i = 0; rc == CS_OK && i < reply->certificates_count; i++)
             if (has_prefix(&reply->certificates[i], prefix))
                 rc = add_match(matches, &reply->certificates[i], err);
         if (rc != CS_OK)
             return rc;
-        CS_PB_SET(&request->page_token, CS_PB_BYTES(&reply->next_page_token));
-    } while (reply->more && reply->next_page_token.size);
+    }
     return CS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
  */
 #include "controller/cli/push.h"
+#include "controller/cli/attach_like.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
@@ -192,7 +193,8 @@ static int find_places(struct cli *cli, struct pushing *pushing, struct cs_err *
 
         if (wanted[i] || (prepare->targets_count == 0 && prepare->groups_count == 0) ||
             is_given(prepare, row->device_name, row->connector))
-            pushing->asked[pushing->asked_count++] = (struct cli_push_place){row->device_name, row->connector, false};
+            pushing->asked[pushing->asked_count++] =
+                (struct cli_push_place){row->device_name, row->connector, false};
     }
     qsort(pushing->asked, pushing->asked_count, sizeof *pushing->asked, by_place);
     return rc;
@@ -482,6 +484,8 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
         rc = look_at_certificate(cli, &pushing, err);
     if (rc == CS_OK)
         rc = look_at_key(cli, &pushing, err);
+    if (rc == CS_OK && wish->like)
+        rc = cli_attach_like(cli, pushing.certificate, err);
     if (rc == CS_OK)
         rc = find_targets(cli, &pushing, err);
     if (rc == CS_OK)
@@ -493,7 +497,7 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
 
 int cli_push_run(struct cli *cli, struct cs_err *err)
 {
-    const struct cli_push_wish wish = {.certificate = cli->args.operands[0]};
+    const struct cli_push_wish wish = {.certificate = cli->args.operands[0], .like = true};
 
     return cli_push(cli, &wish, err);
 }

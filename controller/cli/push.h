@@ -13,6 +13,7 @@ struct cli_push_wish {
     const char *certificate; /* as people name it: cli_fetch_certificate() */
     const char *device, *connector;
     const char *note;
+    bool like; /* the command has --like and --renew (attach_like.h) */
 };
 
 /* Prepares, checks, shows, asks, signs and submits; with --dry-run only says what would be needed. */

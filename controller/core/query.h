@@ -36,7 +36,9 @@ struct ctl_presence {
     X(GetKeyRequest) \
     X(ListKeyRequests) \
     X(ListCrls) \
-    X(ExplainPush)
+    X(ExplainPush) \
+    X(ExplainPush) \
+    X(ListCrls)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,

@@ -210,7 +210,7 @@ static int take_entry(struct ctl_run *run, struct import *import, const struct c
     char serial[CS_CRL_SERIAL_TEXT_BYTES];
     struct ctl_key key =
         ctl_key_serial(CTL_TABLE_REVOKED, cs_digest_slice(&import->issuer), cs_hex(entry->serial, serial));
-    ctl_revocation_row row;
+    ctl_revocation_row row = countersign_store_v1_Revocation_init_zero;
     int rc = ctl_get(run->view, &key, Revocation, &row, run->err);
     bool known = rc == CS_OK;
 
@@ -300,7 +300,7 @@ static int take_entries(struct ctl_run *run, struct import *import)
 static int check_known(struct ctl_run *run, const struct import *import, bool *ret_existed)
 {
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_CRL, cs_digest_slice(&import->scope));
-    ctl_crl_row known;
+    ctl_crl_row known = countersign_store_v1_Crl_init_zero;
     int rc = ctl_get(run->view, &key, Crl, &known, run->err);
 
     *ret_existed = rc == CS_OK && is_older_than(import->body->crl, &known);
