@@ -83,7 +83,8 @@ int cli_roll_back_run(struct cli *cli, struct cs_err *err)
     snprintf(said, sizeof said, "%s brought what is there now; %s before it brought this certificate",
              cli_show_order_number(before->current.number, now),
              cli_show_order_number(before->earlier.number, then));
-    const struct cli_push_wish wish = {id, device, connector, said};
+    const struct cli_push_wish wish = {
+        .certificate = id, .device = device, .connector = connector, .note = said};
 
     return cli_push(cli, &wish, err);
 }

@@ -36,9 +36,7 @@ struct ctl_presence {
     X(GetKeyRequest) \
     X(ListKeyRequests) \
     X(ListCrls) \
-    X(ExplainPush) \
-    X(ExplainPush) \
-    X(ListCrls)
+    X(ExplainPush)
 /* clang-format on */
 
 /* int ctl_query_GetStatus(view, presence, now_s, const countersign_v1_GetStatusRequest *,
