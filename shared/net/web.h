@@ -24,7 +24,8 @@ struct cs_transcode {
 
 struct cs_route_request {
     const struct cs_peer *peer;
-    struct cs_slice query; /* what stands behind "?", as it came */
+    struct cs_slice query;                  /* what stands behind "?", as it came */
+    const struct cs_metadata_list *headers; /* lower-case */
 };
 
 struct cs_route_answer {
