@@ -45,8 +45,11 @@ static int post(struct ag_device *device, const countersign_v1_DeviceReport *rep
     if (!code)
         code = ag_outbox_add(&device->outbox, report->sequence, is_final(report->outcome),
                              report->order_id.bytes, &envelope, err);
-    if (!code)
+    if (!code) {
+        ag_installed_reported(&device->installed, device->config, report->connector,
+                              CS_PB_BYTES(&report->installed_digest));
         device->events->on_statement(device->owner, bytes);
+    }
     return code;
 }
 

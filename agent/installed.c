@@ -187,6 +187,20 @@ void ag_installed_told(struct ag_installed *installed)
         installed->ones[i].told = installed->ones[i].found;
 }
 
+void ag_installed_reported(struct ag_installed *installed, const struct ag_config *config,
+                           const char *connector, struct cs_slice digest)
+{
+    for (size_t i = 0; i < installed->count; i++) {
+        struct ag_content *told = &installed->ones[i].told;
+
+        if (strcmp(config->connectors.items[i].name, connector) != 0)
+            continue;
+        *told = (struct ag_content){.is_there = digest.len == sizeof told->digest.bytes};
+        if (told->is_there)
+            memcpy(told->digest.bytes, digest.ptr, digest.len);
+    }
+}
+
 void ag_installed_free(struct ag_installed *installed)
 {
     free(installed->ones);

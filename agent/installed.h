@@ -38,6 +38,9 @@ struct ag_content ag_installed_content(const struct ag_installed *installed, siz
                                        const struct ag_connector_state *state);
 /* The controller hears now what was found. */
 void ag_installed_told(struct ag_installed *installed);
+/* A report tells of a connector, too, by the journal alone: what is there may be something else. */
+void ag_installed_reported(struct ag_installed *installed, const struct ag_config *config,
+                           const char *connector, struct cs_slice digest);
 void ag_installed_free(struct ag_installed *installed);
 
 #endif

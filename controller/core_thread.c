@@ -31,7 +31,29 @@ struct ctl_core_thread {
     struct ctl_outcome outcome; /* kept between groups for its memory */
     struct ctl_writes writes;
     bool changed; /* by this group: a revision was taken */
+
+    struct ctl_core_stats stats;
 };
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void count_commit(struct ctl_core_stats *stats, uint64_t took_us)
+{
+    static const uint32_t ends_us[CTL_COMMIT_BUCKETS] = CTL_COMMIT_BUCKETS_US;
+    size_t bucket = 0;
+
+    while (bucket < CTL_COMMIT_BUCKETS && took_us > ends_us[bucket])
+        bucket++;
+    stats->commits++;
+    stats->commit_us += took_us;
+    stats->commits_in[bucket]++;
+}
 
 static CS_NORETURN void die(const char *doing, const struct cs_err *err)
 {
@@ -58,8 +80,11 @@ static struct ctl_context context_now(const struct ctl_core_thread *core)
 /* Nothing is written when the group changed nothing. */
 static int commit(struct ctl_core_thread *core, struct ctl_view *view, struct cs_err *err)
 {
+    int64_t began_us = monotonic_us();
     int code = ctl_writes_commit(&core->writes, view, core->options.store, err);
 
+    if (code == CS_OK && core->changed)
+        count_commit(&core->stats, (uint64_t)(monotonic_us() - began_us));
     if (code == CS_EIO)
         die("the store cannot write to its disk: ending, restart when the disk is well", err);
     return code;
@@ -151,8 +176,10 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
 
     core->outcome.effect_count = 0;
     core->changed = false;
+    core->stats.busy_since_s = monotonic_us() / 1000000 + 1;
     code = run_and_commit(core, group, now_s, &err);
     new_trust = cs_steal(core->next_trust);
+    core->stats.last_failed = code != CS_OK;
     if (code != CS_OK) {
         cs_log(CS_LOG_ERROR, "core", "a group of commands was refused", CS_F("error", err.msg), CS_FEND);
         refuse_group(group, code, &err);
@@ -173,8 +200,13 @@ static void run_group(struct ctl_core_thread *core, struct cs_list *group)
     for (struct cs_list *node; (node = cs_list_pop(group)) != NULL;) {
         struct ctl_command *command = CS_CONTAINER_OF(node, struct ctl_command, node);
 
+        if (command->code == CS_OK)
+            core->stats.accepted++;
+        else
+            core->stats.refused++;
         command->on_done(command);
     }
+    core->stats.busy_since_s = 0;
 }
 
 /* A group ends behind a new policy: commands after it are run under the new one. */
@@ -187,7 +219,7 @@ static void take_group(struct ctl_core_thread *core, struct cs_list *group)
 
         if (!node)
             return;
-        core->waiting_count--;
+        core->stats.waiting = --core->waiting_count;
         cs_list_append(group, node);
         last = CS_CONTAINER_OF(node, struct ctl_command, node)->kind == CTL_PUBLISH_POLICY;
     }
@@ -294,6 +326,11 @@ int ctl_core_thread_start(struct ctl_core_thread *core, struct cs_err *err)
     return CS_OK;
 }
 
+const struct ctl_core_stats *ctl_core_thread_stats(const struct ctl_core_thread *core)
+{
+    return &core->stats;
+}
+
 struct ctl_trust *ctl_core_thread_trust(struct ctl_core_thread *core)
 {
     return core->trust;
@@ -310,7 +347,7 @@ int ctl_core_thread_submit(struct ctl_core_thread *core, struct ctl_command *com
         code = cs_err_set(err, CS_EBUSY, "the controller is busy: try again in a moment");
     } else {
         cs_list_append(&core->waiting, &command->node);
-        core->waiting_count++;
+        core->stats.waiting = ++core->waiting_count;
         pthread_cond_signal(&core->woken);
     }
     pthread_mutex_unlock(&core->lock);

@@ -11,6 +11,7 @@
 #define CTL_CORE_THREAD_H
 
 #include "controller/core/core.h"
+#include "controller/core_stats.h"
 #include "controller/store/store.h"
 #include "controller/trust.h"
 #include "shared/base/list.h"
@@ -47,6 +48,8 @@ struct ctl_core_thread_options {
 CS_MUST_USE int ctl_core_thread_new(const struct ctl_core_thread_options *options,
                                     struct ctl_core_thread **ret, struct cs_err *err);
 CS_MUST_USE int ctl_core_thread_start(struct ctl_core_thread *core, struct cs_err *err);
+/* From any thread, as long as the core is there. */
+const struct ctl_core_stats *ctl_core_thread_stats(const struct ctl_core_thread *core);
 /* The newest policy, NULL before the first. Before ctl_core_thread_start() only: later it comes by
  * on_effects.
  */

@@ -1,9 +1,11 @@
 #include "controller/listeners.h"
 
 #include "controller/api/api.h"
+#include "controller/api/health.h"
+#include "controller/api/monitor.h"
 #include "controller/api/sign_in.h"
-#include "controller/files.h"
 #include "controller/api/transcode.h"
+#include "controller/files.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
 #include "shared/net/server.h"
@@ -12,6 +14,8 @@ enum { SOCKET_MODE = 0660, DAY_MS = 24 * 60 * 60 * 1000 };
 
 enum which { AGENTS, ENROLMENT, ADMIN, OPERATORS, LISTENER_COUNT };
 static const char *const names[LISTENER_COUNT] = {"agents", "enrolment", "admin", "operators"};
+
+_Static_assert((unsigned)LISTENER_COUNT == (unsigned)CTL_LISTENERS, "what monitoring counts by");
 
 struct listener {
     struct ctl_listeners *all;
@@ -136,8 +140,27 @@ static int add_services(struct ctl_listeners *listeners, enum which which, struc
         return cs_registry_add(registry, ctl_enrolment_methods, ctl_enrolment_methods_count, listeners->shard,
                                err);
     default:
-        return ctl_api_register(registry, listeners->shard, err);
+        code = ctl_api_register(registry, listeners->shard, err);
+        return code == CS_OK ? cs_registry_add(registry, ctl_health_methods, ctl_health_methods_count,
+                                               listeners->shard, err)
+                             : code;
     }
+}
+
+/* Over TLS others than this machine's reach the pages: /metrics takes a session there, unless it is opened.
+ */
+static struct cs_web web_of(const struct listener *listener)
+{
+    const struct ctl_shard *shard = listener->all->shard;
+    bool guarded =
+        listener->which == OPERATORS && shard->shared->operators_tls && !shard->shared->config->open_metrics;
+
+    return (struct cs_web){
+        .connect = true,
+        .transcode = &ctl_transcode,
+        .routes = ctl_monitor_routes(shard->monitor, guarded),
+        .route_count = CTL_MONITOR_ROUTES,
+    };
 }
 
 static struct cs_server_options options_for(struct listener *listener)
@@ -171,13 +194,13 @@ static struct cs_server_options options_for(struct listener *listener)
         options.keepalive_ms = config->keepalive_s * 1000;
         options.max_age_ms = shared->operators_tls ? DAY_MS : 0;
         options.http1 = true;
-        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
+        options.web = web_of(listener);
         break;
     default:
         options.max_connections = 1000;
         options.trust_peer_uid = true;
         options.http1 = true;
-        options.web = (struct cs_web){.connect = true, .transcode = &ctl_transcode};
+        options.web = web_of(listener);
         break;
     }
     return options;
@@ -224,6 +247,10 @@ int ctl_listeners_open(struct ctl_shard *shard, struct ctl_addresses *addresses,
         return code;
     if (code == CS_OK)
         code = ctl_sign_in_new(shard, &shard->sign_in, err);
+    if (code == CS_OK)
+        code = ctl_monitor_new(shard, &shard->monitor, err);
+    if (code == CS_OK)
+        code = ctl_health_new(shard, &shard->health, err);
     if (code == CS_OK)
         code = open_one(listeners, ENROLMENT, &addresses->enrolment, err);
     if (code == CS_OK)
@@ -272,4 +299,19 @@ void ctl_listeners_free(struct ctl_listeners *listeners)
         cs_registry_free(listeners->each[i].registry);
     }
     free(listeners);
+}
+
+const char *ctl_listeners_name(unsigned which)
+{
+    cs_assert(which < LISTENER_COUNT);
+    return names[which];
+}
+
+bool ctl_listeners_stats(const struct ctl_listeners *listeners, unsigned which, struct cs_server_stats *ret)
+{
+    cs_assert(which < LISTENER_COUNT);
+    if (!listeners->each[which].server)
+        return false;
+    cs_server_stats(listeners->each[which].server, ret);
+    return true;
 }

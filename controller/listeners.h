@@ -26,6 +26,11 @@ CS_MUST_USE int ctl_listeners_open(struct ctl_shard *shard, struct ctl_addresses
 /* On the shard's loop, once; on_closed may come at once. */
 void ctl_listeners_close(struct ctl_listeners *listeners, uint32_t grace_ms,
                          void (*on_closed)(struct ctl_shard *shard));
+/* For monitoring: what a listener is called, and what it has counted on this shard, where it is open. `which`
+ * is below CTL_LISTENERS. */
+const char *ctl_listeners_name(unsigned which);
+struct cs_server_stats;
+bool ctl_listeners_stats(const struct ctl_listeners *listeners, unsigned which, struct cs_server_stats *ret);
 /* After they are closed. NULL is fine. */
 void ctl_listeners_free(struct ctl_listeners *listeners);
 

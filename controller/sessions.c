@@ -284,12 +284,16 @@ int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPo
     return CS_OK;
 }
 
-void ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES])
+bool ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES],
+                        struct ctl_session_info *ret)
 {
     struct session *session = find(sessions, token);
 
-    if (session)
-        end(sessions, session, "closed");
+    if (!session)
+        return false;
+    *ret = session->info;
+    *session = (struct session){.open = false};
+    return true;
 }
 
 size_t ctl_sessions_count(const struct ctl_sessions *sessions)

@@ -34,7 +34,7 @@ struct ctl_session_info {
 
 struct ctl_sessions_options {
     int64_t idle_s, life_s;
-    /* A session has ended, and why. Not from inside ctl_sessions_free(). */
+    /* A session has ended by itself, and why. Not from inside ctl_sessions_free(). */
     void (*on_ended)(void *owner, const struct ctl_session_info *session, const char *why);
     void *owner;
 };
@@ -68,7 +68,9 @@ void ctl_sessions_token_text(const uint8_t token[CTL_TOKEN_BYTES], char ret[CTL_
 CS_MUST_USE int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,
                                  const uint8_t token[CTL_TOKEN_BYTES], int64_t now_s,
                                  const struct ctl_session_info **ret, struct cs_err *err);
-void ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES]);
+/* Whoever has the token ends its session: true, and *ret says whose it was. on_ended does not come. */
+bool ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES],
+                        struct ctl_session_info *ret);
 /* Ends what is idle, old, or of a key that the policy does not have: when a policy is published, and now and
  * then. */
 void ctl_sessions_sweep(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,

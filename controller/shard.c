@@ -1,5 +1,7 @@
 #include "controller/shard.h"
 
+#include "controller/api/health.h"
+#include "controller/api/monitor.h"
 #include "controller/api/sign_in.h"
 #include "controller/api/watch.h"
 #include "controller/fleet/fleet.h"
@@ -62,6 +64,8 @@ static void run_stop(struct ctl_shard *shard, struct ctl_post *post)
     ctl_fleet_stop(shard->fleet);
     if (shard->watchers)
         ctl_watchers_stop(shard->watchers);
+    ctl_health_stop(shard->health);
+    ctl_monitor_stop(shard->monitor);
     if (shard->listeners)
         ctl_listeners_close(shard->listeners, shard->shared->config->drain_s * 1000, on_listeners_closed);
     else
@@ -148,6 +152,8 @@ void ctl_shard_free(struct ctl_shard *shard)
     drain_inbox(shard); /* effects for sessions that have ended; they free themselves */
     cs_assert(uv_loop_close(&shard->loop) == 0);
     ctl_listeners_free(shard->listeners);
+    ctl_health_free(shard->health);
+    ctl_monitor_free(shard->monitor);
     ctl_sign_in_free(shard->sign_in);
     ctl_fleet_free(shard->fleet);
     ctl_watchers_free(shard->watchers);

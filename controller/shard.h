@@ -13,6 +13,7 @@
 #include "controller/vault.h"
 #include "shared/net/tls.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 struct ctl_shard;
@@ -20,7 +21,23 @@ struct ctl_fleet;
 struct ctl_listeners;
 struct ctl_roster;
 struct ctl_sign_in;
+struct ctl_monitor;
+struct ctl_health;
 struct ctl_watchers;
+
+/* A message to a shard. `run` runs on its loop and owns the message's memory. */
+struct ctl_post {
+    void (*run)(struct ctl_shard *shard, struct ctl_post *post);
+    struct cs_list node; /* the inbox's */
+};
+
+/* What the listeners of one shard counted, written down when monitoring asks (api/monitor.c). */
+enum { CTL_LISTENERS = 4, CTL_LISTENER_NUMBERS = 6 };
+struct ctl_listener_numbers {
+    _Atomic uint64_t of[CTL_LISTENERS][CTL_LISTENER_NUMBERS];
+    _Atomic bool posted; /* `post` is on its way */
+    struct ctl_post post;
+};
 
 /* What all shards use. Each part is immutable or guards itself; all outlive the shards. */
 struct ctl_shared {
@@ -33,14 +50,9 @@ struct ctl_shared {
     struct cs_key *operators_key; /* the configuration's own, NULL: the vault's */
     struct cs_buf operators_spki; /* of the key that the operators' listener proves, empty without TLS */
     uint32_t own_uid;             /* the user that this process runs as */
+    struct ctl_listener_numbers numbers[CTL_LIMIT_SHARDS];
     struct ctl_shard *shards[CTL_LIMIT_SHARDS];
     unsigned shard_count;
-};
-
-/* A message to a shard. `run` runs on its loop and owns the message's memory. */
-struct ctl_post {
-    void (*run)(struct ctl_shard *shard, struct ctl_post *post);
-    struct cs_list node; /* the inbox's */
 };
 
 /* A command on its way to the core and back. `command` is filled by the submitter but for on_done. */
@@ -62,8 +74,10 @@ struct ctl_shard {
     struct ctl_trust *trust;         /* newest policy that this shard knows; NULL before the first */
     struct ctl_fleet *fleet;         /* sessions of agents on this shard */
     struct ctl_listeners *listeners; /* its sockets */
-    struct ctl_sign_in *sign_in;     /* operators' sessions; on shard 0, else NULL */
-    struct ctl_watchers *watchers;   /* who is told what changed */
+    struct ctl_sign_in *sign_in;     /* operators' sessions; on shard 0, else NULL, as the two below */
+    struct ctl_monitor *monitor;
+    struct ctl_health *health;
+    struct ctl_watchers *watchers; /* who is told what changed */
 
     /* shard.c's own */
     uv_thread_t thread;

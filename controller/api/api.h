@@ -21,7 +21,6 @@ extern const size_t ctl_api_services_count;
 extern const struct cs_method ctl_controller_methods[], ctl_trust_methods[], ctl_device_methods[],
     ctl_certificate_methods[], ctl_push_methods[], ctl_watch_methods[], ctl_session_methods[];
 extern const size_t ctl_controller_methods_count, ctl_trust_methods_count, ctl_device_methods_count,
-    ctl_certificate_methods_count, ctl_push_methods_count, ctl_watch_methods_count,
-    ctl_session_methods_count;
+    ctl_certificate_methods_count, ctl_push_methods_count, ctl_watch_methods_count, ctl_session_methods_count;
 
 #endif

@@ -56,41 +56,70 @@ static void get_challenge(struct cs_call *call, struct cs_slice message)
     answer(call, countersign_v1_GetChallengeResponse_fields, &reply, code, &err);
 }
 
-/* An opening that was verified, on its way into the audit; only then is the session there. */
-struct opening {
+/* A session that is to be opened or was closed, on its way into the audit. The answer waits for that. */
+struct change {
     struct ctl_task task;
     struct cs_call *call; /* NULL once it has ended */
     struct ctl_session_info info;
     struct ctl_operator_session body;
 };
 
+static void change_on_end(struct cs_call *call, enum cs_status how)
+{
+    struct change *change = cs_call_data(call);
+
+    (void)how;
+    if (change)
+        change->call = NULL;
+}
+
+static int submit(struct cs_call *call, struct change *change, enum ctl_command_kind kind, const char *why,
+                  void (*on_done)(struct ctl_task *task), struct cs_err *err)
+{
+    struct ctl_caller caller = {.is_administrator = false};
+    int code;
+
+    memcpy(caller.operator, change->info.operator, sizeof caller.operator);
+    ctl_caller_actor(&caller, cs_call_peer(call), &change->task.command.actor);
+    change->call = call;
+    change->body = (struct ctl_operator_session){.operator= change->info.operator, .why = why };
+    change->task.command.kind = kind;
+    change->task.command.body = &change->body;
+    change->task.on_done = on_done;
+    code = ctl_shard_submit(shard_of(call), &change->task, err);
+    if (code == CS_OK)
+        cs_call_set_data(call, change);
+    return code;
+}
+
+/* Only now is the session there. */
 static void on_opened(struct ctl_task *task)
 {
-    struct opening *opening = CS_CONTAINER_OF(task, struct opening, task);
+    struct change *change = CS_CONTAINER_OF(task, struct change, task);
     struct ctl_shard *shard = task->shard;
     countersign_v1_OpenSessionResponse reply = countersign_v1_OpenSessionResponse_init_zero;
     int64_t now_s = ctl_shard_now_s(shard);
     uint8_t token[CTL_TOKEN_BYTES];
     int code = task->command.code;
 
-    if (opening->call) {
-        cs_call_set_data(opening->call, NULL);
+    if (change->call) {
+        cs_call_set_data(change->call, NULL);
         cs_random(token, sizeof token);
         if (code == CS_OK)
-            code = ctl_sessions_open(ctl_sign_in_sessions(shard->sign_in), &opening->info, token, now_s,
+            code = ctl_sessions_open(ctl_sign_in_sessions(shard->sign_in), &change->info, token, now_s,
                                      &task->command.err);
         if (code == CS_OK) {
             ctl_sessions_token_text(token, reply.token);
             reply.expires_at_s = now_s + shard->shared->config->session_life_s;
             reply.idle_s = (uint32_t)shard->shared->config->session_idle_s;
-            cs_log(CS_LOG_INFO, "session", "opened", CS_F("operator", opening->info.operator),
-                   CS_F("peer", opening->info.peer), CS_FEND);
+            cs_log(CS_LOG_INFO, "session", "opened", CS_F("operator", change->info.operator),
+                   CS_F("peer", change->info.peer), CS_FEND);
         }
-        answer(opening->call, countersign_v1_OpenSessionResponse_fields, &reply, code, &task->command.err);
+        answer(change->call, countersign_v1_OpenSessionResponse_fields, &reply, code, &task->command.err);
         cs_wipe(token, sizeof token);
         cs_wipe(reply.token, sizeof reply.token);
     }
-    free(opening);
+    free(change);
 }
 
 /* The key that a client of this connection saw: none without TLS. */
@@ -104,31 +133,19 @@ static int begin_opening(struct cs_call *call, struct cs_slice envelope, struct 
 {
     struct ctl_shard *shard = shard_of(call);
     const struct cs_policy *policy = shard->trust ? shard->trust->policy : NULL;
-    struct opening *opening = calloc(1, sizeof *opening);
+    struct change *change = calloc(1, sizeof *change);
     int code;
 
-    if (!opening)
+    if (!change)
         return cs_err_nomem(err);
     ctl_sign_in_sweep(shard->sign_in);
-    code = ctl_sessions_verify(ctl_sign_in_sessions(shard->sign_in), policy, envelope, server_spki(call),
-                               ctl_shard_now_s(shard), &opening->info, err);
-    if (code == CS_OK) {
-        struct ctl_caller caller = {.is_administrator = false};
-
-        memcpy(caller.operator, opening->info.operator, sizeof caller.operator);
-        snprintf(opening->info.peer, sizeof opening->info.peer, "%s", cs_call_peer(call)->address);
-        ctl_caller_actor(&caller, cs_call_peer(call), &opening->task.command.actor);
-        opening->call = call;
-        opening->body = (struct ctl_operator_session){.operator= opening->info.operator, .why = "" };
-        opening->task.command.kind = CTL_OPEN_SESSION;
-        opening->task.command.body = &opening->body;
-        opening->task.on_done = on_opened;
-        code = ctl_shard_submit(shard, &opening->task, err);
-    }
+    code = ctl_sessions_verify(sessions_of(call), policy, envelope, server_spki(call), ctl_shard_now_s(shard),
+                               &change->info, err);
+    snprintf(change->info.peer, sizeof change->info.peer, "%s", cs_call_peer(call)->address);
     if (code == CS_OK)
-        cs_call_set_data(call, opening);
-    else
-        free(opening);
+        code = submit(call, change, CTL_OPEN_SESSION, "", on_opened, err);
+    if (code != CS_OK)
+        free(change);
     return code;
 }
 
@@ -153,33 +170,60 @@ static void open_session(struct cs_call *call, struct cs_slice message)
     cs_call_fail(call, &err);
 }
 
-static void open_session_on_end(struct cs_call *call, enum cs_status how)
+static void on_closed(struct ctl_task *task)
 {
-    struct opening *opening = cs_call_data(call);
+    struct change *change = CS_CONTAINER_OF(task, struct change, task);
+    countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
 
-    (void)how;
-    if (opening)
-        opening->call = NULL;
+    if (change->call) {
+        cs_call_set_data(change->call, NULL);
+        answer(change->call, countersign_v1_CloseSessionResponse_fields, &reply, task->command.code,
+               &task->command.err);
+    }
+    free(change);
+}
+
+/* The session has ended whatever becomes of its record. Of one that is not there any more nothing is left to
+ * do. */
+static int begin_closing(struct cs_call *call, const uint8_t token[CTL_TOKEN_BYTES], struct cs_err *err)
+{
+    countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
+    struct change *change = calloc(1, sizeof *change);
+    int code;
+
+    if (!change)
+        return cs_err_nomem(err);
+    if (!ctl_sessions_close(sessions_of(call), token, &change->info)) {
+        free(change);
+        answer(call, countersign_v1_CloseSessionResponse_fields, &reply, CS_OK, err);
+        return CS_OK;
+    }
+    code = submit(call, change, CTL_CLOSE_SESSION, "closed", on_closed, err);
+    if (code != CS_OK)
+        free(change);
+    return code;
 }
 
 static void close_session(struct cs_call *call, struct cs_slice message)
 {
-    countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
     uint8_t token[CTL_TOKEN_BYTES];
     struct cs_err err;
     int code = ctl_sessions_parse(cs_call_metadata(call, "authorization"), token, &err);
 
     (void)message;
     if (code == CS_OK)
-        ctl_sessions_close(sessions_of(call), token);
+        code = begin_closing(call, token, &err);
     cs_wipe(token, sizeof token);
-    answer(call, countersign_v1_CloseSessionResponse_fields, &reply, code, &err);
+    if (code != CS_OK)
+        cs_call_fail(call, &err);
 }
 
 static void add_operator(countersign_v1_WhoAmIResponse *reply, const char *name)
 {
+    /* Not snprintf(): the name may stand in the reply itself, and gcc fears that they overlap. */
     if (reply->operators_count < CS_ARRAY_LEN(reply->operators))
-        snprintf(reply->operators[reply->operators_count++], sizeof reply->operators[0], "%s", name);
+        memcpy(reply->operators[reply->operators_count++], name,
+               strnlen(name, sizeof reply->operators[0] - 1));
 }
 
 /* Whom else the caller may name on the admin socket. */
@@ -236,9 +280,8 @@ static void who_am_i(struct cs_call *call, struct cs_slice message)
 
 #define SERVICE "countersign.v1.SessionService"
 static const struct cs_call_handler challenge_handler = {.on_message = get_challenge},
-                                    open_handler = {.on_message = open_session,
-                                                    .on_end = open_session_on_end},
-                                    close_handler = {.on_message = close_session},
+                                    open_handler = {.on_message = open_session, .on_end = change_on_end},
+                                    close_handler = {.on_message = close_session, .on_end = change_on_end},
                                     who_handler = {.on_message = who_am_i};
 const struct cs_method ctl_session_methods[] = {
     {SERVICE, "GetChallenge", CS_CALL_UNARY, 1024, &challenge_handler, CTL_MAY_STRANGERS},

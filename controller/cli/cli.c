@@ -6,6 +6,7 @@
 #include "controller/cli/keep.h"
 #include "controller/cli/known.h"
 #include "controller/cli/nearest.h"
+#include "controller/cli/remote.h"
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
@@ -40,18 +41,62 @@ int cli_write(struct cli *cli, const struct cli_doc *doc, struct cs_err *err)
     return cli_doc_write(doc, stdout, cli->style, err);
 }
 
+int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
+{
+    return cli_doc_page(doc, stdout, cli->style, err);
+}
+
+int cli_operator(struct cli *cli, const char **ret, struct cs_err *err)
+{
+    const char *name = cli_args_option(&cli->args, "as");
+
+    if (!name || !*name)
+        name = getenv("COUNTERSIGN_AS");
+    if (!name || !*name)
+        name = cli->home.as;
+    *ret = *name ? name : NULL;
+    if (*name && cs_name_check(cs_slice_str(name), "the operator's name", err) != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return CS_EINVAL;
+    }
+    return CS_OK;
+}
+
+/* Over the admin socket: the system says which user calls, and this which operator that is. */
+static int connect_socket(struct cli *cli, struct cs_err *err)
+{
+    const char *operator;
+    int rc = cli_operator(cli, &operator, err);
+
+    if (rc == CS_OK)
+        rc = cli_rpc_new(cli->home.socket, &cli->rpc, err);
+    if (rc == CS_OK && operator)
+        cli_rpc_identify(cli->rpc, "countersign-operator", operator);
+    return rc;
+}
+
+static int be_known(struct cli *cli, struct cs_err *err)
+{
+    if (cli->rpc && (cli->signed_in || !cli->home.controller[0]))
+        return CS_OK;
+    if (!cli->home.controller[0])
+        return connect_socket(cli, err);
+    if (!cli->rpc) {
+        int rc = cli_remote_connect(cli, err);
+
+        if (rc != CS_OK)
+            return rc;
+    }
+    return cli_remote_sign_in(cli, false, err);
+}
+
 int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_err *err)
 {
-    int rc = cli->rpc ? CS_OK : cli_rpc_new(cli->home.socket, &cli->rpc, err);
+    int rc = be_known(cli, err);
 
     if (rc == CS_OK)
         *ret = cli->rpc;
     return rc;
-}
-
-int cli_page(struct cli *cli, struct cli_doc *doc, struct cs_err *err)
-{
-    return cli_doc_page(doc, stdout, cli->style, err);
 }
 
 static int64_t now_ms(void)
@@ -83,6 +128,13 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
     }
     if (rc == CS_OK)
         rc = cli_rpc_call(rpc, method, request, reply, err);
+    /* A kept session may have ended, or the controller have started anew. */
+    if (rc == CS_EAUTH && cli->home.controller[0] && cli->signed_in && !cli->signed_in_anew) {
+        cli->signed_in_anew = true;
+        rc = cli_remote_sign_in(cli, true, err);
+        if (rc == CS_OK)
+            rc = cli_rpc_call(rpc, method, request, reply, err);
+    }
     tell_call(cli, method, began_ms, rc);
     if (rc != CS_OK && cli->rpc && cli_rpc_unreachable(cli->rpc))
         cli->failure = CLI_UNREACHABLE;
@@ -94,16 +146,14 @@ int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *r
 int cli_signer(struct cli *cli, countersign_v1_Role role, const countersign_v1_Operator **ret,
                struct cs_err *err)
 {
-    const char *name = cli_args_option(&cli->args, "as");
     const struct cs_policy *policy;
     const countersign_v1_Operator *who;
-    int rc;
+    const char *name;
+    int rc = cli_operator(cli, &name, err);
 
-    if (!name || !*name)
-        name = getenv("COUNTERSIGN_AS");
-    if (!name || !*name)
-        name = cli->home.as;
-    if (!*name)
+    if (rc != CS_OK)
+        return rc;
+    if (!name)
         return cli_usage(
             cli, err,
             "who signs? give --as NAME, COUNTERSIGN_AS, or `as = NAME` under [client] in %.100s/config",
@@ -259,9 +309,45 @@ int cli_dry_end(struct cli *cli, struct cli_doc *statement, struct cs_err *err)
     return cli_write(cli, statement, err);
 }
 
+static int set(struct cli *cli, char *field, size_t room, const char *text, struct cs_err *err)
+{
+    if (strlen(text) >= room)
+        return cli_usage(cli, err, "\"%.60s…\" is too long", text);
+    memmove(field, text, strlen(text) + 1);
+    return CS_OK;
+}
+#define SET(cli, field, text, err) set((cli), (field), sizeof(field), (text), (err))
+
+/* An option comes before the environment, and that before the configuration. At each the socket or the
+ * listener's URL may be given; --socket makes nothing of a URL from further behind, and the other way round.
+ */
+static int find_controller(struct cli *cli, struct cs_err *err)
+{
+    struct cli_home *home = &cli->home;
+    const char *ca = cli_args_option(&cli->args, "ca");
+    const char *sockets[] = {cli_args_option(&cli->args, "socket"), getenv("COUNTERSIGN_SOCKET")};
+    const char *urls[] = {cli_args_option(&cli->args, "controller"), getenv("COUNTERSIGN_CONTROLLER")};
+    int rc = ca ? SET(cli, home->ca, ca, err) : CS_OK;
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(urls) && rc == CS_OK; i++) {
+        bool has_socket = sockets[i] && *sockets[i], has_url = urls[i] && *urls[i];
+
+        if (has_socket && has_url)
+            return cli_usage(cli, err, "the controller is either at a socket or at a URL: give one of them");
+        if (has_url)
+            return SET(cli, home->controller, urls[i], err);
+        if (has_socket) {
+            home->controller[0] = '\0';
+            return SET(cli, home->socket, sockets[i], err);
+        }
+    }
+    if (rc == CS_OK && !home->socket[0])
+        rc = SET(cli, home->socket, CLI_DEFAULT_SOCKET, err);
+    return rc;
+}
+
 int cli_prepare(struct cli *cli, struct cs_err *err)
 {
-    const char *socket = cli_args_option(&cli->args, "socket");
     size_t format = CLI_FORMAT_TABLE;
     int rc = cli_choice(cli, "o", cli_format_words, &format, err);
 
@@ -273,14 +359,8 @@ int cli_prepare(struct cli *cli, struct cs_err *err)
     rc = cli_home_open(cli_args_option(&cli->args, "home"), &cli->home, err);
     if (rc != CS_OK)
         return rc;
-    if (!socket || !*socket)
-        socket = getenv("COUNTERSIGN_SOCKET");
-    if (!socket || !*socket)
-        socket = cli->home.socket[0] ? cli->home.socket : CLI_DEFAULT_SOCKET;
-    if (strlen(socket) >= sizeof cli->home.socket)
-        return cli_usage(cli, err, "the path of the socket is too long");
-    memmove(cli->home.socket, socket, strlen(socket) + 1);
-    return cs_crypto_init(err);
+    rc = find_controller(cli, err);
+    return rc == CS_OK ? cs_crypto_init(err) : rc;
 }
 
 static int run(struct cli *cli, int argc, char *const *argv, struct cs_err *err)
@@ -340,6 +420,7 @@ int cli_main(int argc, char *const *argv)
     cli_known_keep(cli);
     cs_policy_free(cli->policy);
     cli_rpc_free(cli->rpc);
+    cs_tls_config_free(cli->tls);
     free(cli);
     return (int)status;
 }

@@ -26,12 +26,16 @@ struct cli {
     struct cli_args args;
     struct cli_home home;
     struct cli_rpc *rpc;        /* NULL before the first call */
+    struct cs_tls_config *tls;  /* of the connection, NULL: plain */
+    bool signed_in;             /* at an operators' listener */
+    bool signed_in_anew;        /* the kept session was refused */
+    bool asks_nobody;           /* no key is opened for a session: somebody is typing */
     struct cs_policy *policy;   /* NULL before cli_policy() */
     struct cli_style style;     /* of standard output */
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure;   /* the exit status if the command fails */
-    struct cli_known *known; /* NULL before cli_known_check() */
+    struct cli_known *known; /* NULL before cli_known_open() */
     uint32_t hurry_ms;       /* all calls together; 0: as long as they take */
     bool keep_checkpoint;    /* something was changed, or the command looks at the audit (keep.h) */
     bool altered;            /* the controller's audit contradicts what was kept of it */
@@ -45,6 +49,9 @@ CS_MUST_USE int cli_connection(struct cli *cli, struct cli_rpc **ret, struct cs_
 CS_MUST_USE int cli_call(struct cli *cli, const struct cli_rpc_method *method, const void *request,
                          void *reply, struct cs_err *err);
 
+/* The operator whom this run is for: --as, COUNTERSIGN_AS, or the configuration's `as`; NULL if there is
+ * none. */
+CS_MUST_USE int cli_operator(struct cli *cli, const char **ret, struct cs_err *err);
 /* Reads the common options, opens the home, and says how results are written. */
 CS_MUST_USE int cli_prepare(struct cli *cli, struct cs_err *err);
 

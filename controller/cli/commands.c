@@ -4,6 +4,11 @@
 const struct cli_option cli_common_options[] = {
     {"socket", "PATH",
      "the controller's admin socket (or COUNTERSIGN_SOCKET; default " CLI_DEFAULT_SOCKET ")", false},
+    CLI_OPTION(
+        "controller", "URL",
+        "instead of the socket: https://HOST:PORT of its operators' listener (or COUNTERSIGN_CONTROLLER)"),
+    CLI_OPTION("ca", "FILE", "with --controller: the CA of its certificate (default: the trust policy's)"),
+    CLI_OPTION("as", "NAME", "the operator who calls, and signs (or COUNTERSIGN_AS)"),
     CLI_OPTION("home", "DIR", "pin, policies and keys (or COUNTERSIGN_HOME; default ~/.config/countersign)"),
     CLI_OPTION("o", "FORMAT",
                "table (default), wide, json, jsonl (a line a row) or name (for the next command)"),
@@ -246,7 +251,6 @@ const struct cli_command cli_commands[] = {
      "has "
      "seen: a controller that was taken over could hand out the keys of a device that was lost.",
      OPTIONS(CLI_OPTION_DRY_RUN), EXAMPLES("device forget gw-1"), 1, 1, cli_device_forget},
-    {"device", "list", "", "List the devices", NULL, NULL, EXAMPLES("device list"), 0, 0, cli_device_list},
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
@@ -395,6 +399,19 @@ const struct cli_command cli_commands[] = {
      "show "
      "REQ-n` verifies the signatures behind it.",
      NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+    {"session", "show", "", "Show who one is for the controller: operator, roles, groups", NULL, NULL,
+     EXAMPLES("session show", "session show --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_show},
+    {"session", "open", "", "Sign in at a controller's operators' listener",
+     "Signs a challenge of the controller's with the operator's key. The session's token is kept at home "
+     "until it "
+     "ends; other commands sign in by themselves when they need to.",
+     OPTIONS(CLI_OPTION_PASSPHRASE),
+     EXAMPLES("session open --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_open},
+    {"session", "close", "", "End the session that is kept at home", NULL, NULL,
+     EXAMPLES("session close --controller https://controller.example:9443 --as alice"), 0, 0,
+     cli_session_close},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},
@@ -448,7 +465,7 @@ const struct cli_command cli_commands[] = {
      "not "
      "told: where it "
      "publishes CRLs, ask it to revoke, too.",
-     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT,
+     OPTIONS(CLI_OPTION("reason", "REASON", "why"), CLI_OPTION_COMMENT, CLI_OPTION_DRY_RUN,
              CLI_OPTION("yes", NULL, "revoke without asking, for scripts")),
      EXAMPLES("cert revoke client.example --reason key-compromise --comment \"laptop stolen\""), 1, 1,
      cli_cert_revoke},

@@ -7,6 +7,7 @@
 #include "controller/cli/show.h"
 
 #include "shared/base/text.h"
+#include "shared/crypto/crl.h"
 
 /* More than anybody reads; and so many pages are asked for, so that a large inventory is not read to its end
  * for the sake of one key. */
@@ -127,18 +128,12 @@ static void offer_roles(struct completing *c)
         offer(c, cli_show_role_word((countersign_v1_Role)role), "");
 }
 
-/* RFC 5280 section 5.3.1. */
+/* RFC 5280 section 5.3.1 has 0 to 10; a hold is not for people to give. */
 static void offer_reasons(struct completing *c)
 {
-    static const char *const words[] = {
-        "unspecified",         "key-compromise",
-        "ca-compromise",       "affiliation-changed",
-        "superseded",          "cessation-of-operation",
-        "privilege-withdrawn", "aa-compromise",
-        "certificate-hold",    NULL,
-    };
-
-    offer_all(c, words);
+    for (unsigned reason = 0; reason <= 10; reason++)
+        if (reason != CS_CRL_REASON_HOLD && cs_crl_reason_text(reason))
+            offer(c, cs_crl_reason_text(reason), "");
 }
 
 static void offer_formats(struct completing *c)
@@ -431,6 +426,7 @@ void cli_complete_run(struct cli *cli, int count, char *const *words)
     cli_complete_at(count, words, at);
     cli->args = at->args;
     cli->hurry_ms = WITHIN_MS;
+    cli->asks_nobody = true;
     switch (at->want) {
     case CLI_COMPLETE_NOTHING:
         break;

@@ -22,11 +22,22 @@ static void write_wrapped(const char *text, FILE *stream)
     fputc('\n', stream);
 }
 
-static void write_options(const struct cli_option *options, FILE *stream)
+static bool has_option(const struct cli_option *options, const char *name)
+{
+    for (const struct cli_option *o = options; o && o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Without those that `shown` has already. */
+static void write_options(const struct cli_option *options, const struct cli_option *shown, FILE *stream)
 {
     for (const struct cli_option *o = options; o && o->name; o++) {
         char left[64];
 
+        if (has_option(shown, o->name))
+            continue;
         snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, o->value ? " " : "",
                  o->value ? o->value : "");
         fprintf(stream, "  %-*s %s%s\n", OPTION_COLUMN, left, o->help,
@@ -43,10 +54,10 @@ static void write_command_line(const struct cli_command *command, FILE *stream)
     fprintf(stream, "  %-*s %s\n", COMMAND_COLUMN, left, command->summary);
 }
 
-static void write_common(FILE *stream)
+static void write_common(const struct cli_option *shown, FILE *stream)
 {
     fputs("\nOptions of every command:\n", stream);
-    write_options(cli_common_options, stream);
+    write_options(cli_common_options, shown, stream);
     fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--help", "this text; each command has its own");
 }
 
@@ -57,7 +68,7 @@ static void help_all(FILE *stream)
           stream);
     for (const struct cli_command *c = cli_commands; c->noun; c++)
         write_command_line(c, stream);
-    write_common(stream);
+    write_common(NULL, stream);
     fprintf(stream, "  %-*s %s\n", OPTION_COLUMN, "--version", "alone: which version this is");
     fputs("\nA first push, step by step:\n"
           "  countersign operator keygen alice\n"
@@ -103,9 +114,9 @@ static void help_command(const struct cli_command *command, FILE *stream)
     }
     if (command->options) {
         fputs("\nOptions:\n", stream);
-        write_options(command->options, stream);
+        write_options(command->options, NULL, stream);
     }
-    write_common(stream);
+    write_common(command->options, stream);
     fputs("\nExamples:\n", stream);
     for (const char *const *example = command->examples; example && *example; example++)
         fprintf(stream, "  countersign %s\n", *example);

@@ -50,9 +50,13 @@ static int config_on_value(void *user, const char *section, const char *name, co
         return copy_text(reading, line, home->as, sizeof home->as, value);
     if (strcmp(name, "socket") == 0)
         return copy_text(reading, line, home->socket, sizeof home->socket, value);
+    if (strcmp(name, "controller") == 0)
+        return copy_text(reading, line, home->controller, sizeof home->controller, value);
+    if (strcmp(name, "ca") == 0)
+        return copy_text(reading, line, home->ca, sizeof home->ca, value);
     if (strcmp(name, "keys") == 0)
         return copy_text(reading, line, home->keys, sizeof home->keys, value);
-    return refuse(reading, line, "[client] knows `as`, `socket` and `keys`");
+    return refuse(reading, line, "[client] knows `as`, `socket`, `keys`, `controller` and `ca`");
 }
 
 static int pin_on_value(void *user, const char *section, const char *name, const char *value, int line)

@@ -2,13 +2,14 @@
  * configuration.
  *
  *   ~/.config/countersign/            (--home DIR or COUNTERSIGN_HOME; mode 0700)
- *       config                        [client] as = NAME, socket = PATH, keys = DIR; optional
- *       pin                           deployment, digest of the roots, least policy version
+ *       config                        [client] as = NAME, socket = PATH, keys = DIR, controller = URL, ca =
+ * FILE; optional pin                           deployment, digest of the roots, least policy version
  *       policies/N                    envelopes of trust policies, verified before they were written
  *       operators/NAME.key, NAME.pub  operators' keys
  *       roots/root-N.key, root-N.pub  made by `trust init`; their holders move the keys to safe places
  *       draft                         the next trust policy, until it is published (draft.h)
  *       tokens/NAME                   of devices that have not been admitted yet
+ *       sessions/NAME-…               tokens of open sessions at operators' listeners (remote.h)
  *       checkpoints                   signed ends of the controller's audit that were seen (keep.h)
  *       checkpoints.N                 older ones, a file each time that one grew long
  *       devices                       when each device was admitted, as far as it was seen (known.h)
@@ -27,6 +28,8 @@ struct cli_home {
     char folder[PATH_MAX];
     char keys[PATH_MAX];
     char socket[PATH_MAX];
+    char controller[320];             /* URL of an operators' listener; empty: the socket */
+    char ca[PATH_MAX];                /* certificates that its own leads to; empty: the trust policy's */
     char as[CS_LIMIT_NAME_BYTES + 1]; /* empty: none */
     bool pinned;
     struct cs_pin pin;

@@ -125,19 +125,6 @@ static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
     return count;
 }
 
-/* One --to DEVICE/CONNECTOR. */
-static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
-{
-    const char *slash = strchr(text, '/');
-    char device[CS_LIMIT_NAME_BYTES + 1];
-
-    if (!slash || (size_t)(slash - text) >= sizeof device)
-        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
-    memcpy(device, text, (size_t)(slash - text));
-    device[slash - text] = '\0';
-    return add_place(cli, pushing, device, slash + 1, err);
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(a, b);
@@ -175,34 +162,50 @@ static int add_group(struct cli *cli, struct pushing *pushing, const char *group
                             pushing->certificate->common_name, count, group);
 }
 
-/* What was asked for, sorted: --to and --group, or everything. */
-static int find_places(struct cli *cli, struct pushing *pushing, struct cs_err *err)
+/* What was asked for, sorted: the targets and `wanted`, or everything. */
+static void find_places(struct pushing *pushing, const bool *wanted)
 {
     const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    cs_auto_free bool *wanted = calloc(pushing->attached.count, sizeof *wanted);
-    const char *group;
-    int rc = CS_OK;
+    const bool all = prepare->targets_count == 0 && prepare->groups_count == 0;
 
-    pushing->asked = calloc(pushing->attached.count, sizeof *pushing->asked);
-    if (!wanted || !pushing->asked)
-        return cs_err_nomem(err);
-    for (size_t i = 0; rc == CS_OK && (group = cli_args_option_at(&cli->args, "group", i)) != NULL; i++)
-        rc = add_group(cli, pushing, group, wanted, err);
-    for (size_t i = 0; rc == CS_OK && i < pushing->attached.count; i++) {
+    for (size_t i = 0; i < pushing->attached.count; i++) {
         const countersign_v1_TopologyRow *row = &pushing->attached.rows[i];
 
-        if (wanted[i] || (prepare->targets_count == 0 && prepare->groups_count == 0) ||
-            is_given(prepare, row->device_name, row->connector))
+        if (all || wanted[i] || is_given(prepare, row->device_name, row->connector))
             pushing->asked[pushing->asked_count++] =
                 (struct cli_push_place){row->device_name, row->connector, false};
     }
     qsort(pushing->asked, pushing->asked_count, sizeof *pushing->asked, by_place);
+}
+
+/* One --to DEVICE/CONNECTOR. */
+static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
+{
+    const char *slash = strchr(text, '/');
+    char device[CS_LIMIT_NAME_BYTES + 1];
+
+    if (!slash || (size_t)(slash - text) >= sizeof device)
+        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
+    memcpy(device, text, (size_t)(slash - text));
+    device[slash - text] = '\0';
+    return add_place(cli, pushing, device, slash + 1, err);
+}
+
+static int read_places(struct cli *cli, struct pushing *pushing, bool *wanted, struct cs_err *err)
+{
+    const char *to, *group;
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
+        rc = add_target(cli, pushing, to, err);
+    for (size_t i = 0; rc == CS_OK && (group = cli_args_option_at(&cli->args, "group", i)) != NULL; i++)
+        rc = add_group(cli, pushing, group, wanted, err);
     return rc;
 }
 
 static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    const char *to;
+    cs_auto_free bool *wanted = NULL;
     int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached, NULL, err);
 
     if (rc != CS_OK)
@@ -214,8 +217,10 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
             "device list` shows the connectors, `countersign cert attach CERT DEVICE CONNECTOR` attaches",
             pushing->certificate->common_name);
     pushing->prepare = CLI_NEW(countersign_v1_PreparePushRequest, err);
-    if (!pushing->prepare)
-        return CS_ENOMEM;
+    pushing->asked = calloc(pushing->attached.count, sizeof *pushing->asked);
+    wanted = calloc(pushing->attached.count, sizeof *wanted);
+    if (!pushing->prepare || !pushing->asked || !wanted)
+        return cs_err_nomem(err);
     pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
     if (pushing->pkcs8.len)
         pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
@@ -223,9 +228,10 @@ static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err 
     pushing->prepare->overrides_count = read_overrides(cli, pushing->prepare->overrides);
     if (pushing->wish->device)
         rc = add_place(cli, pushing, pushing->wish->device, pushing->wish->connector, err);
-    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
-        rc = add_target(cli, pushing, to, err);
-    return rc == CS_OK ? find_places(cli, pushing, err) : rc;
+    else
+        rc = read_places(cli, pushing, wanted, err);
+    find_places(pushing, wanted);
+    return rc;
 }
 
 /* --key: the person brings the key, and nobody but the devices is to see it. */

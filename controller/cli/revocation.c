@@ -1,10 +1,14 @@
 /* countersign cert revoke, countersign crl … - what is not to be trusted any more. */
 #include "controller/cli/fetch.h"
 #include "controller/cli/file.h"
+#include "controller/cli/nearest.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
 #include "shared/crypto/crl.h"
+
+/* RFC 5280 section 5.3.1 has 0 to 10. */
+enum { REASONS_MOST = 11 };
 
 static int read_reason(struct cli *cli, countersign_v1_RevocationReason *ret, struct cs_err *err)
 {
@@ -16,9 +20,15 @@ static int read_reason(struct cli *cli, countersign_v1_RevocationReason *ret, st
         return CS_OK;
     }
     cli->failure = CLI_USAGE;
-    if (word)
-        return cs_err_set(err, CS_EINVAL, "'%.40s' is no reason; `countersign cert revoke --help` lists them",
-                          word);
+    if (word) {
+        const char *words[REASONS_MOST + 1] = {NULL};
+        size_t count = 0;
+
+        for (unsigned i = 0; i < REASONS_MOST; i++)
+            if (i != CS_CRL_REASON_HOLD && cs_crl_reason_text(i))
+                words[count++] = cs_crl_reason_text(i);
+        return cli_choose(word, "--reason", words, &count, err);
+    }
     return cs_err_set(err, CS_EINVAL,
                       "say why with --reason; `countersign cert revoke --help` lists the reasons");
 }
@@ -55,6 +65,8 @@ int cli_cert_revoke(struct cli *cli, struct cs_err *err)
     CS_PB_SET(&request->certificate_id, CS_PB_BYTES(&certificate->id));
     snprintf(request->comment, sizeof request->comment, "%s", comment);
     fields(what, certificate, request);
+    if (cli_dry_run(cli))
+        return cli_dry_end(cli, what, err);
     rc = cli_confirm(cli, what, "Revoke this certificate? It cannot be taken back.", err);
     if (rc == CS_OK)
         rc = cli_call(cli, &cli_rpc_RevokeCertificate, request, &reply, err);
@@ -160,6 +172,9 @@ int cli_crl_list(struct cli *cli, struct cs_err *err)
         if (reply->crls_count)
             snprintf(request->after_issuer, sizeof request->after_issuer, "%s",
                      reply->crls[reply->crls_count - 1].issuer);
+        rc = cli_page(cli, doc, err);
+        if (rc != CS_OK)
+            return rc;
     } while (reply->more && reply->crls_count);
     return cli_write(cli, doc, err);
 }

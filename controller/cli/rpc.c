@@ -25,7 +25,11 @@ bool cli_rpc_reads(const struct cli_rpc_method *method)
 }
 
 struct cli_rpc {
-    char *socket_path;
+    char *socket_path, *host, *server_name, *shown; /* as in cli_rpc_target */
+    uint16_t port;
+    struct cs_tls_config *tls;
+    const char *metadata_name; /* NULL: none */
+    char metadata_value[128];
     uv_loop_t loop;
     struct cs_client *client; /* NULL: not connected */
     uv_timer_t timer;         /* of the stream that is waited for */
@@ -67,22 +71,55 @@ static void rpc_on_closed(void *owner)
     rpc->closed = true;
 }
 
-int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err)
+static void rpc_forget(struct cli_rpc *rpc)
+{
+    free(rpc->socket_path);
+    free(rpc->host);
+    free(rpc->server_name);
+    free(rpc->shown);
+    cs_wipe(rpc, sizeof *rpc);
+    free(rpc);
+}
+
+/* NULL stays NULL; false without memory. */
+static bool copy(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return !text || *ret;
+}
+
+int cli_rpc_new_to(const struct cli_rpc_target *target, struct cli_rpc **ret, struct cs_err *err)
 {
     struct cli_rpc *rpc = calloc(1, sizeof *rpc);
 
     if (!rpc)
         return cs_err_nomem(err);
-    rpc->socket_path = strdup(socket_path);
-    if (!rpc->socket_path || uv_loop_init(&rpc->loop) != 0) {
-        free(rpc->socket_path);
-        free(rpc);
+    rpc->port = target->port;
+    rpc->tls = target->tls;
+    if (!copy(target->socket_path, &rpc->socket_path) || !copy(target->host, &rpc->host) ||
+        !copy(target->server_name, &rpc->server_name) || !copy(target->shown, &rpc->shown) ||
+        uv_loop_init(&rpc->loop) != 0) {
+        rpc_forget(rpc);
         return cs_err_nomem(err);
     }
     uv_timer_init(&rpc->loop, &rpc->timer);
     rpc->timer.data = rpc;
     *ret = rpc;
     return CS_OK;
+}
+
+int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err)
+{
+    const struct cli_rpc_target target = {.socket_path = socket_path, .shown = socket_path};
+
+    return cli_rpc_new_to(&target, ret, err);
+}
+
+void cli_rpc_identify(struct cli_rpc *rpc, const char *name, const char *value)
+{
+    cs_assert(strlen(value) < sizeof rpc->metadata_value);
+    rpc->metadata_name = name;
+    memcpy(rpc->metadata_value, value, strlen(value) + 1);
 }
 
 void cli_rpc_hurry(struct cli_rpc *rpc, uint32_t within_ms)
@@ -122,24 +159,30 @@ void cli_rpc_free(struct cli_rpc *rpc)
     uv_close((uv_handle_t *)&rpc->timer, NULL);
     uv_run(&rpc->loop, UV_RUN_DEFAULT);
     cs_assert(uv_loop_close(&rpc->loop) == 0);
-    free(rpc->socket_path);
-    free(rpc);
+    rpc_forget(rpc);
 }
 
 static int unreachable(struct cli_rpc *rpc, const struct cs_err *why, struct cs_err *err)
 {
     rpc->unreachable = true;
+    if (rpc->host)
+        return cs_err_set(err, why->code, "the controller does not answer at %.80s: %.140s", rpc->shown,
+                          why->msg);
     return cs_err_set(
         err, why->code,
         "the controller does not answer at %.80s (%.80s): is countersignd running, and may this "
         "user use its socket?",
-        rpc->socket_path, why->msg);
+        rpc->shown, why->msg);
 }
 
 static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
 {
     const struct cs_client_options options = {
         .unix_path = rpc->socket_path,
+        .host = rpc->host,
+        .port = rpc->port,
+        .tls = rpc->tls,
+        .server_name = rpc->server_name,
         .connect_timeout_ms = time_left(rpc, CONNECT_TIMEOUT_MS),
         .on_up = rpc_on_up,
         .on_down = rpc_on_down,
@@ -186,8 +229,13 @@ static void call_on_end(struct cs_client_call *call, enum cs_status status, cons
 static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
                     struct cs_err *err)
 {
-    const struct cs_client_call_options options = {.path = path,
-                                                   .timeout_ms = time_left(rpc, CALL_TIMEOUT_MS)};
+    const struct cs_metadata metadata = {rpc->metadata_name, cs_slice_str(rpc->metadata_value)};
+    const struct cs_client_call_options options = {
+        .path = path,
+        .timeout_ms = time_left(rpc, CALL_TIMEOUT_MS),
+        .metadata = &metadata,
+        .metadata_count = rpc->metadata_name != NULL,
+    };
     const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
     struct cs_client_call *call;
     int rc = cs_client_call_new(rpc->client, &options, &events, waiting, &call, err);
@@ -214,6 +262,20 @@ static int be_connected(struct cli_rpc *rpc, struct cs_err *err)
             disconnect(rpc);
     }
     return rpc->client ? CS_OK : connect_now(rpc, err);
+}
+
+int cli_rpc_server_key(struct cli_rpc *rpc, struct cs_digest *ret, bool *ret_has_tls, struct cs_err *err)
+{
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    int rc = be_connected(rpc, err);
+
+    *ret_has_tls = rpc->tls != NULL;
+    if (rc != CS_OK || !rpc->tls)
+        return rc;
+    rc = cs_chain_parse(cs_client_server_certificate(rpc->client), &chain, err);
+    if (rc == CS_OK)
+        *ret = cs_sha256(cs_chain_leaf_spki(chain));
+    return rc;
 }
 
 int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const void *request, void *reply,
@@ -303,7 +365,13 @@ static void stream_on_end(struct cs_client_call *call, enum cs_status status, co
 
 static int stream_begin(struct cli_rpc_stream *stream, struct cs_slice request, struct cs_err *err)
 {
-    const struct cs_client_call_options options = {.path = stream->method->path};
+    const struct cli_rpc *rpc = stream->rpc;
+    const struct cs_metadata metadata = {rpc->metadata_name, cs_slice_str(rpc->metadata_value)};
+    const struct cs_client_call_options options = {
+        .path = stream->method->path,
+        .metadata = &metadata,
+        .metadata_count = rpc->metadata_name != NULL,
+    };
     static const struct cs_client_events events = {.on_message = stream_on_message, .on_end = stream_on_end};
     int rc = cs_client_call_new(stream->rpc->client, &options, &events, stream, &stream->call, err);
 

@@ -1,4 +1,5 @@
-/* rpc.h - one unary call after the other to the controller's admin socket, each waited for.
+/* rpc.h - one unary call after the other to the controller, each waited for: over its admin socket, or its
+ * operators' listener.
  * Owns a libuv loop of its own; connects at the first call, and again when the connection went down between
  * two calls (a person may think for long at a question). Requests and replies are nanopb's structs, named by
  * their descriptors. */
@@ -7,12 +8,31 @@
 
 #include "shared/base/err.h"
 
+#include "shared/crypto/crypto.h"
+#include "shared/net/tls.h"
+
 #include "countersign/v1/operator.pb.h"
+#include "countersign/v1/session.pb.h"
 #include "countersign/v1/watch.pb.h"
 
 struct cli_rpc;
 
 CS_MUST_USE int cli_rpc_new(const char *socket_path, struct cli_rpc **ret, struct cs_err *err);
+/* Strings are copied; `tls` outlives the rpc. */
+struct cli_rpc_target {
+    const char *socket_path; /* or host and port */
+    const char *host;
+    uint16_t port;
+    struct cs_tls_config *tls; /* NULL: plain */
+    const char *server_name;   /* in the server's certificate; NULL: host */
+    const char *shown;         /* to people, who asked for it so */
+};
+CS_MUST_USE int cli_rpc_new_to(const struct cli_rpc_target *target, struct cli_rpc **ret, struct cs_err *err);
+/* All calls from now on carry this metadata, in the place of what they carried; `name` is static. */
+void cli_rpc_identify(struct cli_rpc *rpc, const char *name, const char *value);
+/* SHA-256 of the key in the server's certificate; connects if need be. *ret_has_tls false: there is none. */
+CS_MUST_USE int cli_rpc_server_key(struct cli_rpc *rpc, struct cs_digest *ret, bool *ret_has_tls,
+                                   struct cs_err *err);
 /* Ends the connection, waits for its handles. */
 void cli_rpc_free(struct cli_rpc *rpc);
 
@@ -82,7 +102,11 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(CertificateService, ListCrls)                                                                          \
     X(WatchService, Watch)                                                                                   \
     X(DeviceService, GetDeviceTopology)                                                                      \
-    X(DeviceService, SetDeviceGroups)
+    X(DeviceService, SetDeviceGroups)                                                                        \
+    X(SessionService, GetChallenge)                                                                          \
+    X(SessionService, OpenSession)                                                                           \
+    X(SessionService, CloseSession)                                                                          \
+    X(SessionService, WhoAmI)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

@@ -15,7 +15,8 @@ int cli_status_run(struct cli *cli, struct cs_err *err)
     if (rc != CS_OK)
         return rc;
     cli_field(doc, "version", "Controller", cli_text(status->version));
-    cli_field(doc, "socket", "At", cli_text(cli->home.socket));
+    cli_field(doc, "socket", "At",
+              cli_text(cli->home.controller[0] ? cli->home.controller : cli->home.socket));
     cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&status->deployment_id)));
     cli_field(doc, "policy_version", "Policy version", cli_number(status->policy_version));
     cli_field(doc, "schema", "Store schema", cli_number(status->schema));

@@ -1,5 +1,6 @@
 /* What is done to a certificate as a whole: to wherever another one is, and into groups. */
 #include "controller/core/attachments.h"
+#include "controller/core/groups.h"
 
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -125,42 +126,17 @@ int ctl_attach_like_run(struct ctl_run *run, const void *body, void *reply)
 
 /* ---- groups */
 
-static int check_groups(struct ctl_run *run, const countersign_v1_SetCertificateGroupsRequest *request)
-{
-    for (pb_size_t i = 0; i < request->groups_count; i++) {
-        int rc = cs_name_check(cs_slice_str(request->groups[i]), "the group", run->err);
-
-        if (rc != CS_OK)
-            return rc;
-        for (pb_size_t j = 0; j < i; j++)
-            if (strcmp(request->groups[i], request->groups[j]) == 0)
-                return cs_err_set(run->err, CS_EINVAL, "the group %s is there twice: give it once",
-                                  request->groups[i]);
-    }
-    return CS_OK;
-}
-
-static bool same_groups(const ctl_certificate_row *certificate,
-                        const countersign_v1_SetCertificateGroupsRequest *request)
-{
-    if (certificate->groups_count != request->groups_count)
-        return false;
-    for (pb_size_t i = 0; i < request->groups_count; i++)
-        if (strcmp(certificate->groups[i], request->groups[i]) != 0)
-            return false;
-    return true;
-}
-
 int ctl_set_certificate_groups_run(struct ctl_run *run, const void *body, void *reply)
 {
     const countersign_v1_SetCertificateGroupsRequest *request = body;
     ctl_certificate_row certificate;
-    int rc = check_groups(run, request);
+    int rc = ctl_groups_check(request->groups, request->groups_count, run->err);
 
     (void)reply;
     if (rc == CS_OK)
         rc = ctl_certificate_load(run, CTL_BYTES(request->certificate_id), &certificate);
-    if (rc != CS_OK || same_groups(&certificate, request))
+    if (rc != CS_OK ||
+        ctl_groups_same(certificate.groups, certificate.groups_count, request->groups, request->groups_count))
         return rc;
     ctl_run_changed(run, request->groups_count ? "to" : "to none", "certificate %s", certificate.common_name);
     certificate.groups_count = request->groups_count;

@@ -1,30 +1,9 @@
 /* Groups of devices: names that people give, for lists and for pushes. They go by the device's name, so that
  * they stay when the device is enrolled anew. No authority hangs on them. */
+#include "controller/core/groups.h"
 #include "controller/core/run.h"
 
 #include "shared/base/text.h"
-
-static int check_groups(const countersign_v1_SetDeviceGroupsRequest *request, struct cs_err *err)
-{
-    for (pb_size_t i = 0; i < request->groups_count; i++) {
-        int rc = cs_name_check(cs_slice_str(request->groups[i]), "group", err);
-
-        if (rc != CS_OK)
-            return rc;
-        for (pb_size_t j = 0; j < i; j++)
-            if (strcmp(request->groups[i], request->groups[j]) == 0)
-                return cs_err_set(err, CS_EINVAL, "the group %s is given twice", request->groups[i]);
-    }
-    return CS_OK;
-}
-
-static bool has_group(const char (*groups)[64], pb_size_t count, const char *group)
-{
-    for (pb_size_t i = 0; i < count; i++)
-        if (strcmp(groups[i], group) == 0)
-            return true;
-    return false;
-}
 
 static struct ctl_key member_key(const char *group, const char *device_name)
 {
@@ -44,14 +23,14 @@ static int store_groups(struct ctl_run *run, const ctl_labels_row *before,
     for (pb_size_t i = 0; rc == CS_OK && i < before->groups_count; i++) {
         struct ctl_key member = member_key(before->groups[i], request->device_name);
 
-        if (!has_group(request->groups, request->groups_count, before->groups[i]))
+        if (!ctl_groups_have(request->groups, request->groups_count, before->groups[i]))
             rc = ctl_drop(run->view, &member, run->err);
     }
     for (pb_size_t i = 0; rc == CS_OK && i < request->groups_count; i++) {
         struct ctl_key member = member_key(request->groups[i], request->device_name);
 
         CTL_TEXT_SET(row.groups[row.groups_count++], request->groups[i]);
-        if (!has_group(before->groups, before->groups_count, request->groups[i]))
+        if (!ctl_groups_have(before->groups, before->groups_count, request->groups[i]))
             rc = ctl_index_put(run->view, &member, run->err);
     }
     if (rc != CS_OK)
@@ -66,12 +45,11 @@ int ctl_set_device_groups_run(struct ctl_run *run, const void *body, void *reply
     struct ctl_key key;
     ctl_labels_row before = countersign_store_v1_DeviceLabels_init_zero;
     ctl_name_row name;
-    bool same;
     int rc = cs_name_check(cs_slice_str(request->device_name), "device name", run->err);
 
     (void)reply;
     if (rc == CS_OK)
-        rc = check_groups(request, run->err);
+        rc = ctl_groups_check(request->groups, request->groups_count, run->err);
     if (rc == CS_OK)
         rc = ctl_name_load(run, request->device_name, &name);
     if (rc == CS_ENOTFOUND)
@@ -82,10 +60,7 @@ int ctl_set_device_groups_run(struct ctl_run *run, const void *body, void *reply
     rc = ctl_get(run->view, &key, DeviceLabels, &before, run->err);
     if (rc != CS_OK && rc != CS_ENOTFOUND)
         return rc;
-    same = before.groups_count == request->groups_count;
-    for (pb_size_t i = 0; same && i < before.groups_count; i++)
-        same = strcmp(before.groups[i], request->groups[i]) == 0;
-    if (same)
+    if (ctl_groups_same(before.groups, before.groups_count, request->groups, request->groups_count))
         return CS_OK;
     rc = store_groups(run, &before, request);
     if (rc != CS_OK)

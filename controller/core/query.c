@@ -1,6 +1,6 @@
-/* Reads about the controller itself, the trust policy, devices and certificates. Lists of
- * certificates: query_inventory.c; those about pushes: query_push.c; the topology: query_topology.c;
- * those that the fleet needs: query_fleet.c. */
+/* Reads about the controller itself, the trust policy, devices and certificates. Lists of certificates:
+ * query_inventory.c; those about pushes: query_push.c; the topology: query_topology.c; those that the fleet
+ * needs: query_fleet.c. */
 #include "controller/core/query.h"
 
 #include "controller/core/query_rows.h"

@@ -4,6 +4,7 @@
 #include "controller/core/overrides.h"
 
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 
 #define REASON(name) countersign_v1_RevocationReason_REVOCATION_REASON_##name
 
@@ -210,7 +211,7 @@ static int take_entry(struct ctl_run *run, struct import *import, const struct c
     char serial[CS_CRL_SERIAL_TEXT_BYTES];
     struct ctl_key key =
         ctl_key_serial(CTL_TABLE_REVOKED, cs_digest_slice(&import->issuer), cs_hex(entry->serial, serial));
-    ctl_revocation_row row;
+    ctl_revocation_row row = countersign_store_v1_Revocation_init_zero;
     int rc = ctl_get(run->view, &key, Revocation, &row, run->err);
     bool known = rc == CS_OK;
 
@@ -277,6 +278,7 @@ static int store_crl(struct ctl_run *run, struct import *import)
     row.entries = (uint32_t)body->crl->entry_count;
     row.imported_at_s = run->now_s;
     CTL_TEXT_SET(row.source, body->source[0] ? body->source : run->actor->name);
+    cs_utf8_repair(row.source); /* file names are bytes */
     CTL_BYTES_SET(row.digest, cs_digest_slice(&body->digest));
     return ctl_put(run->view, &key, Crl, &row, run->err);
 }
@@ -300,7 +302,7 @@ static int take_entries(struct ctl_run *run, struct import *import)
 static int check_known(struct ctl_run *run, const struct import *import, bool *ret_existed)
 {
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_CRL, cs_digest_slice(&import->scope));
-    ctl_crl_row known;
+    ctl_crl_row known = countersign_store_v1_Crl_init_zero;
     int rc = ctl_get(run->view, &key, Crl, &known, run->err);
 
     *ret_existed = rc == CS_OK && is_older_than(import->body->crl, &known);

@@ -1,5 +1,6 @@
 #include "controller/core/targets.h"
 
+#include "controller/core/groups.h"
 #include "shared/base/text.h"
 
 #define TARGET_SAYS "attach it first (countersign cert attach CERT DEVICE CONNECTOR)"
@@ -39,20 +40,6 @@ static int check_named(struct ctl_view *view, const struct ctl_targets *targets,
                ? cs_err_set(err, CS_ESTATE, "the certificate is not attached to %s on %s: " TARGET_SAYS,
                             target->connector, target->device_name)
                : rc;
-}
-
-static int check_groups(const struct ctl_targets *targets, struct cs_err *err)
-{
-    for (size_t i = 0; i < targets->group_count; i++) {
-        int rc = cs_name_check(cs_slice_str(targets->groups[i]), "group", err);
-
-        if (rc != CS_OK)
-            return rc;
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(targets->groups[i], targets->groups[j]) == 0)
-                return cs_err_set(err, CS_EINVAL, "the group %s is given twice", targets->groups[i]);
-    }
-    return CS_OK;
 }
 
 /* Which of the groups the device is in, a bit each. */
@@ -125,7 +112,7 @@ int ctl_targets_walk(struct ctl_view *view, const struct ctl_targets *targets,
                                  struct cs_err *err),
                      void *data, struct cs_err *err)
 {
-    int rc = check_groups(targets, err);
+    int rc = ctl_groups_check(targets->groups, targets->group_count, err);
 
     for (size_t i = 0; rc == CS_OK && i < targets->named_count; i++) {
         rc = check_named(view, targets, i, err);

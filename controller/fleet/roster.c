@@ -86,3 +86,13 @@ struct ctl_presence ctl_roster_presence(struct ctl_roster *roster)
 {
     return (struct ctl_presence){.data = roster, .connected = connected, .count = count};
 }
+
+size_t ctl_roster_count(struct ctl_roster *roster)
+{
+    size_t count;
+
+    pthread_mutex_lock(&roster->lock);
+    count = roster->sessions.count;
+    pthread_mutex_unlock(&roster->lock);
+    return count;
+}

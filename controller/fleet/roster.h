@@ -27,6 +27,8 @@ void ctl_roster_leave(struct ctl_roster *roster, const uint8_t device_id[16], ui
 /* The id of the device's session, 0 if there is none. */
 uint64_t ctl_roster_find(struct ctl_roster *roster, const uint8_t device_id[16]);
 
+/* How many devices are connected. */
+size_t ctl_roster_count(struct ctl_roster *roster);
 /* For queries. */
 struct ctl_presence ctl_roster_presence(struct ctl_roster *roster);
 

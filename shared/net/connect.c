@@ -6,9 +6,9 @@
 #include "shared/net/grpc_wire.h"
 
 enum {
-    /* JSON is longer than the protobuf that it stands for; four times is plenty for what people and programs
-     * write. */
-    JSON_REQUEST_FACTOR = 4,
+    /* JSON is longer than the protobuf that it stands for: base64, names of fields. What is kept of a request
+     * before anybody has looked at who sends it should not be more than need be. */
+    JSON_REQUEST_FACTOR = 2,
     JSON_REQUEST_EXTRA_BYTES = 4 * 1024,
 };
 
@@ -27,7 +27,7 @@ static void call_free(struct connect_call *call)
     cs_alarm_clear(session->alarms, &call->deadline);
     drop_body(call);
     cs_buf_wipe(&call->reply);
-    cs_buf_wipe(&call->tail);
+    connect_drop_tail(call);
     cs_metadata_free(&call->base.metadata);
     cs_metadata_free(&call->trailers);
     cs_list_remove(&call->node);

@@ -179,6 +179,8 @@ static int append_value(struct cs_slice name, struct cs_slice value, struct cs_b
     if (!cs_metadata_is_binary(name))
         return cs_connect_json_string(value, out);
     rc = cs_base64_encode(value, &text);
+    while (text.len && text.ptr[text.len - 1] == '=')
+        text.len--;
     if (rc == CS_OK)
         rc = cs_connect_json_string(cs_buf_slice(&text), out);
     cs_buf_free(&text);

@@ -36,7 +36,7 @@ void cs_connect_prefix(unsigned flags, size_t message_len, uint8_t out[CS_CONNEC
 
 /* {"code":"…","message":"…"}; without a sentence no message. Bytes that are not UTF-8 become U+FFFD. */
 CS_MUST_USE int cs_connect_error_json(enum cs_status status, struct cs_slice sentence, struct cs_buf *out);
-/* {"error":{…},"metadata":{"name":["value",…]}}; what is empty is left out. */
+/* {"error":{…},"metadata":{"name":["value",…]}}; what is empty is left out, base64 is not padded. */
 CS_MUST_USE int cs_connect_end_json(enum cs_status status, struct cs_slice sentence,
                                     const struct cs_metadata_list *trailers, struct cs_buf *out);
 /* A JSON string with its quotes (RFC 8259 section 7). */

@@ -69,11 +69,11 @@ static void go_down(struct cs_http1 *session)
 /* Ends the session with an answer, unless another one is under way. */
 static void refuse(struct cs_http1 *session, unsigned http_status)
 {
-    bool may_answer = !has_exchange(session) || !session->answer_begun;
+    bool may_answer = !has_exchange(session) || !(session->answer_begun || session->failed);
 
     if (may_answer)
         http1_write_refusal(session, http_status, session->why.msg);
-    else if (!session->answer_ended)
+    else if (session->answer_begun && !session->answer_ended)
         http1_drop_answer(session);
     if (has_exchange(session))
         close_exchange(session, session->answer_ended ? CS_EXCHANGE_DONE : CS_EXCHANGE_CANCELLED);

@@ -65,9 +65,10 @@ static int add_cautions(struct cs_metadata_list *headers)
 }
 
 static void answer_route(struct cs_web_session *session, struct cs_exchange *exchange,
-                         const struct cs_route *route, struct cs_slice query)
+                         const struct cs_route *route, struct cs_slice query,
+                         const struct cs_metadata_list *headers)
 {
-    const struct cs_route_request request = {.peer = session->peer, .query = query};
+    const struct cs_route_request request = {.peer = session->peer, .query = query, .headers = headers};
     struct cs_route_answer answer = {.content_type = "text/plain; charset=utf-8",
                                      .body.limit_bytes = CS_WEB_ANSWER_BYTES};
     unsigned status = route->get(route->owner, &request, &answer);
@@ -124,7 +125,7 @@ void cs_web_take(struct cs_web_session *session, struct cs_exchange *exchange,
     if (!route && !method)
         refuse(exchange, 404, NULL, NULL, "this server has no such method or page");
     else if (route && (exchange->head_only || cs_slice_eq_str(head->method, "GET")))
-        answer_route(session, exchange, route, query);
+        answer_route(session, exchange, route, query, head->headers);
     else if (route)
         refuse(exchange, 405, "allow", "GET, HEAD", "this page is only there to be read: use GET");
     else if (!cs_slice_eq_str(head->method, "POST"))

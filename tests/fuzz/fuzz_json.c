@@ -46,6 +46,7 @@ static void from_bytes(const struct ctl_json_message *type, struct cs_slice byte
 
 static const struct ctl_json_message *type_of(struct cs_slice line)
 {
+    cs_assert(ctl_json_message_count > 0);
     for (size_t i = 0; i < ctl_json_message_count; i++)
         if (cs_slice_eq_str(line, ctl_json_messages[i]->name))
             return ctl_json_messages[i];

@@ -161,6 +161,54 @@ static void every_command_has_help_and_an_example(void **state)
     }
 }
 
+/* As a shell would: quotes keep blanks, what stands behind < or > is the shell's. */
+static int split(char *line, char **argv)
+{
+    int argc = 1;
+    bool quoted = false, inside = false;
+
+    argv[0] = line;
+    for (char *at = line; *at && argc < WORDS_MAX; at++) {
+        if (!quoted && (*at == '<' || *at == '>')) {
+            *at = '\0';
+            break;
+        }
+        if (*at == '"') {
+            quoted = !quoted;
+            memmove(at, at + 1, strlen(at));
+            at--;
+            continue;
+        }
+        if (*at == ' ' && !quoted) {
+            *at = '\0';
+            inside = false;
+        } else if (!inside) {
+            argv[argc++] = at;
+            inside = true;
+        }
+    }
+    return argc;
+}
+
+static void every_example_is_a_command_line_that_is_taken(void **state)
+{
+    (void)state;
+    for (const struct cli_command *c = cli_commands; c->noun; c++) {
+        assert_true(c->examples && c->examples[0]);
+        for (const char *const *example = c->examples; *example; example++) {
+            char line[256];
+            char *argv[WORDS_MAX];
+            struct cli_args args;
+            struct cs_err err = {0};
+
+            snprintf(line, sizeof line, "%s", *example);
+            if (cli_args_parse(split(line, argv), argv, &args, &err) != CS_OK || args.command != c ||
+                args.help)
+                fail_msg("countersign %s: %s", *example, err.msg);
+        }
+    }
+}
+
 static void reads_numbers_of_requests_and_orders(void **state)
 {
     uint64_t number, *numbers;
@@ -214,6 +262,7 @@ int main(void)
         cmocka_unit_test(takes_options_in_every_form),
         cmocka_unit_test(has_help_on_every_level),
         cmocka_unit_test(every_command_has_help_and_an_example),
+        cmocka_unit_test(every_example_is_a_command_line_that_is_taken),
         cmocka_unit_test(reads_numbers_of_requests_and_orders),
     };
 

@@ -326,6 +326,17 @@ static void a_list_in_parts_counts_with_its_last_one(void **state)
     assert_true(s->reply.existed);
 }
 
+static void the_first_list_of_an_issuer_comes_in_parts_too(void **state)
+{
+    struct scene *s = *state;
+    struct crl_make_entry entry = entry_of(s, "shop", 1);
+    struct ctl_import_crl body = make(s, (struct crl_make){.entries = &entry, .entry_count = 1, .number = 1});
+
+    body.is_part = true;
+    check_ok(run(s, &body), s->c.err);
+    assert_true(row_of(s, "shop").revoked);
+}
+
 static void a_part_is_refused_when_another_list_came_in_between(void **state)
 {
     struct scene *s = *state;
@@ -359,6 +370,7 @@ int main(void)
         TEST(a_revoked_certificate_that_left_the_list_stays_revoked),
         TEST(another_part_of_the_issuer_is_a_list_of_its_own),
         TEST(a_list_in_parts_counts_with_its_last_one),
+        TEST(the_first_list_of_an_issuer_comes_in_parts_too),
         TEST(a_part_is_refused_when_another_list_came_in_between),
     };
 

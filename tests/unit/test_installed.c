@@ -214,6 +214,23 @@ static void a_new_push_is_told_by_its_report(void **state)
     assert_false(look(s));
 }
 
+static void a_report_that_says_otherwise_is_set_right(void **state)
+{
+    struct scene *s = *state;
+    const struct cs_digest one = cs_chain_digest(s->one.chain);
+
+    unlink(s->certificate);
+    assert_true(look(s));
+    ag_installed_told(&s->installed);
+    assert_false(look(s));
+    ag_installed_reported(&s->installed, &s->config, "mail", cs_digest_slice(&one));
+    assert_false(look(s));
+    ag_installed_reported(&s->installed, &s->config, "web", cs_digest_slice(&one));
+    assert_true(look(s));
+    ag_installed_reported(&s->installed, &s->config, "web", CS_SLICE_EMPTY);
+    assert_false(look(s));
+}
+
 static void where_nothing_is_installed_nothing_is_looked_at(void **state)
 {
     struct scene *s = *state;
@@ -249,6 +266,7 @@ int main(void)
         TEST(another_certificate_is_told_by_its_digest),
         TEST(what_does_not_fit_together_is_something_else),
         TEST(a_new_push_is_told_by_its_report),
+        TEST(a_report_that_says_otherwise_is_set_right),
         TEST(where_nothing_is_installed_nothing_is_looked_at),
         TEST(what_cannot_be_seen_is_said_once_and_stays_as_it_was),
     };

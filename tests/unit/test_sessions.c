@@ -304,14 +304,14 @@ static void closing_ends_it_and_nothing_else(void **state)
 {
     struct scene *scene = *state;
     uint8_t first[CTL_TOKEN_BYTES], second[CTL_TOKEN_BYTES];
+    struct ctl_session_info info;
     struct cs_err err;
 
     sign_in(scene, "bob", first);
     sign_in(scene, "bob", second);
-    ctl_sessions_close(scene->sessions, first);
-    ctl_sessions_close(scene->sessions, first);
-    assert_int_equal(scene->endings, 1);
-    assert_string_equal(scene->why, "closed");
+    assert_true(ctl_sessions_close(scene->sessions, first, &info));
+    assert_string_equal(info.operator, "bob");
+    assert_false(ctl_sessions_close(scene->sessions, first, &info));
     check_code(use(scene, first, &err), CS_EAUTH);
     check_ok(use(scene, second, &err), err);
     second[31] ^= 1;

@@ -638,9 +638,48 @@ static int set_up(void **state)
     return cs_crypto_init(NULL);
 }
 
+static void agrees_on_one_of_several_protocols(void **state)
+{
+    static const struct {
+        const char *says, *server, *client, *agreed;
+        bool refused;
+    } cases[] = {
+        {"the server's first", "h2,http/1.1", "http/1.1,h2", "h2", false},
+        {"the server's second", "h2,http/1.1", "http/1.1", "http/1.1", false},
+        {"a client that says nothing, where HTTP/1.1 is spoken", "h2,http/1.1", NULL, NULL, false},
+        {"a client that says nothing, where it is not", "h2", NULL, NULL, true},
+        {"HTTP/1.1, where it is not spoken", "h2", "http/1.1", NULL, true},
+        {"what nobody speaks", "h2,http/1.1", "h3", NULL, true},
+    };
+    struct tls_pair pair;
+
+    (void)state;
+    tls_pair_begin(&pair);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        struct cs_tls_options server = tls_pair_server(&pair), client = tls_pair_client(&pair);
+        const char *agreed;
+        struct cs_err err;
+
+        server.alpn = cases[i].server;
+        client.alpn = cases[i].client;
+        check_ok(tls_peer_begin(&pair.server, server, NULL, &err), err);
+        check_ok(tls_peer_begin(&pair.client, client, "localhost", &err), err);
+        check_ok(cs_tls_start(pair.client.tls, &err), err);
+        tls_pair_run(&pair);
+        if (cs_tls_established(pair.server.tls) == cases[i].refused)
+            fail_msg("%s: %s", cases[i].says, pair.server.err.msg);
+        agreed = cases[i].refused ? NULL : cs_tls_alpn(pair.server.tls);
+        if ((agreed != NULL) != (cases[i].agreed != NULL) || (agreed && strcmp(agreed, cases[i].agreed) != 0))
+            fail_msg("%s: agreed on %s", cases[i].says, agreed ? agreed : "nothing");
+        tls_pair_disconnect(&pair);
+    }
+    tls_pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_on_one_of_several_protocols),
         cmocka_unit_test(both_ends_know_each_other_after_the_handshake),
         cmocka_unit_test(a_handshake_survives_one_byte_at_a_time),
         cmocka_unit_test(there_is_no_identity_before_the_handshake_is_complete),

@@ -440,14 +440,17 @@ describe('watching', () => {
   function watch(file, args, after, act, until, end = (child) => child.kill('SIGTERM')) {
     return new Promise((resolve, reject) => {
       const child = spawn(file, args, { cwd: folder, env: environment(), stdio: ['pipe', 'pipe', 'inherit'] });
-      let out = '', acted = false;
+      let out = '', acted = false, ended = false;
       child.stdout.on('data', (data) => {
         out += data;
         if (!acted && after.test(out)) {
           acted = true;
           act();
         }
-        if (acted && until.test(out)) end(child);
+        if (acted && !ended && until.test(out)) {
+          ended = true;
+          end(child);
+        }
       });
       child.on('error', reject);
       child.on('exit', (code, signal) => resolve({ code, signal, out }));
@@ -466,7 +469,7 @@ describe('watching', () => {
 
   test('draws on a terminal, and leaves it as it was', { skip: !fs.existsSync('/usr/bin/script') && 'script(1) is not here' }, async () => {
     const order = controller.orders.at(-1), { state } = order;
-    const { code, out } = await watch('/usr/bin/script', ['-qefc', `stty rows 24 cols 60; exec ${program} watch REQ-2`, '/dev/null'], /WO-2/,
+    const { code, out } = await watch('/usr/bin/script', ['-qefc', `stty -echo rows 24 cols 60; exec ${program} watch REQ-2`, '/dev/null'], /WO-2/,
       () => { order.state = 6; }, /Failed/, (child) => child.stdin.write('\x03'));
     order.state = state;
     assert.equal(code, exits.done, 'Ctrl-C is how it ends');
@@ -495,7 +498,9 @@ describe('what was seen of a device before', () => {
     controller.devices.get('gw-1').admission = signEnvelope('admission', encode('Admission', { ...admission,
       admitted_at_s: Number(admission.admitted_at_s) + 60 }), crypto.createPrivateKey(fs.readFileSync(path.join(home, 'operators/alice.key'))));
     await succeeds('push', 'client.example', '--comment', 'third', '--as', 'bob', '--yes');
-    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-/m);
+    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-\S+ [0-9a-f]{64}$/m);
+    await seesThrough({ device: (d) => ({ ...d, admission: signEnvelope('admission', decode('Envelope', d.admission).payload,
+      controller.messageKey.privateKey) }) }, /admission of device gw-1/, 'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
     await seesThrough({ device: (d) => ({ ...d, admission: before }) }, /a newer one, of .*, was seen here.*device forget gw-1/,
       'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
   });

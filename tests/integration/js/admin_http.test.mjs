@@ -2,6 +2,7 @@
 // both versions of HTTP. What faces devices speaks gRPC and nothing else.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import test from 'node:test';
@@ -59,6 +60,51 @@ test('curl calls what the command line calls, and gets the same', async (t) => {
     assert.equal((await post(deployment, 'AgentService/Connect', {})).status, 404);
     assert.equal((await post(deployment, 'EnrolmentService/Enrol', {})).status, 404);
   });
+});
+
+// The messages of a stream: one byte of flags, four of length, JSON.
+async function* messages(answer) {
+  let held = Buffer.alloc(0);
+  for await (const more of answer) {
+    held = Buffer.concat([held, more]);
+    while (held.length >= 5 && held.length >= 5 + held.readUInt32BE(1)) {
+      const end = 5 + held.readUInt32BE(1);
+      yield { flags: held[0], body: JSON.parse(held.subarray(5, end)) };
+      held = held.subarray(end);
+    }
+  }
+}
+
+test('node watches over HTTP/1.1 what changes', async (t) => {
+  const deployment = await Deployment.create(t);
+  const watch = (request) => new Promise((resolve, reject) => {
+    const json = JSON.stringify(request), prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(json.length, 1);
+    const ask = http.request({ socketPath: deployment.socket, path: '/countersign.v1.WatchService/Watch', method: 'POST', agent: false,
+      headers: { 'content-type': 'application/connect+json', 'connect-protocol-version': '1' } },
+    (answer) => resolve({ answer, next: messages(answer), stop: () => ask.destroy() }));
+    ask.on('error', reject);
+    ask.end(Buffer.concat([prefix, Buffer.from(json)]));
+  });
+
+  const { answer, next, stop } = await watch({ kinds: ['OBJECT_KIND_CERTIFICATE'] });
+  assert.equal(answer.statusCode, 200);
+  assert.equal(answer.headers['content-type'], 'application/connect+json');
+  const first = await next.next();
+  assert.equal(first.value.flags, 0);
+  assert.ok(Number(first.value.body.revision) > 0);
+  const { pem } = await deployment.certificate('gw-1.example');
+  await deployment.cli('cert', 'import', pem);
+  const { changes } = (await next.next()).value.body;
+  assert.deepEqual(changes.map(({ kind }) => kind), ['OBJECT_KIND_CERTIFICATE']);
+  stop();
+
+  // An error is the stream's last message.
+  const ahead = await watch({ afterRevision: '1000000' });
+  const last = (await ahead.next.next()).value;
+  assert.equal(last.flags, 2);
+  assert.equal(last.body.error.code, 'out_of_range');
+  assert.ok((await ahead.next.next()).done);
 });
 
 // Whatever this listener answers to bytes that are HTTP/1.1.

@@ -157,7 +157,7 @@ export class Deployment {
   async start() {
     const settings = { state: this.path('state'), admin_socket: this.socket, agents: `127.0.0.1:${this.agentsPort ?? 0}`,
       enrolment: `127.0.0.1:${this.enrolmentPort ?? 0}`, shards: 2, ...this.settings };
-    fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
+    fs.writeFileSync(this.path('countersignd.conf'), `[controller]\n${Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}${this.sections ?? ''}`);
     const [program, ...args] = [...this.wrapper, path.join(bin, 'countersignd'), '--config', this.path('countersignd.conf')];
     this.controller = new Program(program, args, { name: 'countersignd', env: this.env });
     this.programs.add(this.controller);
@@ -236,13 +236,13 @@ export class Deployment {
   }
 
   // The C agent with one connector of files; not started yet.
-  async agent(name, { program = [path.join(bin, 'countersign-agent')], connector = 'app', reload } = {}) {
+  async agent(name, { program = [path.join(bin, 'countersign-agent')], connector = 'app', application = 'file', reload, adopt, check } = {}) {
     const folder = this.path(name);
     fs.mkdirSync(folder, { recursive: true });
     const config = path.join(folder, 'agent.conf');
     fs.writeFileSync(config, `[agent]\ncontroller = 127.0.0.1:${this.agentsPort}\nenrolment = 127.0.0.1:${this.enrolmentPort}\n` +
-      `state = ${path.join(folder, 'state')}\n[connector "${connector}"]\napplication = file\ncertificate = ${path.join(folder, 'chain.pem')}\n` +
-      `key = ${path.join(folder, 'key.pem')}\n${reload ? `reload = ${reload}\n` : ''}`);
+      `state = ${path.join(folder, 'state')}\n${check ? `check = ${check}\n` : ''}[connector "${connector}"]\napplication = ${application}\ncertificate = ${path.join(folder, 'chain.pem')}\n` +
+      `key = ${path.join(folder, 'key.pem')}\n${reload ? `reload = ${reload}\n` : ''}${adopt ? 'adopt = yes\n' : ''}`);
     const command = (...args) => [program[0], [...program.slice(1), '--config', config, ...args]];
     return {
       folder, config, name, connector,

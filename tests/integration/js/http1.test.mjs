@@ -196,6 +196,36 @@ describe('a hostile client', { concurrency: false }, () => {
     clients.forEach(({ socket }) => socket.destroy());
   });
 
+  test('that reads nothing of a stream is let go, and the call ends', async () => {
+    const strict = await startServer('--web', '--stall', '500');
+    const client = dial({ port: strict.port });
+    client.socket.pause();
+    const body = '1000000 10000';
+    client.socket.write(`POST ${echo('Stream')} HTTP/1.1\r\nhost: h\r\ncontent-type: application/connect+proto\r\n`
+      + `content-length: ${5 + body.length}\r\n\r\n\0\0\0\0${String.fromCharCode(body.length)}${body}`);
+    const hungUp = async () => (await get({ port: strict.port })).status === 200 && await new Promise((resolve) => {
+      const ask = http.request({ port: strict.port, path: echo('Report'), method: 'POST', agent: false, headers: { 'content-type': 'application/proto' } },
+        (answer) => answer.setEncoding('utf8').on('data', (text) => resolve(/^(\d+) \1 /.test(text) && text !== '0 0')));
+      ask.end();
+    });
+    await until('the end of the call', async () => hungUp());
+    client.socket.destroy();
+    await strict.stop();
+  });
+
+  test('that speaks HTTP/2 byte by byte is understood', async () => {
+    const client = dial(where);
+    client.socket.setNoDelay(true);
+    for (const byte of Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1')) {
+      client.socket.write(Buffer.from([byte]));
+      await sleep(1);
+    }
+    // A SETTINGS frame of the server's, then its acknowledgement of ours.
+    await until('the settings', () => client.text.includes('\0\0\0\x04\x01\0\0\0\0'));
+    assert.equal(client.text[3], '\x04');
+    client.socket.destroy();
+  });
+
   test('that hangs up in the middle of anything leaves nothing behind', async () => {
     for (const { bytes } of vectors.slice(0, 40)) {
       const client = dial(where);
@@ -276,6 +306,12 @@ describe('a client that everybody has', () => {
     const status = await new Promise((resolve, reject) => https.get({ port: tls.port, path: '/missing', ca, servername: 'localhost' },
       (answer) => { answer.resume(); resolve(answer.statusCode); }).on('error', reject));
     assert.equal(status, 404);
+  });
+
+  test("node's fetch", async () => {
+    const answer = await fetch(`http://127.0.0.1:${plain.port}${echo('Unary')}`, { method: 'POST', body: '"hi"', headers: { 'content-type': 'application/json' } });
+    assert.deepEqual([answer.status, await answer.json()], [200, 'hi']);
+    assert.equal((await (await fetch(`http://127.0.0.1:${plain.port}/large`)).arrayBuffer()).byteLength, 1024 * 1024);
   });
 
   test('node over HTTP/2, many at once', async () => {

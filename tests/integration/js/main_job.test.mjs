@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import grpc from '@grpc/grpc-js';
-import { Deployment, jsAgent } from './harness.mjs';
+import { Deployment, bin, jsAgent } from './harness.mjs';
 import { decode, encode } from './wire.mjs';
 
 test('a certificate reaches a device after two people decided', async (t) => {
@@ -26,6 +26,30 @@ test('a certificate reaches a device after two people decided', async (t) => {
   assert.match(account.stdout, /ada[^]*bob[^]*carol/, 'the device itself says who asked and who decided');
   assert.equal(await running.stop(), 0);
   assert.equal(await deployment.controller.stop(), 0);
+});
+
+test('people see each step as it happens, and what waits for whom', async (t) => {
+  const deployment = await Deployment.create(t);
+  const agent = await deployment.agent('gw-1');
+  await agent.enrol();
+  agent.start();
+  await deployment.advertised('gw-1');
+  const watch = deployment.program(path.join(bin, 'countersign'), ['--home', deployment.home, '--socket', deployment.socket, 'watch', 'orders',
+    '-o', 'jsonl'], { name: 'watch' });
+  const { pem } = await deployment.certificate('metering.example');
+  await deployment.cli('cert', 'import', pem);
+  await deployment.cli('cert', 'attach', 'metering.example', 'gw-1', 'app');
+  const waiting = async (name) => (await deployment.cli('inbox', '--as', name, '-o', 'name')).trim();
+  const request = (await deployment.cli('push', 'metering.example', '--comment', 'x', '--as', 'ada', '--yes', '-o', 'name')).trim();
+  await watch.line(/Push-Approval Pending/);
+  assert.deepEqual([await waiting('ada'), await waiting('bob'), await waiting('carol')], ['', request, '']);
+  await deployment.cli('approve', request, '--manual', '--as', 'bob', '--yes');
+  await watch.line(/Push-Review In Progress/);
+  assert.deepEqual([await waiting('bob'), await waiting('carol')], ['', request]);
+  await deployment.cli('implement', request, '--manual', '--as', 'carol', '--yes', '--wait');
+  await watch.line(/Completed/);
+  assert.equal(await watch.stop(), 0);
+  for (const line of watch.lines) assert.equal(JSON.parse(line).device, 'gw-1');
 });
 
 test('an RSA certificate, a second push, and a restart of everything in between', async (t) => {

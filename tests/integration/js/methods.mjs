@@ -16,6 +16,7 @@ import { decode, encode, sha256, signEnvelope } from './wire.mjs';
 const nowS = () => Math.floor(Date.now() / 1000);
 const buffer = (bytes) => Buffer.from(bytes);
 const words = { state: enumOf('OrderState'), mode: enumOf('KeyMode'), colour: enumOf('Colour'), keyRequest: enumOf('KeyRequestState') };
+const SERVING = 1; // of grpc.health.v1
 const unknownId = Buffer.alloc(32, 7);
 const noComment = sha256(Buffer.alloc(0));
 
@@ -31,9 +32,16 @@ const signDecision = (s, request, stage, decider, earlier) => signed(s, 'decisio
   verdict: 1, mode: 1, decided_at_s: nowS(), earlier, comment_digest: noComment }, decider);
 
 // What opens a session for `name`, signed by somebody.
-export async function opening(s, name, by = name) {
-  const { challenge } = await s.call('SessionService/GetChallenge', {});
-  return signed(s, 'session-opening', 'SessionOpening', { operator: name, challenge: buffer(challenge), made_at_s: nowS() }, by).envelope;
+async function opening(s, name, by = name) {
+  const { challenge, deploymentId, policyVersion } = await s.call('SessionService/GetChallenge', {});
+  return signed({ ...s, deploymentId: buffer(deploymentId), policyVersion }, 'session-opening', 'SessionOpening',
+    { operator: name, challenge: buffer(challenge), made_at_s: nowS(), server_spki_digest: s.serverSpkiDigest }, by).envelope;
+}
+
+// The headers that say that `name` calls; `s` is a story that has a key and a call.
+export async function signIn(s, name) {
+  const { token } = await s.call('SessionService/OpenSession', { envelope: await opening(s, name) });
+  return { authorization: `Bearer ${token}` };
 }
 
 export const cases = {
@@ -42,6 +50,12 @@ export const cases = {
     assert.match(status.version, /^\d+\.\d+/);
     assert.equal(status.deploymentId.length, 16);
     Object.assign(s, { deploymentId: buffer(status.deploymentId), policyVersion: status.policyVersion, agentCa: buffer(status.agentCa) });
+  },
+
+  async 'Health/Check'({ ok, refused }) {
+    assert.equal((await ok({})).status, SERVING);
+    assert.equal((await ok({ service: 'countersign.v1.PushService' })).status, SERVING);
+    await refused('not_found', { service: 'nothing' }, /no service nothing/);
   },
 
   // ---- sessions: whoever has an operator's key
@@ -232,11 +246,13 @@ export const cases = {
     await refused('not_found', { number: 2n ** 60n });
   },
   async 'PushService/Decide'({ ok, refused, s }) {
-    const first = signDecision(s, s.request, 1, 'bob', []);
-    await refused(/permission_denied|unauthenticated/, { number: s.prepared.number, envelope: signDecision(s, s.request, 1, 'carol', []).envelope });
-    assert.equal((await ok({ number: s.prepared.number, envelope: first.envelope })).state, words.state.ORDER_STATE_PUSH_REVIEW_IN_PROGRESS);
-    await refused(/aborted|failed_precondition/, { number: s.prepared.number, envelope: signDecision(s, s.request, 2, 'carol', []).envelope });
-    const { state } = await ok({ number: s.prepared.number, envelope: signDecision(s, s.request, 2, 'carol', [first.digest]).envelope });
+    const [bob, carol] = [await s.as('bob'), await s.as('carol')];
+    const number = s.prepared.number, first = signDecision(s, s.request, 1, 'bob', []);
+    const decision = (stage, decider, earlier) => ({ number, envelope: signDecision(s, s.request, stage, decider, earlier).envelope });
+    await refused(/permission_denied|unauthenticated/, decision(1, 'carol', []), /./, carol);
+    assert.equal((await ok({ number, envelope: first.envelope }, bob)).state, words.state.ORDER_STATE_PUSH_REVIEW_IN_PROGRESS);
+    await refused(/aborted|failed_precondition/, decision(2, 'carol', []), /./, carol);
+    const { state } = await ok(decision(2, 'carol', [first.digest]), carol);
     assert.ok(state >= words.state.ORDER_STATE_PUSH_SCHEDULED);
   },
   async 'PushService/ListRequests'({ ok, s }) {

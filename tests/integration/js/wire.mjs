@@ -10,7 +10,7 @@ const protoRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..
 export const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => path.resolve(protoRoot, target);
 root.loadSync(['countersign/v1/statement.proto', 'countersign/v1/agent.proto', 'countersign/v1/operator.proto',
-  'countersign/v1/watch.proto'],
+  'countersign/v1/watch.proto', 'countersign/v1/session.proto'],
   { keepCase: true });
 
 export const type = (name) => root.lookupType(`countersign.v1.${name}`);
@@ -158,7 +158,9 @@ export function hpkeOpen(recipientEcdh, recipientPoint, enc, info, aad, cipherte
 export const der = (tag, ...parts) => {
   const body = Buffer.concat(parts);
   const length = body.length < 128 ? Buffer.of(body.length)
-    : body.length < 256 ? Buffer.of(0x81, body.length) : Buffer.of(0x82, body.length >> 8, body.length & 255);
+    : body.length < 256 ? Buffer.of(0x81, body.length)
+      : body.length < 65536 ? Buffer.of(0x82, body.length >> 8, body.length & 255)
+        : Buffer.of(0x83, body.length >> 16, body.length >> 8 & 255, body.length & 255);
   return Buffer.concat([Buffer.of(tag), length, body]);
 };
 
