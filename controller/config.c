@@ -1,5 +1,7 @@
 #include "controller/config.h"
 
+#include "controller/crl_fetch.h"
+
 #include "shared/base/text.h"
 
 #include <arpa/inet.h>
@@ -12,6 +14,7 @@
  * is said by the table. */
 enum value_kind {
     VALUE_PATH,
+    VALUE_URL, /* may be given again */
     VALUE_SOCKET_PATH,
     VALUE_ADDRESS,
     VALUE_NUMBER,
@@ -92,8 +95,10 @@ static const struct key keys[] = {
     {"crls", VALUE_PATH, FIELD(crls), 0, 0, NULL, "an absolute path",
      "folder whose NAME.crl files are imported when they come or change, each verified by its issuer's "
      "certificate: from the inventory, or NAME.pem beside it (default: none)"},
+    {"crl_url", VALUE_URL, FIELD(crl_urls), 0, 0, NULL, "http://HOST[:PORT]/PATH, at most 8 of them",
+     "a CRL that is fetched from there; may be given several times"},
     {"crls_every", VALUE_DURATION, FIELD(crls_every_s), 1, 0, "10m", "a duration, as 10m",
-     "and looked at again after this, notices or not"},
+     "the folder is looked at again, notices or not, and URLs are asked, after this"},
     {"log", VALUE_FORMAT, FIELD(log_format), 0, 0, "logfmt", "logfmt or json", "form of log lines"},
     {"log_level", VALUE_LEVEL, FIELD(log_level), 0, 0, "info", "debug, info, warn or error",
      "least important lines that are written"},
@@ -153,14 +158,19 @@ char *ctl_address_text(const struct ctl_address *address, char *out)
     return out;
 }
 
-static bool parse_path(const char *text, char *out, size_t room)
+static bool parse_text(const char *text, char *out, size_t room)
 {
     size_t len = strlen(text);
 
-    if (text[0] != '/' || len >= room)
+    if (len >= room)
         return false;
     memcpy(out, text, len + 1);
     return true;
+}
+
+static bool parse_path(const char *text, char *out, size_t room)
+{
+    return text[0] == '/' && parse_text(text, out, room);
 }
 
 static bool parse_number(const char *text, const struct key *key, uint32_t *out)
@@ -219,6 +229,9 @@ static bool parse_value(const struct key *key, const char *text, struct ctl_conf
     switch (key->kind) {
     case VALUE_PATH:
         return parse_path(text, field, CTL_LIMIT_PATH_BYTES);
+    case VALUE_URL:
+        return config->crl_url_count < CTL_LIMIT_CRL_URLS && ctl_crl_url_check(text) &&
+               parse_text(text, config->crl_urls[config->crl_url_count++], CTL_LIMIT_PATH_BYTES);
     case VALUE_SOCKET_PATH:
         return parse_path(text, field, CTL_LIMIT_SOCKET_PATH_BYTES);
     case VALUE_ADDRESS:
@@ -295,7 +308,7 @@ static int on_value(void *data, const char *section, const char *name, const cha
     key = find_key(name);
     if (!key)
         return refuse_key(parse, line, name);
-    if (parse->line_of[key - keys])
+    if (parse->line_of[key - keys] && key->kind != VALUE_URL)
         return refuse(parse, line, "'%s' was given before, in line %u", name, parse->line_of[key - keys]);
     if (!parse_value(key, value, parse->config))
         return refuse(parse, line, "'%.60s' is not allowed for '%s'; write %s", value, name, key->allowed);

@@ -34,6 +34,8 @@ struct ctl_config {
     uint32_t keepalive_s;
     uint32_t drain_s;
     char crls[CTL_LIMIT_PATH_BYTES]; /* folder that is watched; empty: none */
+    char crl_urls[CTL_LIMIT_CRL_URLS][CTL_LIMIT_PATH_BYTES];
+    size_t crl_url_count;
     int64_t crls_every_s;
     bool has_operators; /* the operators' listener; all that follows of it only then */
     struct ctl_address operators;

@@ -12,8 +12,9 @@ struct search {
     char *issuer;
     size_t issuer_bytes;
     bool found;
-    bool any;          /* a certificate of this name was there */
-    struct cs_err err; /* why it would not do */
+    bool any;                /* a certificate of this name was there */
+    struct cs_digest failed; /* the last one that would not do: many chains have it */
+    struct cs_err err;       /* why it would not do */
 };
 
 static bool try_chain(struct search *search, const struct cs_chain *chain)
@@ -23,10 +24,13 @@ static bool try_chain(struct search *search, const struct cs_chain *chain)
     for (size_t i = 0; i < cs_chain_count(chain); i++) {
         if (!cs_crl_is_issuer(search->crl, chain, i))
             continue;
+        cs_chain_info(chain, i, &info);
+        if (search->any && cs_digest_eq(&search->failed, &info.digest))
+            continue;
         search->any = true;
+        search->failed = info.digest;
         if (cs_crl_check_signature(search->crl, chain, i, &search->err) != CS_OK)
             continue;
-        cs_chain_info(chain, i, &info);
         snprintf(search->issuer, search->issuer_bytes, "%s", info.subject);
         search->found = true;
         return true;

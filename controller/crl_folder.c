@@ -1,26 +1,19 @@
 #include "controller/crl_folder.h"
 
-#include "controller/core/query.h"
-#include "controller/crl.h"
+#include "controller/crl_import.h"
 #include "controller/files.h"
 #include "controller/limits.h"
-#include "controller/reading.h"
 #include "shared/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <uv.h>
 
 enum {
     SETTLE_MS = 200, /* after the last notice: who writes a file writes several times */
     NAME_BYTES = 128,
-    /* An import is tried again when another list of the same issuer came in between. */
-    TRIES = 3,
 };
 
 /* What is known of a file, so that it is read again, and complained of again, only when it has changed. */
@@ -36,8 +29,7 @@ struct file {
 struct ctl_crl_folder {
     const char *path;
     uint64_t every_ms;
-    struct ctl_store *store;
-    struct ctl_core_thread *core;
+    struct ctl_crl_importer importer;
     struct file *files;
     size_t file_count;
     bool complained; /* of the folder */
@@ -48,83 +40,7 @@ struct ctl_crl_folder {
     uv_async_t end;
     uv_thread_t thread;
     bool started;
-    atomic_bool ending;
-
-    pthread_mutex_t lock; /* of `answered` */
-    pthread_cond_t woken;
-    bool answered;
 };
-
-/* ---- to the core and back */
-
-struct order {
-    struct ctl_command command; /* first */
-    struct ctl_crl_folder *folder;
-};
-
-static void on_done(struct ctl_command *command)
-{
-    struct ctl_crl_folder *folder = CS_CONTAINER_OF(command, struct order, command)->folder;
-
-    pthread_mutex_lock(&folder->lock);
-    folder->answered = true;
-    pthread_cond_signal(&folder->woken);
-    pthread_mutex_unlock(&folder->lock);
-}
-
-/* Waits for the answer: every command that was taken is answered. */
-static int run(struct ctl_crl_folder *folder, const struct ctl_import_crl *body,
-               countersign_v1_ImportCrlResponse *reply, struct cs_err *err)
-{
-    struct order order = {.command = {.kind = CTL_IMPORT_CRL,
-                                      .body = body,
-                                      .reply = reply,
-                                      .actor = {.name = "controller"},
-                                      .on_done = on_done},
-                          .folder = folder};
-    int rc;
-
-    folder->answered = false;
-    rc = ctl_core_thread_submit(folder->core, &order.command, err);
-    if (rc != CS_OK)
-        return rc;
-    pthread_mutex_lock(&folder->lock);
-    while (!folder->answered)
-        pthread_cond_wait(&folder->woken, &folder->lock);
-    pthread_mutex_unlock(&folder->lock);
-    if (order.command.code != CS_OK)
-        *err = order.command.err;
-    return order.command.code;
-}
-
-/* Some entries a command, so that others have their turn. */
-static int import_parts(struct ctl_crl_folder *folder, const struct ctl_crl *crl, const char *name,
-                        struct cs_slice before, countersign_v1_ImportCrlResponse *total, struct cs_err *err)
-{
-    struct cs_slice rest = crl->crl.entries;
-    struct ctl_import_crl body = {.crl = &crl->crl,
-                                  .digest = crl->digest,
-                                  .issuer = crl->issuer,
-                                  .source = name,
-                                  .is_part = true,
-                                  .before = before};
-    int rc = CS_OK;
-
-    while (rc == CS_OK && !body.is_last && !total->existed && !folder->ending) {
-        countersign_v1_ImportCrlResponse reply = countersign_v1_ImportCrlResponse_init_zero;
-        struct cs_crl_entry entry;
-
-        body.entries = rest;
-        for (size_t i = 0; i < CTL_LIMIT_CRL_PART && cs_crl_next(&rest, &entry); i++)
-            ;
-        body.entries.len -= rest.len;
-        body.is_last = rest.len == 0;
-        rc = run(folder, &body, &reply, err);
-        total->existed = reply.existed;
-        total->revoked += reply.revoked;
-    }
-    return rc;
-}
 
 /* ---- one file */
 
@@ -143,14 +59,11 @@ static int read_beside(const struct ctl_crl_folder *folder, const char *name, st
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-static int open_file(const struct ctl_crl_folder *folder, const char *name, struct ctl_crl *ret,
-                     struct cs_digest *ret_before, bool *ret_known, struct cs_err *err)
+static int read_and_import(struct ctl_crl_folder *folder, const char *name, struct cs_err *err)
 {
-    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
     cs_auto(cs_buf_free) struct cs_buf content = CS_BUF_EMPTY;
     cs_auto(cs_buf_free) struct cs_buf issuer = CS_BUF_EMPTY;
     char path[CTL_LIMIT_PATH_BYTES + NAME_BYTES + 2];
-    struct cs_digest scope;
     int rc;
 
     snprintf(path, sizeof path, "%s/%s", folder->path, name);
@@ -159,62 +72,21 @@ static int open_file(const struct ctl_crl_folder *folder, const char *name, stru
     if (rc == CS_OK)
         rc = read_beside(folder, name, &issuer, err);
     if (rc == CS_OK)
-        rc = ctl_reading_open(folder->store, &reading, err);
-    if (rc == CS_OK)
-        rc = ctl_crl_open(reading.view, cs_buf_slice(&content), cs_buf_slice(&issuer), (int64_t)time(NULL),
-                          ret, err);
-    if (rc != CS_OK)
-        return rc;
-    scope = cs_crl_scope(&ret->crl);
-    rc = ctl_query_crl_digest(reading.view, cs_digest_slice(&scope), ret_before, ret_known, err);
-    if (rc != CS_OK)
-        ctl_crl_free(ret);
-    return rc;
-}
-
-static void log_imported(const struct ctl_crl *crl, const char *name,
-                         const countersign_v1_ImportCrlResponse *total)
-{
-    bool overdue = crl->crl.next_update_s && crl->crl.next_update_s < (int64_t)time(NULL);
-
-    if (total->existed)
-        return;
-    cs_log(overdue ? CS_LOG_WARN : CS_LOG_INFO, "crl",
-           overdue ? "CRL imported; a newer one is overdue: fetch it from the issuer" : "CRL imported",
-           CS_F("file", name), CS_F("issuer", crl->issuer), CS_FU("entries", crl->crl.entry_count),
-           CS_FU("revoked", total->revoked), CS_FEND);
-}
-
-static int import_once(struct ctl_crl_folder *folder, const char *name, struct cs_err *err)
-{
-    countersign_v1_ImportCrlResponse total = countersign_v1_ImportCrlResponse_init_zero;
-    struct cs_digest before;
-    struct ctl_crl crl;
-    bool known;
-    int rc = open_file(folder, name, &crl, &before, &known, err);
-
-    if (rc != CS_OK)
-        return rc;
-    rc = import_parts(folder, &crl, name, known ? cs_digest_slice(&before) : CS_SLICE_EMPTY, &total, err);
-    if (rc == CS_OK && !folder->ending)
-        log_imported(&crl, name, &total);
-    ctl_crl_free(&crl);
+        rc = ctl_crl_import(&folder->importer, cs_buf_slice(&content), cs_buf_slice(&issuer), name, err);
     return rc;
 }
 
 static void import_file(struct ctl_crl_folder *folder, struct file *file)
 {
     struct cs_err err;
-    int rc = CS_ESTALE;
+    int rc = read_and_import(folder, file->name, &err);
 
-    for (unsigned i = 0; i < TRIES && rc == CS_ESTALE; i++)
-        rc = import_once(folder, file->name, &err);
     file->imported = rc == CS_OK;
     if (rc == CS_OK || rc == CS_ECLOSED || rc == CS_EBUSY || file->complained)
         return;
     file->complained = true;
     cs_log(CS_LOG_WARN, "crl", "CRL not imported; it is tried again, and said again once the file changes",
-           CS_F("file", file->name), CS_F("error", err.msg), CS_FEND);
+           CS_F("source", file->name), CS_F("error", err.msg), CS_FEND);
 }
 
 /* ---- the folder */
@@ -296,7 +168,7 @@ static void look(struct ctl_crl_folder *folder)
         return;
     }
     folder->complained = false;
-    for (const struct dirent *entry; !folder->ending && (entry = readdir(entries)) != NULL;)
+    for (const struct dirent *entry; !folder->importer.ending && (entry = readdir(entries)) != NULL;)
         if (is_list(entry->d_name))
             look_at_file(folder, dirfd(entries), entry->d_name);
     closedir(entries);
@@ -356,14 +228,12 @@ int ctl_crl_folder_new(const char *path, int64_t every_s, struct ctl_store *stor
         return cs_err_nomem(err);
     folder->path = path;
     folder->every_ms = (uint64_t)every_s * 1000;
-    folder->store = store;
-    folder->core = core;
+    ctl_crl_importer_init(&folder->importer, store, core);
     if (uv_loop_init(&folder->loop) != 0) {
+        ctl_crl_importer_free(&folder->importer);
         free(folder);
         return cs_err_set(err, CS_ENOMEM, "cannot make the event loop for CRLs");
     }
-    pthread_mutex_init(&folder->lock, NULL);
-    pthread_cond_init(&folder->woken, NULL);
     uv_timer_init(&folder->loop, &folder->timer);
     uv_fs_event_init(&folder->loop, &folder->notices);
     cs_assert(uv_async_init(&folder->loop, &folder->end, on_end) == 0);
@@ -390,7 +260,7 @@ void ctl_crl_folder_free(struct ctl_crl_folder *folder)
     if (!folder)
         return;
     if (folder->started) {
-        folder->ending = true;
+        folder->importer.ending = true;
         uv_async_send(&folder->end);
         uv_thread_join(&folder->thread);
     } else {
@@ -399,7 +269,6 @@ void ctl_crl_folder_free(struct ctl_crl_folder *folder)
     }
     cs_assert(uv_loop_close(&folder->loop) == 0);
     forget_gone(folder); /* none was seen since the last look */
-    pthread_mutex_destroy(&folder->lock);
-    pthread_cond_destroy(&folder->woken);
+    ctl_crl_importer_free(&folder->importer);
     free(folder);
 }

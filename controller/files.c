@@ -72,7 +72,8 @@ static int read_all(int fd, const char *path, size_t size, struct cs_buf *out, s
 
 int ctl_file_read(const char *path, size_t most_bytes, bool secret, struct cs_buf *out, struct cs_err *err)
 {
-    auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Without waiting for the writer of a pipe, which is refused below. */
+    auto_fd fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat info;
 
     if (fd < 0 || fstat(fd, &info) != 0)

@@ -51,6 +51,9 @@ enum {
     /* Files of a watched folder that are remembered: an installation knows some ten issuers. */
     CTL_LIMIT_CRL_FILES = 1024,
 
+    /* URLs of revocation lists that are fetched: an installation knows some issuers, a folder takes more. */
+    CTL_LIMIT_CRL_URLS = 8,
+
     CTL_LIMIT_SHARDS = 64,
     CTL_LIMIT_PATH_BYTES = 256,
     /* A unix socket's path: sun_path of Linux. */

@@ -1,6 +1,7 @@
 /* countersignd: everything wired on one page, and torn down in reverse. */
 #include "controller/api/watch.h"
 #include "controller/config.h"
+#include "controller/crl_fetch.h"
 #include "controller/crl_folder.h"
 #include "controller/files.h"
 #include "controller/fleet/fleet.h"
@@ -25,7 +26,8 @@ struct controller {
     struct ctl_vault *vault;
     struct ctl_store *store;
     struct ctl_core_thread *core;
-    struct ctl_crl_folder *crls; /* NULL: none is watched */
+    struct ctl_crl_folder *crls;     /* NULL: none is watched */
+    struct ctl_crl_fetch *crl_fetch; /* NULL: no URL is asked */
     struct ctl_shared shared;
     struct ctl_addresses addresses; /* as bound */
 };
@@ -120,6 +122,8 @@ static int start(struct controller *controller, struct cs_err *err)
         code = ctl_shard_start(shared->shards[i], err);
     if (code == CS_OK && controller->crls)
         code = ctl_crl_folder_start(controller->crls, err);
+    if (code == CS_OK && controller->crl_fetch)
+        code = ctl_crl_fetch_start(controller->crl_fetch, err);
     return code;
 }
 
@@ -136,6 +140,9 @@ static int open_all(struct controller *controller, struct cs_err *err)
     if (code == CS_OK && controller->config.crls[0])
         code = ctl_crl_folder_new(controller->config.crls, controller->config.crls_every_s, controller->store,
                                   controller->core, &controller->crls, err);
+    if (code == CS_OK && controller->config.crl_url_count)
+        code = ctl_crl_fetch_new(&controller->config, controller->store, controller->core,
+                                 &controller->crl_fetch, err);
     if (code == CS_OK)
         code = start(controller, err);
     return code;
@@ -152,6 +159,7 @@ static void close_all(struct controller *controller)
     for (unsigned i = 0; i < shared->shard_count; i++)
         if (shared->shards[i])
             ctl_shard_join(shared->shards[i]);
+    ctl_crl_fetch_free(controller->crl_fetch);
     ctl_crl_folder_free(controller->crls);
     if (controller->core)
         ctl_core_thread_stop(controller->core);

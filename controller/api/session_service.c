@@ -220,8 +220,10 @@ static void close_session(struct cs_call *call, struct cs_slice message)
 
 static void add_operator(countersign_v1_WhoAmIResponse *reply, const char *name)
 {
+    /* Not snprintf(): the name may stand in the reply itself, and gcc fears that they overlap. */
     if (reply->operators_count < CS_ARRAY_LEN(reply->operators))
-        snprintf(reply->operators[reply->operators_count++], sizeof reply->operators[0], "%s", name);
+        memcpy(reply->operators[reply->operators_count++], name,
+               strnlen(name, sizeof reply->operators[0] - 1));
 }
 
 /* Whom else the caller may name on the admin socket. */

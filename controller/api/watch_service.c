@@ -26,6 +26,7 @@ struct ctl_watchers {
     struct cs_list all;
     bool stopping;
     uv_timer_t bookmarks;
+    uv_timer_t again;       /* a turn was over before all were told */
     _Atomic unsigned count; /* of `all`; the core thread looks whether there is anybody */
     _Atomic bool posted;    /* `post` is on its way */
     struct ctl_post post;
@@ -101,45 +102,76 @@ static void wake(struct ctl_watchers *watchers)
         ctl_shard_post(watchers->shard, &watchers->post);
 }
 
-static void tell_all(struct ctl_watchers *watchers, struct ctl_view *view)
+/* As far as the turn allows. */
+static void tell(struct watch *watch, struct ctl_view *view, uint64_t began_ns)
 {
-    const uint64_t began_ns = uv_hrtime();
+    struct cs_err err;
+    bool more = true;
+    int code = check_still_allowed(watch, &err);
 
-    for (unsigned left = atomic_load(&watchers->count); left > 0; left--) {
+    while (more && code == CS_OK && !turn_is_over(began_ns))
+        code = tell_once(watch, view, &more, &err);
+    if (code == CS_OK)
+        return;
+    cs_call_fail(watch->call, &err);
+    watch->slow = true; /* says nothing more; on_end follows */
+}
+
+static void on_again(uv_timer_t *timer);
+
+/* Those who are behind, one after the other; the next turn goes on with the next one. */
+static int tell_all(struct ctl_watchers *watchers, struct ctl_view *view, struct cs_err *err)
+{
+    static const countersign_v1_WatchRequest now = countersign_v1_WatchRequest_init_zero;
+    const uint64_t began_ns = uv_hrtime();
+    uint64_t newest = 0;
+    int code = ctl_query_watch_begin(view, &now, &newest, err);
+
+    for (unsigned left = atomic_load(&watchers->count); code == CS_OK && left > 0; left--) {
         struct cs_list *node = cs_list_pop(&watchers->all);
         struct watch *watch = CS_CONTAINER_OF(node, struct watch, node);
-        struct cs_err err;
-        bool more = !watch->slow;
-        int code = check_still_allowed(watch, &err);
 
         cs_list_append(&watchers->all, node);
-        while (more && code == CS_OK && !turn_is_over(began_ns))
-            code = tell_once(watch, view, &more, &err);
-        if (code != CS_OK) {
-            cs_call_fail(watch->call, &err);
-            watch->slow = true; /* says nothing more; on_end follows */
-        }
+        if (watch->slow || watch->cursor >= newest)
+            continue;
+        tell(watch, view, began_ns);
         if (turn_is_over(began_ns)) {
-            wake(watchers);
-            return;
+            /* By a timer: a post would come before everything that waits for the loop. */
+            uv_timer_start(&watchers->again, on_again, 0, 0);
+            break;
         }
     }
+    return code;
+}
+
+static void look_and_tell(struct ctl_watchers *watchers)
+{
+    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
+    struct cs_err err;
+    int code;
+
+    if (watchers->stopping || cs_list_empty(&watchers->all))
+        return;
+    code = ctl_reading_open(watchers->shard->shared->store, &reading, &err);
+    if (code == CS_OK)
+        code = tell_all(watchers, reading.view, &err);
+    if (code != CS_OK)
+        cs_log(CS_LOG_ERROR, "api", "those who watch have to wait", CS_F("error", err.msg), CS_FEND);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    look_and_tell(timer->data);
 }
 
 static void run_tell(struct ctl_shard *shard, struct ctl_post *post)
 {
     struct ctl_watchers *watchers = CS_CONTAINER_OF(post, struct ctl_watchers, post);
-    cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
-    struct cs_err err;
 
+    (void)shard;
     /* Before the snapshot: what is committed behind it posts again. */
     atomic_store(&watchers->posted, false);
-    if (watchers->stopping || cs_list_empty(&watchers->all))
-        return;
-    if (ctl_reading_open(shard->shared->store, &reading, &err) == CS_OK)
-        tell_all(watchers, reading.view);
-    else
-        cs_log(CS_LOG_ERROR, "api", "those who watch have to wait", CS_F("error", err.msg), CS_FEND);
+    look_and_tell(watchers);
 }
 
 /* Also what could not be told for lack of a snapshot. Who may no longer call is told no more. */
@@ -174,6 +206,8 @@ int ctl_watchers_new(struct ctl_shard *shard, struct ctl_watchers **ret, struct 
     cs_list_init(&watchers->all);
     uv_timer_init(&shard->loop, &watchers->bookmarks);
     watchers->bookmarks.data = watchers;
+    uv_timer_init(&shard->loop, &watchers->again);
+    watchers->again.data = watchers;
     *ret = watchers;
     return CS_OK;
 }
@@ -184,8 +218,10 @@ void ctl_watchers_stop(struct ctl_watchers *watchers)
     CS_LIST_FOREACH(node, &watchers->all)
     cs_call_finish(CS_CONTAINER_OF(node, struct watch, node)->call, CS_STATUS_UNAVAILABLE,
                    "the controller is stopping: go on from the last revision later");
-    if (!uv_is_closing((uv_handle_t *)&watchers->bookmarks))
+    if (!uv_is_closing((uv_handle_t *)&watchers->bookmarks)) {
         uv_close((uv_handle_t *)&watchers->bookmarks, NULL);
+        uv_close((uv_handle_t *)&watchers->again, NULL);
+    }
 }
 
 void ctl_watchers_free(struct ctl_watchers *watchers)

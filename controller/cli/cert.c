@@ -1,4 +1,5 @@
 /* countersign cert … - the certificates, and where they are attached. */
+#include "controller/cli/cert_import.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/file.h"
 #include "controller/cli/key_file.h"
@@ -28,7 +29,7 @@ static int read_files(struct cli *cli, struct cs_buf *out, struct cs_err *err)
     return rc;
 }
 
-static int parse_chain(struct cs_slice content, struct cs_chain **ret, struct cs_err *err)
+int cli_import_parse(struct cs_slice content, struct cs_chain **ret, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
     int rc;
@@ -118,14 +119,13 @@ static int print_imported(struct cli *cli, const countersign_v1_ImportCertificat
     return cli_write(cli, doc, err);
 }
 
-static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice pkcs8, struct cs_err *err)
+int cli_import_send(struct cli *cli, const struct cs_chain *chain, struct cs_slice pkcs8,
+                    countersign_v1_ImportCertificateResponse *reply, struct cs_err *err)
 {
     cs_auto_free countersign_v1_ImportCertificateRequest *request =
         CLI_NEW(countersign_v1_ImportCertificateRequest, err);
-    cs_auto_free countersign_v1_ImportCertificateResponse *reply =
-        CLI_NEW(countersign_v1_ImportCertificateResponse, err);
     struct cs_buf pem = CS_BUF_EMPTY;
-    int rc = request && reply ? cs_chain_write_pem(chain, &pem, err) : CS_ENOMEM;
+    int rc = request ? cs_chain_write_pem(chain, &pem, err) : CS_ENOMEM;
 
     if (rc == CS_OK && pkcs8.len > sizeof request->private_key.bytes)
         rc = cs_err_set(err, CS_ETOOBIG, "the private key is larger than any that is supported");
@@ -137,6 +137,15 @@ static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice
     if (request)
         cs_wipe(request, sizeof *request);
     cs_buf_free(&pem);
+    return rc;
+}
+
+static int import(struct cli *cli, const struct cs_chain *chain, struct cs_slice pkcs8, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_ImportCertificateResponse *reply =
+        CLI_NEW(countersign_v1_ImportCertificateResponse, err);
+    int rc = reply ? cli_import_send(cli, chain, pkcs8, reply, err) : CS_ENOMEM;
+
     return rc == CS_OK ? print_imported(cli, reply, err) : rc;
 }
 
@@ -161,10 +170,13 @@ int cli_cert_import(struct cli *cli, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
     struct cs_buf content = CS_BUF_EMPTY, pkcs8 = CS_BUF_EMPTY;
-    int rc = read_files(cli, &content, err);
+    int rc;
 
+    if (cli_import_is_many(cli))
+        return cli_import_many(cli, err);
+    rc = read_files(cli, &content, err);
     if (rc == CS_OK)
-        rc = parse_chain(cs_buf_slice(&content), &chain, err);
+        rc = cli_import_parse(cs_buf_slice(&content), &chain, err);
     if (rc == CS_OK)
         rc = find_key(cli, cs_buf_slice(&content), &pkcs8, err);
     if (rc == CS_OK && pkcs8.len) {

@@ -254,15 +254,18 @@ const struct cli_command cli_commands[] = {
     {"device", "show", "NAME", "Show a device, its connectors, and who vouches for it", NULL, NULL,
      EXAMPLES("device show gw-1"), 1, 1, cli_device_show},
 
-    {"cert", "import", "FILE...", "Import a certificate with its chain, leaf first",
+    {"cert", "import", "FILE...", "Import certificates with their chains, leaf first",
      "PEM, or one certificate in DER; - is standard input. The private key may stand in the same PEM. An "
-     "encrypted key "
-     "is opened here, the controller never sees its passphrase.",
+     "encrypted key is opened here, the controller never sees its passphrase. Several files with --key are "
+     "one certificate with its chain. Several without, and a folder (its *.pem, *.crt, *.cer, *.der and "
+     "*.key), are imported one by one: each key goes with the certificate that it fits, a line says what "
+     "became of each file, and the command fails if one was refused.",
      OPTIONS(CLI_OPTION("key", "FILE", "the private key, for the controller to hold encrypted"),
              CLI_OPTION_DRY_RUN, CLI_OPTION_PASSPHRASE),
      EXAMPLES("cert import client.pem --key client.key",
-              "cert import leaf.pem intermediate.pem --key client.key", "cert import - <all.pem"),
-     1, 16, cli_cert_import},
+              "cert import leaf.pem intermediate.pem --key client.key", "cert import certificates/",
+              "cert import - <all.pem"),
+     1, CLI_ARGS_OPERANDS_MAX, cli_cert_import},
     {"cert", "list", "", "List the certificates",
      "Everything that is given must hold. A word of --search begins a word of the common name, of another "
      "name or of the issuer, or (from 4 digits on) the serial or the id; capital and small letters are one. "

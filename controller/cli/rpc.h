@@ -106,7 +106,7 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(SessionService, GetChallenge)                                                                          \
     X(SessionService, OpenSession)                                                                           \
     X(SessionService, CloseSession)                                                                          \
-    X(SessionService, WhoAmI)                                                                                \
+    X(SessionService, WhoAmI)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

@@ -208,7 +208,7 @@ static void put_decision(const struct margin *margin, const countersign_v1_Decis
                cs_time_text(decision->not_before_s, not_before));
     else
         fputs(", Manual Implementation on", stdout);
-    printf(" (%u work orders)\n", (unsigned)decision->orders);
+    printf(" (%u work order%s)\n", (unsigned)decision->orders, decision->orders == 1 ? "" : "s");
 }
 
 /* Once a request: `told` has those that were. */
@@ -389,7 +389,7 @@ static void put_device_tree(struct cli_style style, const struct drawing *drawin
         put_tinted(style, CLI_BOLD, connector->name);
         fputs(" (", stdout);
         put(connector->application);
-        printf(")  %s\n", connector->installed_digest.size ? "" : "nothing is installed");
+        puts(connector->installed_digest.size ? ")" : ")  nothing is installed");
         if (put_certificates(style, drawing, topology, connector->name, last, told) == 0)
             printf("%s%sno certificate is attached\n", last ? drawing->gap : drawing->bar, drawing->last);
     }

@@ -12,6 +12,9 @@
 /* A look at a large request takes long: what changes in this time is looked at together. */
 enum { GATHER_MS = 50, LONGEST_PAUSE_MS = 1000, BLIND_PAUSE_MS = 250 };
 
+/* A controller that is started anew is back soon; one that is away for longer is a failure. */
+enum { AWAY_MOST_S = 60 };
+
 /* The orders of so many are told one by one; of more only how many. */
 enum { FEW_ORDERS = 20 };
 
@@ -120,16 +123,37 @@ static void show_progress(struct waiting *w)
     w->said = line;
 }
 
+/* The controller went away after it had answered, and not for long yet. */
+static bool may_come_back(struct waiting *w, int64_t *away_since_s)
+{
+    static const struct timespec pause = {0, BLIND_PAUSE_MS * 1000000L};
+
+    if (!w->reply->has_request || !w->cli->rpc || !cli_rpc_unreachable(w->cli->rpc))
+        return false;
+    if (!*away_since_s)
+        *away_since_s = time(NULL);
+    if (time(NULL) - *away_since_s > AWAY_MOST_S || (w->until_s && time(NULL) >= w->until_s))
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
 static int wait_until(struct waiting *w, struct cs_err *err)
 {
     cs_auto(cli_watch_freep) struct cli_watch *watch = open_watch(w->cli, w->number);
+    const enum cli_exit failure = w->cli->failure;
     bool talks = !cli_args_flag(&w->cli->args, "quiet");
+    int64_t away_since_s = 0;
 
     for (;;) {
         int rc = look(w, err);
 
+        if (rc != CS_OK && may_come_back(w, &away_since_s))
+            continue;
         if (rc != CS_OK)
             return rc;
+        away_since_s = 0;
+        w->cli->failure = failure;
         if (talks)
             show_progress(w);
         if (cli_show_state_ended(w->reply->request.state))

@@ -60,6 +60,17 @@ static int deliver(struct ctl_run *run, uint64_t number, uint64_t session_id)
     return rc == CS_OK ? ctl_request_store(run, &request) : rc;
 }
 
+/* The clock was set back since the order was due: it is not yet, and will be. */
+static int put_off(struct ctl_run *run, ctl_order_row *order)
+{
+    ctl_request_row request;
+    int rc = ctl_request_load(run, order->request_number, &request);
+
+    if (rc == CS_OK)
+        rc = ctl_order_apply(run, &request, order, CTL_ORDER_NOT_YET, NULL);
+    return rc == CS_OK ? ctl_request_store(run, &request) : rc;
+}
+
 int ctl_deliver_waiting(struct ctl_run *run, struct cs_slice device_id, uint64_t session_id)
 {
     struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_LIVE, device_id);
@@ -71,6 +82,10 @@ int ctl_deliver_waiting(struct ctl_run *run, struct cs_slice device_id, uint64_t
         ctl_order_row order;
 
         rc = ctl_order_load(run, ctl_number_of(walk.value), &order);
+        if (rc != CS_OK)
+            return rc;
+        if (order.phase == PHASE(WAITING) && run->now_s < order.offer_at_s)
+            rc = put_off(run, &order);
         if (rc != CS_OK)
             return rc;
         if (!is_deliverable(run, &order))

@@ -236,9 +236,6 @@ int ctl_core_start(struct ctl_view *view, const struct ctl_context *context, str
                    struct cs_err *err)
 {
     static const struct ctl_actor actor = {.name = "controller"};
-    struct ctl_key prefix = ctl_key(CTL_TABLE_SESSION);
-    struct ctl_walk walk = ctl_walk(&prefix);
-    unsigned sessions = 0;
     struct ctl_run run;
     int rc;
 
@@ -246,15 +243,7 @@ int ctl_core_start(struct ctl_view *view, const struct ctl_context *context, str
     rc = load_meta(&run);
     if (rc != CS_OK)
         return rc;
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        rc = ctl_view_delete(view, walk.key, err);
-        if (rc != CS_OK)
-            return rc;
-        sessions++;
-    }
-    if (rc != CS_ENOTFOUND)
-        return rc;
+    run.meta.run++;
     ctl_run_changed(&run, "", "controller");
-    ctl_run_detail(&run, "%u sessions were open", sessions);
     return finish(&run, "Start");
 }

@@ -138,7 +138,52 @@ static void show_row(struct page *page, const ctl_certificate_row *row)
 
 /* ---- along an index */
 
-static int walk(struct page *page, struct ctl_streams *terms, size_t count)
+/* Where common name and id begin in a position of an order: what every index's entries end with. */
+static size_t end_of_value(enum ctl_inventory_by by, struct cs_slice rest)
+{
+    size_t at = 0;
+
+    switch (by) {
+    case CTL_BY_ISSUER:
+    case CTL_BY_SERIAL:
+        while (at < rest.len && rest.ptr[at] != 0)
+            at++;
+        return at + 1;
+    case CTL_BY_ATTACHMENTS:
+        return 4;
+    case CTL_BY_COMMON_NAME:
+        return 0;
+    default:
+        return 8;
+    }
+}
+
+/* False where a filter of one list does not have the certificate: a look at an index is cheaper than one at a
+ * row. */
+static bool may_fit(struct page *page, struct ctl_search *search, const struct ctl_plan *plan)
+{
+    struct cs_slice rest = page->place.at.rest, value;
+    size_t at = end_of_value(ctl_plan_by(page->filter), rest);
+
+    if (at >= rest.len)
+        return true;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct ctl_stream *stream = plan->terms[i].list;
+        struct ctl_key key;
+
+        if (plan->terms[i].count != 1 || stream->gathered || stream->prefix.len != stream->head)
+            continue;
+        key = stream->prefix;
+        ctl_key_add_bytes(&key, cs_slice_from(rest, at));
+        search->credit--;
+        if (ctl_view_get(page->view, ctl_key_slice(&key), &value, NULL) == CS_ENOTFOUND)
+            return false;
+    }
+    return true;
+}
+
+/* `plan` has filters to look up first; NULL: they are the terms. */
+static int walk(struct page *page, struct ctl_streams *terms, size_t count, const struct ctl_plan *plan)
 {
     struct ctl_search search = {.view = page->view,
                                 .err = page->err,
@@ -148,6 +193,10 @@ static int walk(struct page *page, struct ctl_streams *terms, size_t count)
     int rc;
 
     while ((rc = ctl_search_next(&search, terms, count, &page->place)) == CS_OK) {
+        if (plan && !may_fit(page, &search, plan)) {
+            page->place.past = true;
+            continue;
+        }
         search.credit -= ROW_COST;
         rc = load_row(page, &page->place.at, &row);
         if (rc != CS_OK)
@@ -266,13 +315,13 @@ static int sort_in_memory(struct page *page, struct ctl_plan *plan, bool *ret_do
 
 /* ---- the page */
 
-static int walk_order(struct page *page)
+static int walk_order(struct page *page, const struct ctl_plan *plan)
 {
     struct ctl_streams order = {0};
     int rc = ctl_plan_order(page->filter, &order, page->err);
 
     if (rc == CS_OK)
-        rc = walk(page, &order, 1);
+        rc = walk(page, &order, 1, plan);
     ctl_streams_free(&order);
     return rc;
 }
@@ -286,13 +335,13 @@ static int fill(struct page *page)
     if (rc != CS_OK)
         return rc;
     if (plan.count && ctl_plan_by(page->filter) == CTL_BY_COMMON_NAME) {
-        rc = walk(page, plan.terms, plan.count);
+        rc = walk(page, plan.terms, plan.count, NULL);
         done = true;
     } else if (plan.count) {
         rc = sort_in_memory(page, &plan, &done);
     }
     if (rc == CS_OK && !done)
-        rc = walk_order(page);
+        rc = walk_order(page, &plan);
     ctl_plan_free(&plan);
     return rc;
 }

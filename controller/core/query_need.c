@@ -3,6 +3,7 @@
 #include "controller/core/evaluate.h"
 #include "controller/core/overrides.h"
 #include "controller/core/query_rows.h"
+#include "controller/core/targets.h"
 #include "shared/trust/need.h"
 
 static int load_policy(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
@@ -15,62 +16,34 @@ static int load_policy(struct ctl_view *view, const struct ctl_presence *presenc
     return rc == CS_OK ? cs_policy_open_stored(CTL_BYTES(reply->envelope), ret, err) : rc;
 }
 
-static bool is_target(const countersign_v1_ExplainPushRequest *request, const ctl_attachment_row *attachment)
-{
-    for (pb_size_t i = 0; i < request->targets_count; i++)
-        if (strcmp(request->targets[i].device_name, attachment->device_name) == 0 &&
-            strcmp(request->targets[i].connector, attachment->connector) == 0)
-            return true;
-    return false;
-}
+struct adding {
+    struct cs_needs *needs;
+    const struct cs_cert_info *leaf;
+};
 
-/* CS_OK with *ret_in, whatever groups the device is in. */
-static int is_in_groups(struct ctl_view *view, const countersign_v1_ExplainPushRequest *request,
-                        const char *device_name, bool *ret_in, struct cs_err *err)
+static int on_target(void *data, const char *device_name, const char *connector, struct cs_err *err)
 {
-    *ret_in = false;
-    for (pb_size_t i = 0; i < request->groups_count && !*ret_in; i++) {
-        struct ctl_key key = ctl_key_name(CTL_TABLE_DEVICE_GROUP, request->groups[i]);
-        struct cs_slice there;
-        int rc;
+    const struct adding *adding = data;
 
-        ctl_key_add_name(&key, device_name);
-        rc = ctl_bytes_get(view, &key, &there, err);
-        if (rc != CS_OK && rc != CS_ENOTFOUND)
-            return rc;
-        *ret_in = rc == CS_OK;
-    }
+    (void)err;
+    cs_needs_add(adding->needs, device_name, connector, adding->leaf);
     return CS_OK;
 }
 
 /* Every attachment that is asked for, as PreparePush would take them. */
 static int add_orders(struct ctl_view *view, const countersign_v1_ExplainPushRequest *request,
-                      const struct cs_cert_info *leaf, struct cs_needs *needs, uint32_t *ret_targets,
-                      struct cs_err *err)
+                      const struct cs_cert_info *leaf, struct cs_needs *needs, struct cs_err *err)
 {
-    struct ctl_key prefix = ctl_key_bytes(CTL_TABLE_ATTACHMENT, CTL_BYTES(request->certificate_id));
-    struct ctl_walk walk = ctl_walk(&prefix);
-    const bool all = request->targets_count == 0 && request->groups_count == 0;
-    int rc;
+    const struct ctl_targets targets = {
+        .certificate_id = CTL_BYTES(request->certificate_id),
+        .named = request->targets,
+        .named_count = request->targets_count,
+        .groups = request->groups,
+        .group_count = request->groups_count,
+    };
+    struct adding adding = {needs, leaf};
 
-    *ret_targets = 0;
-    while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        ctl_attachment_row attachment;
-        bool wanted, named;
-
-        rc = ctl_decode(walk.value, Attachment, &attachment, err);
-        if (rc != CS_OK)
-            return rc;
-        wanted = named = is_target(request, &attachment);
-        if (!all && !named)
-            rc = is_in_groups(view, request, attachment.device_name, &wanted, err);
-        if (rc != CS_OK)
-            return rc;
-        *ret_targets += named;
-        if (all || wanted)
-            cs_needs_add(needs, attachment.device_name, attachment.connector, leaf);
-    }
-    return ctl_walked(rc);
+    return ctl_targets_walk(view, &targets, on_target, &adding, err);
 }
 
 static void show_stage(const struct cs_need *need, const struct cs_policy *policy, pb_size_t stage,
@@ -114,7 +87,6 @@ int ctl_query_ExplainPush(struct ctl_view *view, const struct ctl_presence *pres
     cs_auto_free struct cs_cert_info *leaf = calloc(1, sizeof *leaf);
     cs_auto_free struct cs_needs *needs = calloc(1, sizeof *needs);
     ctl_certificate_row certificate;
-    uint32_t targets;
     int rc;
 
     if (!leaf || !needs)
@@ -127,13 +99,7 @@ int ctl_query_ExplainPush(struct ctl_view *view, const struct ctl_presence *pres
     if (rc != CS_OK)
         return rc;
     *needs = cs_needs_begin(policy);
-    rc = add_orders(view, request, leaf, needs, &targets, err);
-    if (rc == CS_OK && targets != request->targets_count)
-        rc = cs_err_set(err, CS_ESTATE,
-                        "the certificate is not attached to every app connector that is named: attach it "
-                        "first");
-    if (rc == CS_OK && needs->count == 0)
-        rc = cs_err_set(err, CS_ESTATE, "the certificate has no app connector there: attach it to one first");
+    rc = add_orders(view, request, leaf, needs, err);
     if (rc != CS_OK)
         return rc;
     cs_needs_sort(needs);

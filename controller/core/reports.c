@@ -16,7 +16,7 @@ int ctl_session_load(struct ctl_run *run, struct cs_slice device_id, ctl_session
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_SESSION, device_id);
     int rc = ctl_get(run->view, &key, Session, ret, run->err);
 
-    *ret_open = rc == CS_OK;
+    *ret_open = rc == CS_OK && ret->run == run->meta.run;
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
@@ -39,7 +39,8 @@ int ctl_session_opened_run(struct ctl_run *run, const void *body, void *reply)
     const struct ctl_session_opened *opened = body;
     struct cs_slice device_id = CS_SLICE_ARRAY(opened->device_id);
     struct ctl_key key = ctl_key_bytes(CTL_TABLE_SESSION, device_id);
-    const ctl_session_row session = {.session_id = opened->session_id, .opened_at_s = run->now_s};
+    const ctl_session_row session = {
+        .session_id = opened->session_id, .opened_at_s = run->now_s, .run = run->meta.run};
     ctl_device_row device;
     int rc = ctl_device_load(run, device_id, &device);
 

@@ -4,6 +4,7 @@
 #include "controller/core/overrides.h"
 
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 
 #define REASON(name) countersign_v1_RevocationReason_REVOCATION_REASON_##name
 
@@ -277,6 +278,7 @@ static int store_crl(struct ctl_run *run, struct import *import)
     row.entries = (uint32_t)body->crl->entry_count;
     row.imported_at_s = run->now_s;
     CTL_TEXT_SET(row.source, body->source[0] ? body->source : run->actor->name);
+    cs_utf8_repair(row.source); /* file names are bytes */
     CTL_BYTES_SET(row.digest, cs_digest_slice(&body->digest));
     return ctl_put(run->view, &key, Crl, &row, run->err);
 }

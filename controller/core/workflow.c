@@ -95,7 +95,7 @@ static const struct cell table[CTL_PHASE_COUNT][CTL_ORDER_EVENT_COUNT] = {
                         [CTL_ORDER_DUE] = TO(WAITING),
                         [CTL_ORDER_HANDED_OVER] = TO(HANDED_OVER),
                         [CTL_ORDER_ACCEPTED] = TO(ACCEPTED),
-                        [CTL_ORDER_NOT_YET] = TO(WAITING),
+                        [CTL_ORDER_NOT_YET] = TO(SCHEDULED),
                         CLOSED_BY_PEOPLE_OR_TIME,
                         TRIED_AGAIN,
                         ENDED_BY_DEVICE},

@@ -71,9 +71,20 @@ static bool connected(void *data, const uint8_t device_id[16])
     return ctl_roster_find(data, device_id) != 0;
 }
 
+static uint32_t count(void *data)
+{
+    struct ctl_roster *roster = data;
+    uint32_t sessions;
+
+    pthread_mutex_lock(&roster->lock);
+    sessions = (uint32_t)roster->sessions.count;
+    pthread_mutex_unlock(&roster->lock);
+    return sessions;
+}
+
 struct ctl_presence ctl_roster_presence(struct ctl_roster *roster)
 {
-    return (struct ctl_presence){.data = roster, .connected = connected};
+    return (struct ctl_presence){.data = roster, .connected = connected, .count = count};
 }
 
 size_t ctl_roster_count(struct ctl_roster *roster)

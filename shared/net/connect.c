@@ -27,7 +27,7 @@ static void call_free(struct connect_call *call)
     cs_alarm_clear(session->alarms, &call->deadline);
     drop_body(call);
     cs_buf_wipe(&call->reply);
-    cs_buf_wipe(&call->tail);
+    connect_drop_tail(call);
     cs_metadata_free(&call->base.metadata);
     cs_metadata_free(&call->trailers);
     cs_list_remove(&call->node);

@@ -195,6 +195,29 @@ static int transport_add_trailer(struct cs_call *base, const char *name, struct 
     return cs_metadata_add(&call->trailers, text, value);
 }
 
+/* A tail waits outside of the carrier's queue; over a connection no more of them than such a queue may hold.
+ */
+static bool may_wait(struct connect_call *call)
+{
+    struct cs_web_session *session = call->session;
+
+    if (call->tail_waits)
+        return true;
+    if (session->waiting_bytes + call->tail.len > CS_LIMIT_CONNECTION_BACKLOG)
+        return false;
+    session->waiting_bytes += call->tail.len;
+    call->tail_waits = true;
+    return true;
+}
+
+void connect_drop_tail(struct connect_call *call)
+{
+    if (call->tail_waits)
+        call->session->waiting_bytes -= call->tail.len;
+    call->tail_waits = false;
+    cs_buf_wipe(&call->tail);
+}
+
 /* Once the tail has gone, so has the answer. */
 void connect_push_tail(struct connect_call *call)
 {
@@ -203,9 +226,9 @@ void connect_push_tail(struct connect_call *call)
 
     if (call->tail.len) {
         rc = exchange->carrier->write(exchange, CS_SLICE_EMPTY, cs_buf_slice(&call->tail));
-        if (rc == CS_EFULL)
+        if (rc == CS_EFULL && may_wait(call))
             return;
-        cs_buf_wipe(&call->tail);
+        connect_drop_tail(call);
     }
     if (rc == CS_OK || rc == CS_EBUSY)
         rc = exchange->carrier->end(exchange);

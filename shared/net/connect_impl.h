@@ -25,6 +25,7 @@ struct connect_call {
     bool paused;
     bool has_reply;
     bool begun;
+    bool tail_waits; /* and is counted */
 };
 
 extern const struct cs_call_transport connect_transport;
@@ -34,6 +35,7 @@ void connect_refuse_call(struct cs_exchange *exchange, struct cs_connect_type ty
                          const char *sentence);
 /* Sends what is left of a finished call's answer, once there is room for it. */
 void connect_push_tail(struct connect_call *call);
+void connect_drop_tail(struct connect_call *call);
 static inline void connect_wake(struct connect_call *call)
 {
     call->session->wake(call->session->owner);

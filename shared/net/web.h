@@ -34,7 +34,8 @@ struct cs_route_answer {
     struct cs_metadata_list headers; /* more of them, lower-case; the caller frees them */
 };
 
-/* One GET (and HEAD) route. Answers go out whole, so they should be small: at most CS_WEB_ANSWER_BYTES. */
+/* One GET (and HEAD) route. Answers go out whole: at most CS_WEB_ANSWER_BYTES each, and what finds no room
+ * among 4 MB that wait on one HTTP/2 connection is reset. */
 struct cs_route {
     const char *path; /* "/metrics": the whole of it, without the query */
     /* Writes the answer and returns its HTTP status. */

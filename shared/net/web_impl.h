@@ -19,7 +19,8 @@ struct cs_web_session {
     void *owner;
     struct cs_list calls;
     struct cs_list resumed;
-    size_t held_bytes; /* of requests that are not complete */
+    size_t held_bytes;    /* of requests that are not complete */
+    size_t waiting_bytes; /* of answers that found no room in their carrier's queue */
 };
 
 /* The calls' exchanges have ended when it goes: the carrier sees to that. */

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RUNS = 21, DEEP_PAGES = 200, BATCH = 2000000, TOPOLOGY = 10000 };
+enum { RUNS = 21, DEEP_PAGES = 200, BATCH = 6000000, TOPOLOGY = 10000 };
 
 struct bench {
     struct ctl_store *store;
@@ -450,9 +450,14 @@ static double time_topology(struct bench *bench)
     return now_ms() - begun;
 }
 
+static uint32_t count_connected(void *data)
+{
+    return (uint32_t)((struct bench *)data)->devices;
+}
+
 static double time_status(struct bench *bench)
 {
-    const struct ctl_presence presence = {.connected = connected};
+    const struct ctl_presence presence = {.data = bench, .connected = connected, .count = count_connected};
     countersign_v1_GetStatusRequest request = {0};
     countersign_v1_GetStatusResponse reply = {0};
     struct ctl_reading reading;

@@ -1,7 +1,6 @@
 #include "tests/support/control.h"
 
 #include "controller/core/evaluate.h"
-#include "controller/core/overrides.h"
 #include "shared/trust/merkle.h"
 
 #include <stdio.h>
@@ -219,30 +218,15 @@ void control_certificate(struct control *c, const char *name)
 void control_revoke(struct control *c, const char *name)
 {
     struct cs_digest id = control_certificate_id(c, name);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    struct ctl_key meta_key = ctl_key(CTL_TABLE_META);
-    struct ctl_context context = context_of(c);
-    struct ctl_run run = {.view = open_view(c),
-                          .context = &context,
-                          .outcome = &c->outcome,
-                          .settings = &c->settings,
-                          .err = &c->err,
-                          .now_s = c->d.now_s,
-                          .meta = control_meta(c)};
-    ctl_certificate_row row;
+    countersign_v1_RevokeCertificateRequest body = countersign_v1_RevokeCertificateRequest_init_zero;
+    countersign_v1_RevokeCertificateResponse reply = countersign_v1_RevokeCertificateResponse_init_zero;
 
-    c->outcome.effect_count = 0;
-    cs_assert(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
-    row.revoked = true;
-    row.revoked_at_s = c->d.now_s;
-    must(c, ctl_certificate_store(&run, &row), "storing the certificate");
-    must(c, ctl_orders_end_for_revoked(&run, cs_digest_slice(&id)), "ending the orders");
-    must(c, ctl_put(run.view, &meta_key, Meta, &run.meta, &c->err), "storing the counts");
-    commit(c, run.view);
-    control_check(c);
+    CTL_BYTES_SET(body.certificate_id, cs_digest_slice(&id));
+    body.reason = countersign_v1_RevocationReason_REVOCATION_REASON_KEY_COMPROMISE;
+    must(c, control_run(c, CTL_REVOKE_CERTIFICATE, &body, &reply), "revoking");
 }
 
-int control_attach(struct control *c, const char *certificate, const char *device)
+int control_attach_at(struct control *c, const char *certificate, const char *device, const char *connector)
 {
     struct cs_digest id = control_certificate_id(c, certificate);
     countersign_v1_AttachRequest body = countersign_v1_AttachRequest_init_zero;
@@ -250,8 +234,13 @@ int control_attach(struct control *c, const char *certificate, const char *devic
 
     CTL_BYTES_SET(body.certificate_id, cs_digest_slice(&id));
     CTL_TEXT_SET(body.device_name, device);
-    CTL_TEXT_SET(body.connector, "web");
+    CTL_TEXT_SET(body.connector, connector);
     return control_run(c, CTL_ATTACH, &body, &reply);
+}
+
+int control_attach(struct control *c, const char *certificate, const char *device)
+{
+    return control_attach_at(c, certificate, device, "web");
 }
 
 int control_detach(struct control *c, const char *certificate, const char *device)
@@ -365,36 +354,37 @@ static int evaluate(struct control *c, uint64_t number, struct cs_slice wire, st
     return rc;
 }
 
-int control_decide_so(struct control *c, uint64_t number, const char *who, uint32_t stage,
-                      countersign_v1_Verdict verdict, int64_t not_before_s)
+void control_fill_decision(struct control *c, uint64_t number, const char *who, uint32_t stage,
+                           countersign_v1_Decision *ret)
 {
-    ctl_request_row request = control_request(c, number);
-    countersign_v1_Decision decision;
-    countersign_v1_DecideResponse reply = countersign_v1_DecideResponse_init_zero;
-    cs_auto(cs_buf_free) struct cs_buf wire = CS_BUF_EMPTY;
-    struct ctl_evaluation evaluation = {0};
+    const ctl_request_row request = control_request(c, number);
     struct cs_digest request_digest, comment = cs_sha256(CS_SLICE_LIT("fine"));
-    struct ctl_decide body;
-    int rc = CS_OK;
 
     memcpy(request_digest.bytes, request.digest.bytes, sizeof request_digest.bytes);
-    deployment_fill_decision(&c->d, who, stage, &request_digest, &decision);
-    CTL_BYTES_SET(decision.comment_digest, cs_digest_slice(&comment));
-    decision.verdict = verdict;
-    if (not_before_s) {
-        decision.mode = countersign_v1_Mode_MODE_SCHEDULED;
-        decision.not_before_s = not_before_s;
-    }
-    for (uint32_t i = 0; i < request.decision_count; i++, decision.earlier_count++) {
+    deployment_fill_decision(&c->d, who, stage, &request_digest, ret);
+    CTL_BYTES_SET(ret->comment_digest, cs_digest_slice(&comment));
+    for (uint32_t i = 0; i < request.decision_count && i < CS_ARRAY_LEN(ret->earlier);
+         i++, ret->earlier_count++) {
         struct ctl_key key = ctl_key_numbers(CTL_TABLE_DECISION, number, i);
         ctl_decision_row stored;
 
         cs_assert(control_get(c, &key, countersign_store_v1_Decision_fields, &stored));
-        CTL_BYTES_COPY(decision.earlier[i], stored.digest);
+        CTL_BYTES_COPY(ret->earlier[i], stored.digest);
     }
-    wire = deployment_sign(&c->d, CS_STATEMENT_DECISION, countersign_v1_Decision_fields, &decision, who);
+}
+
+int control_send_decision(struct control *c, uint64_t number, const countersign_v1_Decision *decision,
+                          const char *key_of)
+{
+    countersign_v1_DecideResponse reply = countersign_v1_DecideResponse_init_zero;
+    cs_auto(cs_buf_free) struct cs_buf wire = CS_BUF_EMPTY;
+    struct ctl_evaluation evaluation = {0};
+    struct ctl_decide body;
+    int rc = CS_OK;
+
+    wire = deployment_sign(&c->d, CS_STATEMENT_DECISION, countersign_v1_Decision_fields, decision, key_of);
     body = (struct ctl_decide){
-        number, cs_buf_slice(&wire), &decision, payload_digest(&wire), "fine", cs_policy_version(c->d.policy),
+        number, cs_buf_slice(&wire), decision, payload_digest(&wire), "fine", cs_policy_version(c->d.policy),
         NULL};
     if (c->fast) {
         rc = evaluate(c, number, body.envelope, &evaluation);
@@ -404,6 +394,20 @@ int control_decide_so(struct control *c, uint64_t number, const char *who, uint3
         rc = control_run(c, CTL_DECIDE, &body, &reply);
     ctl_evaluation_free(&evaluation);
     return rc;
+}
+
+int control_decide_so(struct control *c, uint64_t number, const char *who, uint32_t stage,
+                      countersign_v1_Verdict verdict, int64_t not_before_s)
+{
+    countersign_v1_Decision decision;
+
+    control_fill_decision(c, number, who, stage, &decision);
+    decision.verdict = verdict;
+    if (not_before_s) {
+        decision.mode = countersign_v1_Mode_MODE_SCHEDULED;
+        decision.not_before_s = not_before_s;
+    }
+    return control_send_decision(c, number, &decision, who);
 }
 
 int control_decide(struct control *c, uint64_t request, const char *who, uint32_t stage)
@@ -568,6 +572,10 @@ int control_advertise(struct control *c, const char *name, const struct cs_diges
     deployment_fill_advertisement(&c->d, name, statement);
     CTL_BYTES_COPY(statement->device_id, device.device_id);
     statement->sequence = ++c->sequence;
+    if (c->with_mail) {
+        statement->connectors[statement->connectors_count] = statement->connectors[0];
+        CTL_TEXT_SET(statement->connectors[statement->connectors_count++].name, "mail");
+    }
     if (installed)
         CTL_BYTES_SET(statement->connectors[0].installed_digest, cs_digest_slice(installed));
     return say(c, CTL_ADVERTISEMENT, device.device_id.bytes, statement);
@@ -584,6 +592,7 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
     CTL_BYTES_COPY(report->device_id, order.device_id);
     CTL_BYTES_COPY(report->order_id, order.order_id);
     report->sequence = ++c->sequence;
+    CTL_TEXT_SET(report->connector, order.connector);
     report->generation = order.generation;
     report->outcome = outcome;
     report->attempt =

@@ -41,6 +41,7 @@ struct control {
     /* What the next requests sign beside the usual. */
     uint32_t max_attempts; /* 0: the 3 of deployment.h */
     bool even_expired, even_revoked;
+    bool with_mail;          /* devices advertise "mail" beside "web" */
     int64_t decide_within_s; /* 0: as deployment.h has it */
     bool unchecked;          /* leave the invariants alone: the caller checks now and then */
 };
@@ -59,6 +60,7 @@ void control_certificate(struct control *c, const char *name);
 struct cs_digest control_certificate_id(struct control *c, const char *name);
 struct cs_digest control_chain_digest(struct control *c, const char *name);
 int control_attach(struct control *c, const char *certificate, const char *device);
+int control_attach_at(struct control *c, const char *certificate, const char *device, const char *connector);
 int control_detach(struct control *c, const char *certificate, const char *device);
 int control_prepare(struct control *c, const char *certificate, const char *device, uint64_t *ret_number);
 int control_submit(struct control *c, uint64_t number);
@@ -69,6 +71,12 @@ int control_decide(struct control *c, uint64_t request, const char *who, uint32_
 /* With everything that a decision can say, `not_before_s` 0: manual. */
 int control_decide_so(struct control *c, uint64_t number, const char *who, uint32_t stage,
                       countersign_v1_Verdict verdict, int64_t not_before_s);
+/* The two halves of it, for decisions that say something else: what `who` would sign now, having seen all
+ * decisions; and whatever it says then, signed with the key of `key_of`. */
+void control_fill_decision(struct control *c, uint64_t number, const char *who, uint32_t stage,
+                           countersign_v1_Decision *ret);
+int control_send_decision(struct control *c, uint64_t number, const countersign_v1_Decision *decision,
+                          const char *key_of);
 int control_cancel(struct control *c, uint64_t request);
 /* bob and carol. */
 void control_approve(struct control *c, uint64_t request);
@@ -87,7 +95,7 @@ int control_report(struct control *c, uint64_t number, countersign_v1_Outcome ou
 /* Refused with this word, by a device that knows the order's id and nothing else. */
 int control_refuse_unread(struct control *c, uint64_t number, const char *verdict);
 
-/* A certificate is revoked, and its orders end: what a command that revokes does. */
+/* By hand, for good. */
 void control_revoke(struct control *c, const char *name);
 
 /* ---- time */

@@ -27,6 +27,8 @@ static const struct {
     {"DeviceService/AdmitDevice", "---m-"},
     {"DeviceService/ListDevices", "raimu"},
     {"DeviceService/GetDevice", "raimu"},
+    {"DeviceService/GetDeviceTopology", "raimu"},
+    {"DeviceService/SetDeviceGroups", "---m-"},
     {"DeviceService/BanDevice", "---m-"},
     {"CertificateService/ImportCertificate", "r--m-"},
     {"CertificateService/ListCertificates", "raimu"},

@@ -183,6 +183,40 @@ static void the_operators_listener_has_tls_unless_it_is_local(void **state)
     }
 }
 
+static void takes_several_urls_of_revocation_lists(void **state)
+{
+    static const char *const bad[] = {
+        "https://crl.example/a", "http://crl.example", "crl.example/a",     "http:///a",
+        "http://a b/c",          "http://a:port/c",    "http://a:123456/c", "http://u@a/c",
+        "http://a/b c",          "http://a/b#c",       "http://[::1/c",     "http://a:/c"};
+    struct ctl_config config;
+    struct cs_err err;
+    char text[128];
+
+    (void)state;
+    check_ok(ctl_config_parse(
+                 "[controller]\ncrls = /var/lib/crls\ncrls_every = 1h\ncrl_url = http://crl.example/a\n"
+                 "crl_url = http://[::1]:8080/b?c=d\n",
+                 "test.ini", &config, &err),
+             err);
+    assert_string_equal(config.crls, "/var/lib/crls");
+    assert_int_equal(config.crls_every_s, 3600);
+    assert_int_equal(config.crl_url_count, 2);
+    assert_string_equal(config.crl_urls[0], "http://crl.example/a");
+    assert_string_equal(config.crl_urls[1], "http://[::1]:8080/b?c=d");
+    for (size_t i = 0; i < CS_ARRAY_LEN(bad); i++) {
+        (void)snprintf(text, sizeof text, "[controller]\ncrl_url = %s\n", bad[i]);
+        check_code(ctl_config_parse(text, "test.ini", &config, &err), CS_EINVAL);
+        check_says(err, "write http://HOST");
+    }
+    check_code(ctl_config_parse("[controller]\ncrl_url=http://a/1\ncrl_url=http://a/2\ncrl_url=http://a/3\n"
+                                "crl_url=http://a/4\ncrl_url=http://a/5\ncrl_url=http://a/6\n"
+                                "crl_url=http://a/7\ncrl_url=http://a/8\ncrl_url=http://a/9\n",
+                                "test.ini", &config, &err),
+               CS_EINVAL);
+    check_says(err, "test.ini:10");
+}
+
 static void refuses_a_socket_path_that_does_not_fit(void **state)
 {
     char text[256];
@@ -215,6 +249,7 @@ int main(void)
         cmocka_unit_test(knows_whom_a_user_may_call_as),
         cmocka_unit_test(a_user_has_at_most_sixteen_operators),
         cmocka_unit_test(the_operators_listener_has_tls_unless_it_is_local),
+        cmocka_unit_test(takes_several_urls_of_revocation_lists),
         cmocka_unit_test(refuses_a_socket_path_that_does_not_fit),
         cmocka_unit_test(says_that_the_file_is_not_there),
     };

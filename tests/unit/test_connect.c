@@ -237,7 +237,7 @@ static int pair_open(struct pair *pair)
     struct cs_grpc_server_options server = {.peer = &pair->peer,
                                             .alarms = &pair->alarms,
                                             .counters = &pair->counters,
-                                            .max_streams = 100,
+                                            .max_streams = 200,
                                             .web = &pair->web,
                                             .wake = ignore};
     const struct cs_http2_options client = {.clock = &pair->alarms, .events = &events, .owner = pair};
@@ -476,34 +476,43 @@ static void holds_so_much_of_unfinished_requests_and_no_more(void **state)
     pair_close(&pair);
 }
 
-/* 60 answers of 100 KB are more than a connection may have waiting: those that find no room wait outside. */
-static void answers_that_find_no_room_wait_for_it(void **state)
+/* Answers of 100 KB to a client that reads none: 1 MB is in its windows, 4 MB are queued, as much waits
+ * outside, and whatever is beyond is reset. */
+static void answers_that_find_no_room_wait_for_it_up_to_a_bound(void **state)
 {
-    enum { CALLS = 60, BYTES = 100000 };
+    enum { BYTES = 100000 };
     static const uint8_t large[BYTES];
+    static const struct {
+        unsigned calls, reset_least, reset_most;
+    } cases[] = {{60, 0, 0}, {90, 0, 0}, {130, 30, 40}};
     const struct ask ask = {
         .method = "POST", .path = CALL("Unary"), .type = "application/proto", .body = CS_SLICE_ARRAY(large)};
-    struct pair pair;
 
     (void)state;
-    check_code(pair_open(&pair), CS_OK);
-    pair.lazy = true;
-    for (unsigned i = 0; i < CALLS; i++) {
-        assert_non_null(begin(&pair, &ask, false));
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        struct cs_http2 *server;
+        struct pair pair;
+        unsigned reset;
+
+        check_code(pair_open(&pair), CS_OK);
+        server = cs_grpc_server_http2(pair.server);
+        pair.lazy = true;
+        for (unsigned k = 0; k < cases[i].calls; k++) {
+            assert_non_null(begin(&pair, &ask, false));
+            pump(&pair);
+        }
+        reset = pair.closes;
+        assert_in_range(reset, cases[i].reset_least, cases[i].reset_most);
+        assert_true(cs_http2_queued_bytes(server) > CS_LIMIT_CONNECTION_BACKLOG - BYTES);
+        assert_true(cs_http2_queued_bytes(server) <= CS_LIMIT_CONNECTION_BACKLOG);
+        pair.lazy = false;
+        for (unsigned k = 0; k < pair.owed_count; k++)
+            cs_http2_consume(pair.owed[k].stream, pair.owed[k].bytes);
         pump(&pair);
+        assert_int_equal(pair.closes, cases[i].calls);
+        assert_int_equal(pair.body_bytes, (cases[i].calls - reset) * BYTES);
+        pair_close(&pair);
     }
-    assert_int_equal(pair.answers, CALLS);
-    assert_int_equal(pair.closes, 0);
-    assert_true(cs_http2_queued_bytes(cs_grpc_server_http2(pair.server)) >
-                CS_LIMIT_CONNECTION_BACKLOG - BYTES);
-    assert_true(cs_http2_queued_bytes(cs_grpc_server_http2(pair.server)) <= CS_LIMIT_CONNECTION_BACKLOG);
-    pair.lazy = false;
-    for (unsigned i = 0; i < pair.owed_count; i++)
-        cs_http2_consume(pair.owed[i].stream, pair.owed[i].bytes);
-    pump(&pair);
-    assert_int_equal(pair.closes, CALLS);
-    assert_int_equal(pair.body_bytes, CALLS * BYTES);
-    pair_close(&pair);
 }
 
 static struct cs_call *paused_call;
@@ -638,7 +647,7 @@ int main(void)
         cmocka_unit_test(answers_over_http2_as_the_table_says),
         cmocka_unit_test(refuses_a_body_that_is_larger_than_the_method_takes),
         cmocka_unit_test(holds_so_much_of_unfinished_requests_and_no_more),
-        cmocka_unit_test(answers_that_find_no_room_wait_for_it),
+        cmocka_unit_test(answers_that_find_no_room_wait_for_it_up_to_a_bound),
         cmocka_unit_test(a_paused_call_gets_its_request_when_it_goes_on),
         cmocka_unit_test(a_deadline_and_a_cancel_end_a_call),
         cmocka_unit_test(a_listener_that_answers_grpc_alone_refuses_the_rest),

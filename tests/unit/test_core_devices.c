@@ -142,7 +142,8 @@ static void an_old_sessions_end_does_not_close_the_new_one(void **state)
     assert_false(control_get(c, &key, countersign_store_v1_Session_fields, &session));
     check_ok(control_open(c, "gw-0"), c->err);
     control_restart(c);
-    assert_false(control_get(c, &key, countersign_store_v1_Session_fields, &session));
+    assert_true(!control_get(c, &key, countersign_store_v1_Session_fields, &session) ||
+                session.run != control_meta(c).run);
 }
 
 static void an_old_advertisement_is_acknowledged_and_no_more(void **state)

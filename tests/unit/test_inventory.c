@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 5000, SOME = 200 };
+enum { MANY = 4300, SOME = 200 };
 
 typedef countersign_v1_ListCertificatesRequest list_request;
 typedef countersign_v1_ListCertificatesResponse list_reply;
@@ -98,7 +98,8 @@ static void drop_row(struct world *w, size_t i)
     w->gone[i] = true;
 }
 
-static void world_start(struct world *w, size_t count)
+/* `wide`: each has a name with a word of its own, and all of these words begin alike. */
+static void world_start_so(struct world *w, size_t count, bool wide)
 {
     struct ctl_view *view;
     struct cs_err err;
@@ -110,9 +111,17 @@ static void world_start(struct world *w, size_t count)
     view = view_of(w);
     for (size_t i = 0; i < count; i++) {
         inventory_row(i, count, &w->rows[i]);
+        if (wide)
+            snprintf(w->rows[i].names[w->rows[i].names_count++], sizeof w->rows[i].names[0],
+                     "dns:n.word%05zu", i);
         check_ok(ctl_inventory_store(view, &w->rows[i], &err), err);
     }
     commit(w, view);
+}
+
+static void world_start(struct world *w, size_t count)
+{
+    world_start_so(w, count, false);
 }
 
 static void world_end(struct world *w)
@@ -213,7 +222,7 @@ static int ask(struct world *w, const list_request *request, list_reply *reply, 
     w->looks = 0;
     rc = ctl_query_ListCertificates(view, &presence, INVENTORY_NOW_S, request, reply, err);
     /* Planning, an attempt to sort, the page: each is bounded, wherever it ends. */
-    assert_true(w->looks <= CTL_PLAN_CREDIT + 4000 + 6000 + 1024);
+    assert_true(w->looks <= CTL_PLAN_CREDIT + 2500 + 4000 + 1500);
     ctl_view_free(view);
     return rc;
 }
@@ -429,12 +438,12 @@ static void any_filter_and_order_gives_what_asking_every_row_gives(void **state)
 /* So many that words have too many continuations for streams, and too many entries to gather. */
 static void a_large_inventory_gives_the_same(void **state)
 {
-    static const char *const searches[] = {"router0", "0", "gw-0 berlin", "m1", "acme 4"};
+    static const char *const searches[] = {"word0", "gw-0 word04"};
     struct world w;
 
     (void)state;
     seed = 2;
-    world_start(&w, MANY);
+    world_start_so(&w, MANY, true);
     for (unsigned i = 0; i < CS_ARRAY_LEN(searches); i++) {
         list_request request = countersign_v1_ListCertificatesRequest_init_zero;
 
@@ -442,6 +451,15 @@ static void a_large_inventory_gives_the_same(void **state)
         request.descending = i % 2;
         check_list(&w, &request);
         request.sort = countersign_v1_CertificateSort_CERTIFICATE_SORT_COLOUR;
+        check_list(&w, &request);
+    }
+    /* Too many to be sorted in memory: the order's index is walked, and the filters' are asked. */
+    for (int sort = 0; sort <= 8; sort++) {
+        list_request request = {.sort = (countersign_v1_CertificateSort)sort,
+                                .descending = sort % 2,
+                                .group = "prod",
+                                .key_mode = countersign_v1_KeyMode_KEY_MODE_HELD};
+
         check_list(&w, &request);
     }
     for (unsigned i = 0; i < 2; i++) {

@@ -3,27 +3,33 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'node:test';
+import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { makeCertificate, toPem } from './certificates.mjs';
 import { clients } from './clients.mjs';
-import { makeCertificate } from './certificates.mjs';
 import { Deployment, run } from './harness.mjs';
 import { cases, signIn } from './methods.mjs';
-import { enumOf, registry, services } from './schema.mjs';
+import { enumOf, services } from './schema.mjs';
+import { sha256 } from './wire.mjs';
 
 // Those that devices call, on other listeners.
 const ofDevices = ['AgentService', 'EnrolmentService'];
 const methodOf = (name) => {
   const [service, method] = name.split('/');
-  return registry.getService(`countersign.v1.${service}`).methods.find((one) => one.name === method);
+  return services.find((one) => one.name === service).methods.find((one) => one.name === method);
 };
 
-test('every unary method of an operator service has a case', () => {
-  const all = services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
-    .filter((method) => method.methodKind === 'unary').map((method) => `${method.parent.name}/${method.name}`);
+const methodsOf = (kind) => services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
+  .filter((method) => method.methodKind === kind).map((method) => `${method.parent.name}/${method.name}`);
+
+test('every method of an operator service has a case', () => {
+  const all = methodsOf('unary');
   const has = Object.keys(cases);
   assert.deepEqual(all.filter((name) => !has.includes(name)), [], 'methods without a case in methods.mjs');
   assert.deepEqual(has.filter((name) => !all.includes(name)), [], 'cases without a method in proto/');
+  assert.deepEqual(methodsOf('server_streaming').sort(), Object.keys(streams).sort());
+  assert.deepEqual([...methodsOf('client_streaming'), ...methodsOf('bidi_streaming')], [], 'Connect over HTTP/1.1 has none of these');
 });
 
 // `as` gives the headers with which somebody calls: on the socket whoever can open it may do everything.
@@ -59,51 +65,82 @@ test('every client calls every method on the operators\' listener, with a sessio
     await assert.rejects(client.call(methodOf('DeviceService/ListDevices'), {}), { code: 'unauthenticated' }, client.name);
   const people = {};
   for (const name of ['ada', 'bob', 'carol']) people[name] = await signIn(newStory(deployment, clients(place)[0]), name);
-  // buf takes its time for each call: what differs here from the socket is below the protocols.
-  const shown = clients({ ...place, headers: people.ada }).filter(({ name }) => process.env.CS_LONG || name !== 'buf curl, Connect over HTTP/2');
-  for (const [n, client] of shown.entries()) await tell(t, deployment, client, n, (name) => people[name]);
+  for (const [n, client] of clients({ ...place, headers: people.ada }).entries()) await tell(t, deployment, client, n, (name) => people[name]);
 });
 
-test('every streaming method of an operator service is Watch', () => {
-  const all = services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
-    .filter((method) => method.methodKind !== 'unary').map((method) => `${method.parent.name}/${method.name} (${method.methodKind})`);
-  assert.deepEqual(all, ['WatchService/Watch (server_streaming)'], 'one that is new needs a test here');
+// What stands at the other end of a TLS connection.
+function serverSpkiOf(port, options) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, ...options }, () => {
+      resolve(socket.getPeerX509Certificate().publicKey.export({ format: 'der', type: 'spki' }));
+      socket.end();
+    }).on('error', reject);
+  });
+}
+
+test('every client calls the operators\' listener over TLS', async (t) => {
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0', operators_tls: 'on' } });
+  const [, port] = await deployment.controller.line(/READY.*\boperators=\S*?:(\d+)/);
+  const { agentCa } = await clients({ socket: deployment.socket })[0].call(methodOf('ControllerService/GetStatus'), {});
+  const place = { url: `https://127.0.0.1:${port}`, servername: 'countersignd', ca: toPem('CERTIFICATE', Buffer.from(agentCa)),
+    caFile: deployment.path('agent-ca.pem') };
+  fs.writeFileSync(place.caFile, place.ca);
+  const serverSpkiDigest = sha256(await serverSpkiOf(port, place));
+  for (const client of clients(place)) {
+    await assert.rejects(client.call(methodOf('DeviceService/ListDevices'), {}), { code: 'unauthenticated' }, client.name);
+    // The opening names the key that the client saw, so that nobody in between can use it.
+    await assert.rejects(signIn(newStory(deployment, client), 'ada'), { code: 'unauthenticated' }, client.name);
+    const headers = await signIn({ ...newStory(deployment, client), serverSpkiDigest }, 'ada');
+    assert.equal((await client.call(methodOf('SessionService/WhoAmI'), {}, { headers })).operator, 'ada', client.name);
+    assert.deepEqual((await client.call(methodOf('DeviceService/ListDevices'), {}, { headers })).devices, []);
+  }
 });
 
-test('every client watches', async (t) => {
-  const deployment = await Deployment.create(t);
-  const watch = methodOf('WatchService/Watch');
-  const kinds = [enumOf('ObjectKind').OBJECT_KIND_CERTIFICATE];
-  // The first message that `probe` likes; then the stream is ended from here.
-  const until = async (client, init, probe) => {
-    const ending = new AbortController();
-    const timer = setTimeout(() => ending.abort(), 30_000);
-    try {
-      for await (const message of client.stream(watch, init, { signal: ending.signal })) if (await probe(message)) return message;
-      throw new Error('the stream ended before it told what was wanted');
-    } finally {
-      clearTimeout(timer);
-      ending.abort();
-    }
-  };
-  for (const [n, client] of clients({ socket: deployment.socket }).entries())
-    await t.test(client.name, async () => {
-      const leaf = makeCertificate(`watched-${n}.example`);
-      const tells = (message) => message.changes.some((change) => Buffer.from(change.id).equals(leaf.id));
-      let begun;
-      const told = await until(client, { kinds }, async (message) => {
-        if (begun) return tells(message);
-        begun = message.revision;
-        await client.call(methodOf('CertificateService/ImportCertificate'), { certificates: Buffer.from(leaf.pem) });
-        return false;
-      });
-      assert.ok(told.revision > begun);
-      // The same again for one who comes later, and nothing for one who asks for something else.
-      await until(client, { kinds, afterRevision: begun }, tells);
-      await until(client, { kinds, afterRevision: begun, certificateId: leaf.id }, tells);
-      await assert.rejects(until(client, { afterRevision: 2n ** 40n }, () => false), { code: 'out_of_range' });
-      await assert.rejects(until(client, { certificateId: Buffer.alloc(5) }, () => false), { code: 'invalid_argument' });
+// The first message that `probe` likes; then the stream is ended from here.
+async function firstOf(client, method, init, probe) {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(), 30_000);
+  try {
+    for await (const message of client.stream(method, init, { signal: ending.signal })) if (await probe(message)) return message;
+    throw new Error('the stream ended before it told what was wanted');
+  } finally {
+    clearTimeout(timer);
+    ending.abort();
+  }
+}
+
+const streams = {
+  async 'WatchService/Watch'(until, client, n) {
+    const kinds = [enumOf('ObjectKind').OBJECT_KIND_CERTIFICATE];
+    const leaf = makeCertificate(`watched-${n}.example`);
+    const tells = (message) => message.changes.some((change) => Buffer.from(change.id).equals(leaf.id));
+    let begun;
+    const told = await until({ kinds }, async (message) => {
+      if (begun) return tells(message);
+      begun = message.revision;
+      await client.call(methodOf('CertificateService/ImportCertificate'), { certificates: Buffer.from(leaf.pem) });
+      return false;
     });
+    assert.ok(told.revision > begun);
+    // The same again for one who comes later, and nothing for one who asks for something else.
+    await until({ kinds, afterRevision: begun }, tells);
+    await until({ kinds, afterRevision: begun, certificateId: leaf.id }, tells);
+    await assert.rejects(until({ afterRevision: 2n ** 40n }, () => false), { code: 'out_of_range' });
+    await assert.rejects(until({ certificateId: Buffer.alloc(5) }, () => false), { code: 'invalid_argument' });
+  },
+  async 'Health/Watch'(until) {
+    const SERVING = 1, SERVICE_UNKNOWN = 3;
+    assert.equal((await until({}, () => true)).status, SERVING);
+    assert.equal((await until({ service: 'countersign.v1.PushService' }, () => true)).status, SERVING);
+    assert.equal((await until({ service: 'nothing' }, () => true)).status, SERVICE_UNKNOWN);
+  },
+};
+
+test('every client gets every stream', async (t) => {
+  const deployment = await Deployment.create(t);
+  for (const [n, client] of clients({ socket: deployment.socket }).entries())
+    for (const [name, run] of Object.entries(streams))
+      await t.test(`${client.name}: ${name}`, () => run((init, probe) => firstOf(client, methodOf(name), init, probe), client, n));
 });
 
 test('curl works as the README has it', async (t) => {

@@ -16,6 +16,7 @@ import { decode, encode, sha256, signEnvelope } from './wire.mjs';
 const nowS = () => Math.floor(Date.now() / 1000);
 const buffer = (bytes) => Buffer.from(bytes);
 const words = { state: enumOf('OrderState'), mode: enumOf('KeyMode'), colour: enumOf('Colour'), keyRequest: enumOf('KeyRequestState') };
+const SERVING = 1; // of grpc.health.v1
 const unknownId = Buffer.alloc(32, 7);
 const noComment = sha256(Buffer.alloc(0));
 
@@ -34,7 +35,7 @@ const signDecision = (s, request, stage, decider, earlier) => signed(s, 'decisio
 async function opening(s, name, by = name) {
   const { challenge, deploymentId, policyVersion } = await s.call('SessionService/GetChallenge', {});
   return signed({ ...s, deploymentId: buffer(deploymentId), policyVersion }, 'session-opening', 'SessionOpening',
-    { operator: name, challenge: buffer(challenge), made_at_s: nowS() }, by).envelope;
+    { operator: name, challenge: buffer(challenge), made_at_s: nowS(), server_spki_digest: s.serverSpkiDigest }, by).envelope;
 }
 
 // The headers that say that `name` calls; `s` is a story that has a key and a call.
@@ -49,6 +50,12 @@ export const cases = {
     assert.match(status.version, /^\d+\.\d+/);
     assert.equal(status.deploymentId.length, 16);
     Object.assign(s, { deploymentId: buffer(status.deploymentId), policyVersion: status.policyVersion, agentCa: buffer(status.agentCa) });
+  },
+
+  async 'Health/Check'({ ok, refused }) {
+    assert.equal((await ok({})).status, SERVING);
+    assert.equal((await ok({ service: 'countersign.v1.PushService' })).status, SERVING);
+    await refused('not_found', { service: 'nothing' }, /no service nothing/);
   },
 
   // ---- sessions: whoever has an operator's key

@@ -157,7 +157,7 @@ test('a device that was away for three policies, one of other roots and one expi
   await deployment.cli('cert', 'attach', 'metering.example', 'gw-1', 'app');
   const [request] = (await deployment.cli('push', 'metering.example', '--comment', 'renewal', '--as', 'ada', '--yes')).match(/REQ-\d+/);
   await deployment.cli('approve', request, '--manual', '--as', 'bob', '--yes');
-  await says(deployment.cliRaw('implement', request, '--manual', '--as', 'carol', '--yes'), /no operator carol/);
+  await says(deployment.cliRaw('implement', request, '--manual', '--as', 'carol', '--yes'), /carol is no operator/);
   await deployment.cli('implement', request, '--manual', '--as', 'ben', '--yes', '--wait');
   const accepted = running.lines.filter((line) => line.includes('trust policy accepted')).map((line) => line.match(/version=(\d+)/)[1]);
   assert.deepEqual(accepted, ['2', '3', '4']);

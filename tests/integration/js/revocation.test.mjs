@@ -1,6 +1,7 @@
 // Certificates that are revoked: by hand, by their issuers' lists, and from the watched folder.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { bundle, makeCertificate, makeCrl } from './certificates.mjs';
@@ -116,18 +117,46 @@ test('the controller watches a folder of lists, small and large ones', async (t)
   };
   const stranger = makeCertificate('Another CA', { ca: true });
   place('other.crl', makeCrl(stranger).der);
-  await deployment.controller.line(/CRL not imported.*file=other\.crl.*not known here/);
+  await deployment.controller.line(/CRL not imported.*source=other\.crl.*not known here/);
   place('other.pem', stranger.pem);
-  await deployment.controller.line(/CRL imported.*file=other\.crl/);
+  await deployment.controller.line(/CRL imported.*source=other\.crl/);
 
   const serial = (i) => Buffer.of(2, i >> 8, i & 255, 7);
   const many = Array.from({ length: 3500 }, (_, i) => ({ serial: serial(i) }));
   place('fleet.crl', makeCrl(ca, { number: 3, entries: [...many, { serial: leaf.serial, reason: 1 }] }).pem);
   await until('black from the folder', async () => (await colours(deployment))['shop.example'] === 'black');
-  await deployment.controller.line(/CRL imported.*file=fleet\.crl.*entries=3501 revoked=1/);
+  await deployment.controller.line(/CRL imported.*source=fleet\.crl.*entries=3501 revoked=1/);
   assert.equal((await deployment.json('crl', 'list')).crls.find((one) => one.issuer === 'CN=Fleet CA').source, 'fleet.crl');
   assert.equal(deployment.controller.output.match(/CRL not imported/g).length, 1, 'a bad file is said once');
   assert.equal(await deployment.controller.stop(), 0);
   await deployment.start();
   assert.equal((await colours(deployment))['shop.example'], 'black');
+});
+
+test('the controller fetches lists from where their issuers publish them', async (t) => {
+  const leaf = leafOf('shop.example');
+  const asked = [];
+  let crl = makeCrl(ca, { number: 1 }).der;
+  let modified = 'Mon, 23 Nov 2026 10:00:00 GMT';
+  const server = http.createServer((request, response) => {
+    asked.push(request.headers['if-modified-since']);
+    if (request.url !== '/fleet.crl') return response.writeHead(302, { location: '/fleet.crl' }).end();
+    if (request.headers['if-modified-since'] === modified) return response.writeHead(304).end();
+    response.writeHead(200, { 'last-modified': modified }).end(crl);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const base = `http://127.0.0.1:${server.address().port}`;
+  const deployment = await Deployment.create(t, { controller: { crl_url: `${base}/moved\ncrl_url = ${base}/fleet.crl`, crls_every: '1s' } });
+  await deployment.controller.line(/CRL not fetched.*moved.*status 302.*redirects are not followed/);
+  await deployment.controller.line(/CRL not fetched.*fleet.crl.*not known here/);
+  await deployment.cli('cert', 'import', write(deployment, 'leaf.pem', bundle(leaf, ca)));
+  await deployment.controller.line(/CRL imported.*fleet.crl.*entries=0/);
+  await until('it is asked whether there is a newer one', () => asked.filter((one) => one === modified).length > 1);
+  crl = makeCrl(ca, { number: 2, entries: [{ serial: leaf.serial, reason: 1 }] }).der;
+  modified = 'Mon, 23 Nov 2026 11:00:00 GMT';
+  await until('black from the URL', async () => (await colours(deployment))['shop.example'] === 'black');
+  assert.equal((await deployment.json('crl', 'list')).crls[0].source, `${base}/fleet.crl`);
+  assert.equal(deployment.controller.output.match(/CRL not fetched/g).length, 2, 'what fails is said once');
+  assert.equal(await deployment.controller.stop(), 0);
 });

@@ -28,7 +28,7 @@ test('the tree says whether each device has the certificate, and who decided', a
   });
   assert.match(tree, /gw-1 {2}connected\n.*app \(file\) .*\n.*in sync\n.*Completed {2}WO-1 of REQ-1, generation 1/);
   assert.match(tree, /REQ-1: ada \d{4}-\S+Z, "first one"/);
-  assert.match(tree, /approve: bob \d{4}-\S+Z, Manual Implementation on \(1 work orders\)/);
+  assert.match(tree, /approve: bob \d{4}-\S+Z, Manual Implementation on \(1 work order\)/);
   assert.match(tree, /implement: carol \d{4}-\S+Z/);
   assert.match(tree, /gw-2 {2}connected\n.*\n.*missing\n.*not pushed yet/);
 

@@ -1,9 +1,10 @@
 // WatchService: what changed, as it changes, to a client in another language; across a kill -9 nothing twice and nothing missing.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import path from 'node:path';
 import test from 'node:test';
 import grpc from '@grpc/grpc-js';
-import { Deployment, until } from './harness.mjs';
+import { Deployment, bin, until } from './harness.mjs';
 import { Operator, isLost, orderState } from './operator.mjs';
 import { Watcher, objectKind } from './watcher.mjs';
 
@@ -180,6 +181,40 @@ test('five hundred clients watch, and one connection may not take all the room',
     again.close();
     return begun;
   });
+});
+
+test('countersign wait outlives a restart of the controller', async (t) => {
+  const deployment = await Deployment.create(t);
+  const operator = await Operator.open(t, deployment);
+  const agent = await deployment.agent('gw-1');
+  await agent.enrol();
+  const first = agent.start();
+  await deployment.advertised('gw-1');
+  await first.stop();
+  const { pem } = await deployment.certificate('shop.example');
+  await deployment.push(pem, 'shop.example', 'gw-1', { wait: false });
+  const waiting = deployment.program(path.join(bin, 'countersign'),
+    ['--home', deployment.home, '--socket', deployment.socket, 'wait', 'REQ-1'], { name: 'wait' });
+  await waiting.line(/REQ-1: 0 of 1 ended/);
+  await deployment.controller.kill();
+  await deployment.start();
+  agent.start();
+  assert.equal(await waiting.exited, 0, waiting.output);
+  assert.match(waiting.output, /Completed/);
+  const [order] = await operator.orders();
+  assert.equal(order.state, orderState.ORDER_STATE_COMPLETED);
+});
+
+test('a quiet stream says where it stands without being asked', { skip: process.env.CS_LONG !== '1' }, async (t) => {
+  const deployment = await Deployment.create(t);
+  const operator = await Operator.open(t, deployment);
+  const watcher = new Watcher(operator.client, { kinds: [DEVICE] });
+  const { revision } = await watcher.begun();
+  await deployment.publish('set-expiry 80d'.split(' '));
+  await watcher.when('a bookmark', () => watcher.messages.length > 1, { timeout_ms: 90_000 });
+  assert.deepEqual(watcher.messages[1].changes, []);
+  assert.ok(watcher.revision > revision);
+  watcher.close();
 });
 
 test('a stream that cannot begin says what to do, and the end of the controller is an end to go on from', async (t) => {

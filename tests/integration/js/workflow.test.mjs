@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Deployment } from './harness.mjs';
 
 // A reload that fails as often as the file `failures` says; each line of `reloads` is the generation that was in place.
@@ -141,4 +142,34 @@ test('a time in words is signed as the moment that it means', async (t) => {
   assert.equal(late.status, 1);
   assert.match(late.stderr, /WO-1 is Push-Scheduled: it cannot be rejected; possible: cancel/);
   assert.match(await deployment.cli('cancel', request, '--orders', 'WO-1', '--yes'), /Cancelled +1/);
+});
+
+test('a clock that is set runs nothing early and nothing twice', async (t) => {
+  const deployment = await Deployment.create(t, { clock: true });
+  const agent = await startAgent(deployment, 0);
+  const { pem } = await deployment.certificate('one.example');
+  await deployment.cli('cert', 'import', pem);
+  await deployment.cli('cert', 'attach', 'one.example', 'gw-1', 'app');
+  const [request] = (await deployment.cli('push', 'one.example', '--comment', 'later', '--as', 'ada', '--yes')).match(/REQ-\d+/);
+  await deployment.cli('approve', request, '--at', 'in 2h', '--as', 'bob', '--yes');
+  await deployment.cli('implement', request, '--manual', '--as', 'carol', '--yes');
+  const at_s = Date.parse((await order(deployment, request)).not_before) / 1000;
+  const still = async (state, attempts) => {
+    await sleep(1000);
+    assert.equal((await order(deployment, request)).state, state);
+    assert.equal(agent.attempts(1), attempts);
+  };
+  deployment.clock.travelTo(at_s - 30);
+  await still('Push-Scheduled', 0);
+  deployment.clock.travel(-3600);
+  await still('Push-Scheduled', 0);
+  deployment.clock.travelTo(at_s + 1);
+  await deployment.cli('wait', request);
+  await still('Completed', 1);
+  deployment.clock.travel(-3600);
+  await still('Completed', 1);
+  deployment.clock.travelTo(at_s + 2);
+  await still('Completed', 1);
+  assert.equal(await agent.running.stop(), 0);
+  assert.equal(await deployment.controller.stop(), 0);
 });
