@@ -35,7 +35,7 @@ struct cli {
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure;   /* the exit status if the command fails */
-    struct cli_known *known; /* NULL before cli_known_check() */
+    struct cli_known *known; /* NULL before cli_known_open() */
     uint32_t hurry_ms;       /* all calls together; 0: as long as they take */
     bool keep_checkpoint;    /* something was changed, or the command looks at the audit (keep.h) */
     bool altered;            /* the controller's audit contradicts what was kept of it */

@@ -225,9 +225,7 @@ static int fetch_verified(struct cli *cli, const char *name, bool fresh, struct 
     int rc = cli_fetch_device(cli, name, &reply, err);
 
     if (rc == CS_OK)
-        rc = cli_check_device(cli->policy, reply, name, &device, err);
-    if (rc == CS_OK)
-        rc = cli_known_check(cli, cs_device_admission(device), err);
+        rc = cli_known_open(cli, reply, name, &device, err);
     if (rc == CS_OK && fresh)
         rc = cli_check_advertisement(device, CS_PB_BYTES(&reply->advertisement), ret_said, err);
     if (rc == CS_OK)

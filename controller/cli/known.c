@@ -53,9 +53,11 @@ int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_a
     size_t at = place_of(known, name, &there);
 
     if (there) {
-        known->changed |= known->list[at].admitted_at_s < admitted_at_s;
-        if (known->list[at].admitted_at_s < admitted_at_s)
+        if (known->list[at].admitted_at_s < admitted_at_s) {
             known->list[at].admitted_at_s = admitted_at_s;
+            known->list[at].verified = false;
+            known->changed = true;
+        }
         return CS_OK;
     }
     if (known->count == known->capacity) {
@@ -75,6 +77,41 @@ int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_a
     return CS_OK;
 }
 
+bool cli_known_verified(const struct cli_known *known, const char *name, const struct cs_digest *digest)
+{
+    bool there;
+    size_t at = place_of(known, name, &there);
+
+    return there && known->list[at].verified &&
+           cs_slice_eq(cs_digest_slice(&known->list[at].digest), cs_digest_slice(digest));
+}
+
+void cli_known_note_verified(struct cli_known *known, const char *name, const struct cs_digest *digest)
+{
+    bool there;
+    size_t at = place_of(known, name, &there);
+
+    if (!there || cli_known_verified(known, name, digest))
+        return;
+    known->list[at].verified = true;
+    known->list[at].digest = *digest;
+    known->changed = true;
+}
+
+/* Digests of fixed length, so that nothing can be cut elsewhere. */
+struct cs_digest cli_known_digest(const struct cs_policy *policy,
+                                  const countersign_v1_GetDeviceResponse *reply)
+{
+    struct cs_digest parts[2 + CS_ARRAY_LEN(reply->renewals)];
+    size_t count = 0;
+
+    parts[count++] = cs_policy_digest(policy);
+    parts[count++] = cs_sha256(CS_PB_BYTES(&reply->admission));
+    for (pb_size_t i = 0; i < reply->renewals_count; i++)
+        parts[count++] = cs_sha256(CS_PB_BYTES(&reply->renewals[i]));
+    return cs_sha256(cs_slice(parts[0].bytes, count * sizeof parts[0]));
+}
+
 bool cli_known_forget(struct cli_known *known, const char *name)
 {
     bool there;
@@ -88,22 +125,37 @@ bool cli_known_forget(struct cli_known *known, const char *name)
     return true;
 }
 
+/* The next word of a line, and the rest behind its blank; empty at the end. */
+static struct cs_slice next_word(struct cs_slice *line)
+{
+    const uint8_t *space = line->len ? memchr(line->ptr, ' ', line->len) : NULL;
+    size_t len = space ? (size_t)(space - line->ptr) : line->len;
+    struct cs_slice word = cs_slice(line->ptr, len);
+
+    *line = cs_slice_from(*line, space ? len + 1 : len);
+    return word;
+}
+
 static int parse_line(struct cs_slice line, struct cli_known *known, struct cs_err *err)
 {
-    const uint8_t *space = memchr(line.ptr, ' ', line.len);
-    size_t len = space ? (size_t)(space - line.ptr) : line.len;
-    struct cs_slice name = cs_slice(line.ptr, len);
+    struct cs_slice name = next_word(&line), when = next_word(&line);
     char text[CS_LIMIT_NAME_BYTES + 1];
+    struct cs_digest digest;
     int64_t admitted_at_s;
     int rc = cs_name_check(name, "the name", err);
 
     if (rc == CS_OK)
-        rc = cs_time_parse(cs_slice_from(line, space ? len + 1 : len), &admitted_at_s, err);
+        rc = cs_time_parse(when, &admitted_at_s, err);
+    if (rc == CS_OK && line.len && cs_unhex(line, digest.bytes, sizeof digest.bytes) != CS_OK)
+        rc = cs_err_set(err, CS_EPARSE, "the digest is not 64 hex digits");
     if (rc != CS_OK)
         return CS_EPARSE;
     memcpy(text, name.ptr, name.len);
     text[name.len] = '\0';
-    return cli_known_note(known, text, admitted_at_s, err);
+    rc = cli_known_note(known, text, admitted_at_s, err);
+    if (rc == CS_OK && line.len && cli_known_since(known, text) == admitted_at_s)
+        cli_known_note_verified(known, text, &digest);
+    return rc;
 }
 
 int cli_known_parse(struct cs_slice text, const char *where, struct cli_known *ret, struct cs_err *err)
@@ -128,10 +180,12 @@ int cli_known_write(const struct cli_known *known, struct cs_buf *out)
     int rc = CS_OK;
 
     for (size_t i = 0; rc == CS_OK && i < known->count; i++) {
-        char time_text[CS_TIME_TEXT_BYTES];
+        char time_text[CS_TIME_TEXT_BYTES], digest[2 * CS_SHA256_BYTES + 1] = "";
 
-        rc = cs_buf_printf(out, "%s %s\n", known->list[i].name,
-                           cs_time_text(known->list[i].admitted_at_s, time_text));
+        if (known->list[i].verified)
+            cs_hex(cs_digest_slice(&known->list[i].digest), digest);
+        rc = cs_buf_printf(out, "%s %s%s%s\n", known->list[i].name,
+                           cs_time_text(known->list[i].admitted_at_s, time_text), *digest ? " " : "", digest);
     }
     return rc;
 }
@@ -167,19 +221,11 @@ static int save(const struct cli_home *home, const struct cli_known *known, stru
     return rc;
 }
 
-int cli_known_check(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
+static int note(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
 {
     char seen[CS_TIME_TEXT_BYTES], given[CS_TIME_TEXT_BYTES];
-    int64_t since;
-    int rc = CS_OK;
+    int64_t since = cli_known_since(cli->known, admission->device_name);
 
-    if (!cli->known) {
-        cli->known = CLI_NEW(struct cli_known, err);
-        rc = cli->known ? load(&cli->home, cli->known, err) : CS_ENOMEM;
-    }
-    if (rc != CS_OK)
-        return rc;
-    since = cli_known_since(cli->known, admission->device_name);
     if (admission->admitted_at_s < since)
         return cs_err_set(
             err, CS_EAUTH,
@@ -194,6 +240,44 @@ int cli_known_check(struct cli *cli, const countersign_v1_Admission *admission, 
     return cli_known_note(cli->known, admission->device_name, admission->admitted_at_s, err);
 }
 
+/* The very bytes that were verified before, under the same policy, with a name that was compared then. */
+static int open_again(const countersign_v1_GetDeviceResponse *reply, struct cs_device **ret,
+                      struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    int rc = cs_device_open_checked(CS_PB_BYTES(&reply->admission), &device, err);
+
+    for (pb_size_t i = 0; rc == CS_OK && i < reply->renewals_count; i++)
+        rc = cs_device_follow_checked(device, CS_PB_BYTES(&reply->renewals[i]), err);
+    if (rc == CS_OK)
+        *ret = cs_steal(device);
+    return rc;
+}
+
+int cli_known_open(struct cli *cli, const countersign_v1_GetDeviceResponse *reply, const char *name,
+                   struct cs_device **ret, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct cs_digest digest = cli_known_digest(cli->policy, reply);
+    int rc = CS_OK;
+
+    if (!cli->known) {
+        cli->known = CLI_NEW(struct cli_known, err);
+        rc = cli->known ? load(&cli->home, cli->known, err) : CS_ENOMEM;
+    }
+    if (rc == CS_OK)
+        rc = cli_known_verified(cli->known, name, &digest)
+                 ? open_again(reply, &device, err)
+                 : cli_check_device(cli->policy, reply, name, &device, err);
+    if (rc == CS_OK)
+        rc = note(cli, cs_device_admission(device), err);
+    if (rc != CS_OK)
+        return rc;
+    cli_known_note_verified(cli->known, name, &digest);
+    *ret = cs_steal(device);
+    return CS_OK;
+}
+
 /* What another command kept meanwhile stays. */
 static int merge(struct cli *cli, struct cs_err *err)
 {
@@ -203,8 +287,13 @@ static int merge(struct cli *cli, struct cs_err *err)
     if (rc != CS_OK)
         return rc;
     rc = load(&cli->home, &there, err);
-    for (size_t i = 0; rc == CS_OK && i < cli->known->count; i++)
-        rc = cli_known_note(&there, cli->known->list[i].name, cli->known->list[i].admitted_at_s, err);
+    for (size_t i = 0; rc == CS_OK && i < cli->known->count; i++) {
+        const struct cli_known_device *device = &cli->known->list[i];
+
+        rc = cli_known_note(&there, device->name, device->admitted_at_s, err);
+        if (rc == CS_OK && device->verified && cli_known_since(&there, device->name) == device->admitted_at_s)
+            cli_known_note_verified(&there, device->name, &device->digest);
+    }
     if (rc == CS_OK && there.changed)
         rc = save(&cli->home, &there, err);
     close(fd);

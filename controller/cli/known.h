@@ -3,12 +3,17 @@
  * could hand out the old admission, which an admin did sign, and be sent keys that the stolen device opens.
  * A client that has seen the newer one refuses that.
  *
- *   gw-1 2026-11-23T14:00:00Z
+ *   gw-1 2026-11-23T14:00:00Z 9f3c…d1
  *
- * Parsing, looking and noting are pure; cli_known_check() and cli_known_keep() do file I/O. */
+ * The digest, which may be missing, is of the device's signed statements as they were verified and of the
+ * trust policy under which they were: what is the same again is not verified again, which is most of what a
+ * push to ten thousand devices costs a client.
+ *
+ * Parsing, looking and noting are pure; cli_known_open() and cli_known_keep() do file I/O. */
 #ifndef CTL_CLI_KNOWN_H
 #define CTL_CLI_KNOWN_H
 
+#include "controller/cli/check.h"
 #include "controller/cli/home.h"
 
 struct cli;
@@ -16,6 +21,8 @@ struct cli;
 struct cli_known_device {
     char name[CS_LIMIT_NAME_BYTES + 1];
     int64_t admitted_at_s;
+    bool verified;
+    struct cs_digest digest;
 };
 struct cli_known {
     struct cli_known_device *list; /* by name */
@@ -32,13 +39,20 @@ int64_t cli_known_since(const struct cli_known *known, const char *name);
 /* Keeps the later of this time and the one that is known. */
 CS_MUST_USE int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_at_s,
                                struct cs_err *err);
+/* So much was verified of the device that is known; false: not these very statements, or not under this
+ * policy. */
+bool cli_known_verified(const struct cli_known *known, const char *name, const struct cs_digest *digest);
+void cli_known_note_verified(struct cli_known *known, const char *name, const struct cs_digest *digest);
+struct cs_digest cli_known_digest(const struct cs_policy *policy,
+                                  const countersign_v1_GetDeviceResponse *reply);
 /* false: it was not known. */
 bool cli_known_forget(struct cli_known *known, const char *name);
 void cli_known_free(struct cli_known *known);
 
-/* Notes a verified admission for cli_known_keep(). CS_EAUTH for one that is older than what was seen here. */
-CS_MUST_USE int cli_known_check(struct cli *cli, const countersign_v1_Admission *admission,
-                                struct cs_err *err);
+/* As cli_check_device() under the policy that cli_policy() has given, and CS_EAUTH for an admission that is
+ * older than what was seen here. Noted for cli_known_keep(). */
+CS_MUST_USE int cli_known_open(struct cli *cli, const countersign_v1_GetDeviceResponse *reply,
+                               const char *name, struct cs_device **ret, struct cs_err *err);
 /* At the end of a command: what it noted is kept. A failure is a warning on standard error. */
 void cli_known_keep(struct cli *cli);
 

@@ -122,21 +122,38 @@ static int read_admission(const struct cs_policy *policy, struct cs_slice wire,
     return CS_OK;
 }
 
+/* Takes the admission over. */
+static int open_admission(countersign_v1_Admission **admission, struct cs_device **ret, struct cs_err *err)
+{
+    struct cs_device *device;
+    int rc = open_ids(CS_PB_BYTES(&(*admission)->deployment_id), CS_PB_BYTES(&(*admission)->device_id),
+                      CS_PB_BYTES(&(*admission)->identity_spki), &device, err);
+
+    if (rc != CS_OK)
+        return rc;
+    device->admission = cs_steal(*admission);
+    *ret = device;
+    return CS_OK;
+}
+
 int cs_device_open(const struct cs_policy *policy, struct cs_slice wire, struct cs_device **ret,
                    struct cs_err *err)
 {
     cs_auto_free countersign_v1_Admission *admission = NULL;
-    struct cs_device *device = NULL;
     int rc = read_admission(policy, wire, &admission, err);
 
+    return rc == CS_OK ? open_admission(&admission, ret, err) : rc;
+}
+
+int cs_device_open_checked(struct cs_slice wire, struct cs_device **ret, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_Admission *admission = NULL;
+    struct cs_envelope envelope;
+    int rc = cs_envelope_parse(wire, &envelope, err);
+
     if (rc == CS_OK)
-        rc = open_ids(CS_PB_BYTES(&admission->deployment_id), CS_PB_BYTES(&admission->device_id),
-                      CS_PB_BYTES(&admission->identity_spki), &device, err);
-    if (rc != CS_OK)
-        return rc;
-    device->admission = cs_steal(admission);
-    *ret = device;
-    return CS_OK;
+        rc = cs_admission_decode(envelope.payload, &admission, err);
+    return rc == CS_OK ? open_admission(&admission, ret, err) : rc;
 }
 
 void cs_device_free(struct cs_device *device)

@@ -19,6 +19,8 @@ struct cs_device;
  * signer saw a newer policy. The caller owns *ret. */
 CS_MUST_USE int cs_device_open(const struct cs_policy *policy, struct cs_slice admission,
                                struct cs_device **ret, struct cs_err *err);
+/* One that was verified before, as our own record of exactly these bytes says: parsed only. */
+CS_MUST_USE int cs_device_open_checked(struct cs_slice admission, struct cs_device **ret, struct cs_err *err);
 /* From our own record of it: `identity_spki` is the key that was enrolled or admitted last. `deployment_id`
  * empty: not known yet, any will do. Never for what comes from the wire. */
 CS_MUST_USE int cs_device_open_stored(struct cs_slice deployment_id, struct cs_slice device_id,

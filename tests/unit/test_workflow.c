@@ -1,4 +1,4 @@
-/* The life of work orders, as stories; and the table behind it, cell by cell. */
+/* The life of work orders, as stories; the table behind it is in test_workflow_table.c. */
 #include "tests/support/check.h"
 
 #include "controller/core/colour.h"
@@ -10,71 +10,6 @@
 
 #define PHASE(name)   countersign_store_v1_Phase_PHASE_##name
 #define OUTCOME(name) countersign_v1_Outcome_OUTCOME_##name
-
-/* clang-format off */
-static const char letters[] = {
-    [PHASE(NEW)] = 'n',       [PHASE(PENDING)] = 'p',     [PHASE(REVIEW)] = 'r',   [PHASE(SCHEDULED)] = 's',
-    [PHASE(WAITING)] = 'w',   [PHASE(HANDED_OVER)] = 'h', [PHASE(ACCEPTED)] = 'a', [PHASE(COMPLETED)] = 'C',
-    [PHASE(FAILED)] = 'F',    [PHASE(SILENT)] = 'S',      [PHASE(REJECTED)] = 'R', [PHASE(CANCELLED)] = 'X',
-    [PHASE(EXPIRED)] = 'E',   [PHASE(SUPERSEDED)] = 'U',
-};
-
-/* Written down a second time, in another form than the table: a column for each event in its order, '.' for a
- * refusal. */
-static const char *const walk[] = {
-    /*                      OPENED REVIEWED DECIDED REJECTED CANCELLED
-     *                      POLICY_CHANGED SUPERSEDED EXPIRED DUE HANDED_OVER SILENT UNFIT
-     *                      ACCEPTED NOT_YET COMPLETED FAILED RETRY CALLED_OFF */
-    [PHASE(NEW)] =         "prsR." "......." "......",
-    [PHASE(PENDING)] =     "prsRX" "XUE...X" "......",
-    [PHASE(REVIEW)] =      "prsRX" "XUE...X" "......",
-    [PHASE(SCHEDULED)] =   "..s.X" "XUEwh.X" "asCFsX",
-    [PHASE(WAITING)] =     "..w.X" "XUEwh.X" "asCFsX",
-    [PHASE(HANDED_OVER)] = "....." "....hS." "asCFsX",
-    [PHASE(ACCEPTED)] =    "....." "....aS." "asCFsX",
-    [PHASE(COMPLETED)] =   "....." "......." "CCCC.C",
-    [PHASE(FAILED)] =      "....." "......." "FFFF.F",
-    [PHASE(SILENT)] =      "....." "......." "SSCF.X",
-    [PHASE(REJECTED)] =    "....." "......." "RRCR.R",
-    [PHASE(CANCELLED)] =   "....." "......." "XXCX.X",
-    [PHASE(EXPIRED)] =     "....." "......." "EECE.E",
-    [PHASE(SUPERSEDED)] =  "....." "......." "UUCU.U",
-};
-/* clang-format on */
-
-static void every_event_in_every_phase(void **state)
-{
-    (void)state;
-    for (size_t phase = 0; phase < CTL_PHASE_COUNT; phase++) {
-        assert_int_equal(strlen(walk[phase]), CTL_ORDER_EVENT_COUNT);
-        for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++) {
-            struct cs_err err = {0};
-            ctl_phase next;
-            int rc = ctl_workflow_next(3, (ctl_phase)phase, (enum ctl_order_event)event, &next, &err);
-
-            if (walk[phase][event] == '.') {
-                assert_int_equal(rc, CS_ESTATE);
-                check_says(err, "it cannot");
-            } else {
-                assert_int_equal(rc, CS_OK);
-                assert_int_equal(letters[next], walk[phase][event]);
-            }
-        }
-    }
-}
-
-static void ended_orders_come_back_only_by_the_devices_word(void **state)
-{
-    (void)state;
-    for (size_t phase = 0; phase < CTL_PHASE_COUNT; phase++)
-        for (size_t event = 0; event < CTL_ORDER_EVENT_COUNT; event++) {
-            ctl_phase next;
-
-            if (ctl_phase_info((ctl_phase)phase)->ended &&
-                ctl_workflow_next(3, (ctl_phase)phase, (enum ctl_order_event)event, &next, NULL) == CS_OK)
-                assert_true(ctl_phase_info(next)->ended);
-        }
-}
 
 /* ---- stories: one device "gw-0", one certificate "shop" attached to its "web" */
 
@@ -555,8 +490,6 @@ int main(void)
 {
 #define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_event_in_every_phase),
-        cmocka_unit_test(ended_orders_come_back_only_by_the_devices_word),
         story(a_push_is_approved_implemented_and_completed),
         story(the_shards_evaluation_counts_as_our_own),
         story(a_rejected_push_is_over),

@@ -498,7 +498,9 @@ describe('what was seen of a device before', () => {
     controller.devices.get('gw-1').admission = signEnvelope('admission', encode('Admission', { ...admission,
       admitted_at_s: Number(admission.admitted_at_s) + 60 }), crypto.createPrivateKey(fs.readFileSync(path.join(home, 'operators/alice.key'))));
     await succeeds('push', 'client.example', '--comment', 'third', '--as', 'bob', '--yes');
-    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-/m);
+    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-\S+ [0-9a-f]{64}$/m);
+    await seesThrough({ device: (d) => ({ ...d, admission: signEnvelope('admission', decode('Envelope', d.admission).payload,
+      controller.messageKey.privateKey) }) }, /admission of device gw-1/, 'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
     await seesThrough({ device: (d) => ({ ...d, admission: before }) }, /a newer one, of .*, was seen here.*device forget gw-1/,
       'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
   });
@@ -519,6 +521,15 @@ describe('what was seen of a device before', () => {
     await fails(exits.refused, /devices line 2/, 'push', 'client.example', '--comment', 'x', '--as', 'bob', '--yes');
     fs.rmSync(path.join(home, 'devices'));
   });
+});
+
+test('a list that a controller does not let end ends all the same', async () => {
+  for (const token of [Buffer.from('again'), Buffer.alloc(0)]) {
+    controller.lies = { list: (reply) => ({ ...reply, more: true, next_page_token: token }) };
+    await fails(exits.refused, /the list goes on, and does not let it/, 'cert', 'list');
+    await fails(exits.refused, /the list goes on, and does not let it/, 'cert', 'show', 'abcdef');
+  }
+  controller.lies = {};
 });
 
 test('a controller that is not there has an exit status of its own', async () => {
