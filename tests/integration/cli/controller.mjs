@@ -177,8 +177,8 @@ export class Controller {
   }
 
   ListCertificates({ name }) {
-    return { certificates: [...this.certificates.keys()].map((id) => this.describe(id))
-      .filter((c) => !name || c.common_name === name) };
+    return this.bend('list', { certificates: [...this.certificates.keys()].map((id) => this.describe(id))
+      .filter((c) => !name || c.common_name === name) });
   }
 
   GetCertificate({ id }) {
