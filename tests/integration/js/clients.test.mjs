@@ -145,8 +145,9 @@ test('every client gets every stream', async (t) => {
 
 test('curl works as the README has it', async (t) => {
   const readme = fs.readFileSync(path.join(path.dirname(fileURLToPath(import.meta.url)), '../../../README.md'), 'utf8');
-  const examples = [...readme.matchAll(/^```\n((?:(?!```)[^])*?\bcurl [^]*?)^```$/gm)].map(([, text]) => text);
-  assert.equal(examples.length, 1, 'an example that is new needs a look at what it should print');
+  const all = [...readme.matchAll(/^```\n((?:(?!```)[^])*?\bcurl [^]*?)^```$/gm)].map(([, text]) => text);
+  const [metrics, ...examples] = [...all.filter((text) => text.includes('/metrics')), ...all.filter((text) => !text.includes('/metrics'))];
+  assert.equal(all.length, 2, 'an example that is new needs a look at what it should print');
   const deployment = await Deployment.create(t);
   for (const [name, days] of [['soon.example', 5], ['fine.example', 300]]) {
     fs.writeFileSync(deployment.path(`${name}.pem`), makeCertificate(name, { days }).pem);
@@ -156,6 +157,8 @@ test('curl works as the README has it', async (t) => {
   assert.deepEqual([status, stderr], [0, '']);
   const { certificates } = JSON.parse(stdout);
   assert.deepEqual(certificates.map((one) => [one.commonName, one.colour]), [['soon.example', 'COLOUR_ORANGE']]);
+  const page = await run('sh', ['-ec', metrics], { env: { COUNTERSIGN_SOCKET: deployment.socket } });
+  assert.match(page.stdout, /^countersign_certificates\{colour="orange"\} 1$/m);
   // A mistake is told with its place.
   const wrong = await run('sh', ['-ec', examples[0].replace('COLOUR_RED', 'RED')], { env: { COUNTERSIGN_SOCKET: deployment.socket } });
   assert.match(JSON.parse(wrong.stdout).message, /^colours\[0\]: 'RED' is no Colour: use one of COLOUR_UNSPECIFIED, COLOUR_GREEN/);
