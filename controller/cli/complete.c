@@ -27,6 +27,9 @@ static void offer(struct completing *c, const char *candidate, const char *descr
 {
     struct cs_buf line = CS_BUF_EMPTY;
 
+    /* A certificate may be called "--yes". */
+    if (*candidate == '-' && c->at->want == CLI_COMPLETE_VALUE)
+        return;
     if (!*candidate || strncmp(candidate, c->at->word, strlen(c->at->word)) != 0 ||
         c->count == CANDIDATES_MOST)
         return;

@@ -41,7 +41,12 @@ _countersign() {
         *)
             candidate=${candidate%%$'\t'*}
             candidate=${candidate#"$lead"}
-            [[ $raw == [\"\']* ]] || printf -v candidate %q "$candidate"
+            # Inside quotes a name must not end them, nor be run: what is no plain name is left out there.
+            if [[ $raw != [\"\']* ]]; then
+                printf -v candidate %q "$candidate"
+            elif [[ $candidate == *[^[:alnum:]\ ._@:/+=,-]* ]]; then
+                continue
+            fi
             COMPREPLY+=("$candidate")
             ;;
         esac

@@ -113,6 +113,20 @@ test('a controller that does not answer costs a second and says nothing', async 
   }
 });
 
+test('a name that a shell would run, or take for an option, is not offered as one', async () => {
+  const describe = Controller.prototype.describe;
+  const called = (common_name) => { controller.describe = (id) => ({ ...describe.call(controller, id), common_name }); };
+  try {
+    called('x$(touch /tmp/never)`id`');
+    assert.deepEqual(await bash('cert show x'), ['x\\$\\(touch\\ /tmp/never\\)\\`id\\`']);
+    assert.deepEqual(await bash('cert show "x'), []);
+    called('--yes');
+    assert.deepEqual(await bash('cert show '), []);
+  } finally {
+    delete controller.describe;
+  }
+});
+
 test('what the controller says cannot become a second candidate', async () => {
   controller.describe = (describe => (id) => ({ ...describe.call(controller, id), common_name: 'a\nb\tc\x1b[2J' }))(Controller.prototype.describe);
   try {
