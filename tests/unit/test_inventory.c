@@ -222,7 +222,7 @@ static int ask(struct world *w, const list_request *request, list_reply *reply, 
     w->looks = 0;
     rc = ctl_query_ListCertificates(view, &presence, INVENTORY_NOW_S, request, reply, err);
     /* Planning, an attempt to sort, the page: each is bounded, wherever it ends. */
-    assert_true(w->looks <= CTL_PLAN_CREDIT + 2500 + 4000 + 1500);
+    assert_true(w->looks <= CTL_PLAN_CREDIT + 2000 + 2500 + 1500);
     ctl_view_free(view);
     return rc;
 }
@@ -453,17 +453,21 @@ static void a_large_inventory_gives_the_same(void **state)
         request.sort = countersign_v1_CertificateSort_CERTIFICATE_SORT_COLOUR;
         check_list(&w, &request);
     }
-    /* Too many to be sorted in memory: the order's index is walked, and the filters' are asked. */
-    for (int sort = 0; sort <= 8; sort++) {
+    world_end(&w);
+}
+
+/* Too many to be sorted in memory: the order's index is walked, and the filters' are asked. */
+static void many_of_two_filters_come_in_any_order(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, MANY / 2);
+    for (int sort = 2; sort <= 8; sort++) {
         list_request request = {.sort = (countersign_v1_CertificateSort)sort,
                                 .descending = sort % 2,
                                 .group = "prod",
                                 .key_mode = countersign_v1_KeyMode_KEY_MODE_HELD};
-
-        check_list(&w, &request);
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        list_request request = random_request(&w);
 
         check_list(&w, &request);
     }
@@ -768,6 +772,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_filter_and_order_gives_what_asking_every_row_gives),
         cmocka_unit_test(a_large_inventory_gives_the_same),
+        cmocka_unit_test(many_of_two_filters_come_in_any_order),
         cmocka_unit_test(pages_neither_repeat_nor_hide_while_others_change),
         cmocka_unit_test(a_token_of_another_list_is_refused),
         cmocka_unit_test(tokens_that_are_made_up_do_no_harm),

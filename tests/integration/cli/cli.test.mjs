@@ -523,6 +523,15 @@ describe('what was seen of a device before', () => {
   });
 });
 
+test('a list that a controller does not let end ends all the same', async () => {
+  for (const token of [Buffer.from('again'), Buffer.alloc(0)]) {
+    controller.lies = { list: (reply) => ({ ...reply, more: true, next_page_token: token }) };
+    await fails(exits.refused, /the list goes on, and does not let it/, 'cert', 'list');
+    await fails(exits.refused, /the list goes on, and does not let it/, 'cert', 'show', 'abcdef');
+  }
+  controller.lies = {};
+});
+
 test('a controller that is not there has an exit status of its own', async () => {
   await fails(exits.unreachable, /does not answer/, 'status', '--socket', path.join(folder, 'nobody'));
 });
