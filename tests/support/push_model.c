@@ -303,6 +303,11 @@ bool model_decide(struct model *m, unsigned number, const struct model_decision 
     return true;
 }
 
+bool model_open(const struct model *m, unsigned number)
+{
+    return is_open(&m->requests[number]);
+}
+
 bool model_cancel(struct model *m, unsigned number)
 {
     struct model_request *request = &m->requests[number];

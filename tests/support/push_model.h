@@ -80,6 +80,8 @@ struct model {
 bool model_submit(struct model *model, const struct model_request *request);
 bool model_decide(struct model *model, unsigned request, const struct model_decision *decision);
 bool model_cancel(struct model *model, unsigned request);
+/* Is any order of it on its way? */
+bool model_open(const struct model *model, unsigned request);
 /* After `policy` and with every review done. */
 void model_review(struct model *model);
 /* Time has come to now_s. */

@@ -87,7 +87,7 @@ static void draw_person(struct world *w, countersign_v1_Operator *who)
     for (unsigned more = 1 + roll(w, 2); more; more--)
         add_role(who->roles, &who->roles_count, any_role(w));
     who->keys[0].kind =
-        chance(w, 20) ? countersign_v1_KeyKind_KEY_KIND_BROWSER : countersign_v1_KeyKind_KEY_KIND_FILE;
+        chance(w, 35) ? countersign_v1_KeyKind_KEY_KIND_BROWSER : countersign_v1_KeyKind_KEY_KIND_FILE;
 }
 
 static void draw_groups(struct world *w, countersign_v1_TrustPolicy *body)
@@ -333,14 +333,25 @@ static unsigned some_stage(struct world *w, const struct model_request *request)
     return order->state == MODEL_REVIEW ? order->stages_done + 1 : 1;
 }
 
-/* Somebody whose decision the model would take, if there is one. */
+/* One that is still open, mostly. */
+static unsigned some_request(struct world *w)
+{
+    unsigned r = roll(w, w->model.request_count);
+
+    for (unsigned tries = 0; tries < 6 && chance(w, 90) && !model_open(&w->model, r); tries++)
+        r = roll(w, w->model.request_count);
+    return r;
+}
+
+/* Somebody whose decision the model would take, if there is one; anybody now and then. */
 static const char *some_decider(struct world *w, unsigned r, struct model_decision said)
 {
     cs_auto_free struct model *copy = malloc(sizeof *copy);
-    unsigned first = roll(w, PEOPLE);
+    const unsigned first = roll(w, PEOPLE);
+    const bool anybody = chance(w, 30);
 
     assert_non_null(copy);
-    for (unsigned i = 0; i < PEOPLE && !chance(w, 10); i++) {
+    for (unsigned i = 0; i < PEOPLE && !anybody; i++) {
         said.who = people[(first + i) % PEOPLE];
         *copy = w->model;
         if (model_decide(copy, r, &said))
@@ -371,7 +382,7 @@ static void make_stale(const struct model_request *request, const char *who,
 
 static void decide(struct world *w)
 {
-    const unsigned r = roll(w, w->model.request_count);
+    const unsigned r = some_request(w);
     const struct model_request *request = &w->model.requests[r];
     const unsigned all = (1u << request->order_count) - 1, some = 1 + roll(w, all);
     cs_auto_free countersign_v1_Decision *decision = malloc(sizeof *decision);
