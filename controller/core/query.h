@@ -13,7 +13,7 @@
 struct ctl_presence {
     void *data;
     bool (*connected)(void *data, const uint8_t device_id[16]);
-    uint32_t (*count)(void *data); /* how many are; NULL: nobody counts */
+    uint32_t (*count)(void *data);       /* how many are; NULL: nobody counts */
     const struct ctl_settings *settings; /* borrowed; NULL: the defaults */
 };
 
