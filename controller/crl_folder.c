@@ -109,7 +109,7 @@ static struct file *find_file(struct ctl_crl_folder *folder, const char *name)
     file = calloc(1, sizeof *file);
     if (!file)
         return NULL;
-    snprintf(file->name, sizeof file->name, "%s", name);
+    memcpy(file->name, name, strnlen(name, sizeof file->name - 1)); /* is_list() has seen that it fits */
     file->next = folder->files;
     folder->files = file;
     folder->file_count++;

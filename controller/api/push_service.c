@@ -42,6 +42,8 @@ static int evaluate(struct ctl_op *op, uint64_t number, struct cs_slice wire, st
 
     code = ctl_reading_open(op->shard->shared->store, &reading, err);
     if (code == CS_OK)
+        code = ctl_query_decidable(reading.view, number, err);
+    if (code == CS_OK)
         code = ctl_evaluation_load(reading.view, op->trust->policy, number, ctl_shard_now_s(op->shard),
                                    &op->evaluation, err);
     if (code == CS_OK)

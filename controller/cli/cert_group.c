@@ -68,7 +68,7 @@ int cli_cert_group(struct cli *cli, struct cs_err *err)
         memcpy(request.groups[request.groups_count++], certificate->groups[i], sizeof request.groups[0]);
     for (size_t i = 1; rc == CS_OK && i < cli->args.operand_count; i++)
         rc = change_group(cli, &request, cli->args.operands[i], err);
-    if (rc == CS_OK && cli->args.operand_count > 1)
+    if (rc == CS_OK && cli->args.operand_count > 1 && !cli_dry_run(cli))
         rc = cli_call(cli, &cli_rpc_SetCertificateGroups, &request, &reply, err);
     if (rc != CS_OK)
         return rc;
@@ -79,5 +79,5 @@ int cli_cert_group(struct cli *cli, struct cs_err *err)
     cli_named(doc);
     cli_field(doc, "groups", "Groups", cli_list(cs_buf_slice(&groups)));
     cs_buf_free(&groups);
-    return cli_write(cli, doc, err);
+    return cli_dry_run(cli) ? cli_dry_end(cli, doc, err) : cli_write(cli, doc, err);
 }

@@ -1,6 +1,7 @@
 /* countersign cert list - the inventory, by any filter and order. */
 #include "controller/cli/cert_list.h"
 
+#include "controller/cli/nearest.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
@@ -28,6 +29,8 @@ int cli_pages_next(struct cli *cli, struct cli_pages *pages, countersign_v1_List
 }
 
 /* ---- words of options */
+
+enum { WORDS_MOST = 16 };
 
 struct word {
     const char *word;
@@ -58,21 +61,38 @@ static const struct word key_modes[] = {
 static int find_word(struct cli *cli, const char *option, const char *given, const struct word *words,
                      size_t count, int *ret, struct cs_err *err)
 {
-    struct cs_buf all = CS_BUF_EMPTY;
-    int rc;
+    const char *all[WORDS_MOST + 1] = {NULL};
+    char name[64];
+    size_t at;
 
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(given, words[i].word) == 0) {
-            cs_buf_free(&all);
-            *ret = words[i].value;
-            return CS_OK;
-        }
-        (void)!cs_buf_printf(&all, "%s%s", i ? ", " : "", words[i].word);
+    cs_assert(count <= WORDS_MOST);
+    for (size_t i = 0; i < count; i++)
+        all[i] = words[i].word;
+    snprintf(name, sizeof name, "--%s", option);
+    if (cli_choose(given, name, all, &at, err) != CS_OK) {
+        cli->failure = CLI_USAGE;
+        return CS_EINVAL;
     }
-    rc = cli_usage(cli, err, "--%s \"%.40s\" is none of these: %.*s", option, given, (int)all.len,
-                   (const char *)all.ptr);
-    cs_buf_free(&all);
-    return rc;
+    *ret = words[at].value;
+    return CS_OK;
+}
+
+const char *cli_cert_list_word(const char *option, size_t index)
+{
+    static const struct {
+        const char *option;
+        const struct word *words;
+        size_t count;
+    } lists[] = {
+        {"sort", sorts, CS_ARRAY_LEN(sorts)},
+        {"key-kind", keys, CS_ARRAY_LEN(keys)},
+        {"private-key", key_modes, CS_ARRAY_LEN(key_modes)},
+    };
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(lists); i++)
+        if (strcmp(lists[i].option, option) == 0)
+            return index < lists[i].count ? lists[i].words[index].word : NULL;
+    return NULL;
 }
 
 static int read_word(struct cli *cli, const char *option, const struct word *words, size_t count, int *ret,

@@ -15,4 +15,7 @@ CS_MUST_USE int cli_pages_next(struct cli *cli, struct cli_pages *pages,
                                countersign_v1_ListCertificatesRequest *request,
                                countersign_v1_ListCertificatesResponse *reply, struct cs_err *err);
 
+/* The words that --sort, --key-kind and --private-key take, one after the other; NULL behind the last. */
+const char *cli_cert_list_word(const char *option, size_t index);
+
 #endif

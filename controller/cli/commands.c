@@ -240,7 +240,7 @@ const struct cli_command cli_commands[] = {
     {"device", "group", "NAME [GROUP...]", "Set the groups that a device is in, for lists and pushes",
      "Replaces the groups that it was in. A group is there as long as a device is in it; no authority hangs "
      "on it.",
-     OPTIONS(CLI_OPTION("none", NULL, "in no group")),
+     OPTIONS(CLI_OPTION("none", NULL, "in no group"), CLI_OPTION_DRY_RUN),
      EXAMPLES("device group gw-1 edge north", "device group gw-1 --none"), 1, 9, cli_device_group},
     {"device", "topology", "NAME",
      "Show a device's app connectors and certificates, and how each push stands",
@@ -291,8 +291,9 @@ const struct cli_command cli_commands[] = {
     {"cert", "group", "CERT [+NAME|-NAME]...", "Put a certificate into groups, or take it out",
      "+NAME (or NAME) adds, -NAME takes away: put -- before the first one that begins with a dash. Without "
      "any, shows the groups.",
-     NULL, EXAMPLES("cert group client.example +prod +berlin", "cert group client.example -- -lab +prod"), 1,
-     9, cli_cert_group},
+     OPTIONS(CLI_OPTION_DRY_RUN),
+     EXAMPLES("cert group client.example +prod +berlin", "cert group client.example -- -lab +prod"), 1, 9,
+     cli_cert_group},
     {"cert", "show", "CERT", "Show a certificate; CERT is its common name or the beginning of its id", NULL,
      NULL, EXAMPLES("cert show client.example", "cert show 3fa94c"), 1, 1, cli_cert_show},
     {"cert", "attach", "CERT DEVICE CONNECTOR", "Tie a certificate to an app connector", NULL,

@@ -1,6 +1,7 @@
 #include "controller/cli/complete.h"
 
 #include "controller/cli/ask.h"
+#include "controller/cli/cert_list.h"
 #include "controller/cli/fetch.h"
 #include "controller/cli/nearest.h"
 #include "controller/cli/nouns.h"
@@ -16,19 +17,26 @@ enum { CANDIDATES_MOST = 200, PAGES_MOST = 5, WITHIN_MS = 1000, DESCRIPTION_BYTE
 struct completing {
     struct cli *cli;
     const struct cli_complete *at;
-    unsigned offered;
+    char *offered[CANDIDATES_MOST];
+    unsigned count;
 };
 
-/* Prints it if what is there begins it. Cleaned: a name must not become two candidates, nor a description
- * move the cursor. */
+/* Prints it, once, if what is there begins it. Cleaned: a name must not become two candidates, nor a
+ * description move the cursor. */
 static void offer(struct completing *c, const char *candidate, const char *description)
 {
     struct cs_buf line = CS_BUF_EMPTY;
 
     if (!*candidate || strncmp(candidate, c->at->word, strlen(c->at->word)) != 0 ||
-        c->offered == CANDIDATES_MOST)
+        c->count == CANDIDATES_MOST)
         return;
-    c->offered++;
+    for (unsigned i = 0; i < c->count; i++)
+        if (strcmp(c->offered[i], candidate) == 0)
+            return;
+    c->offered[c->count] = strdup(candidate);
+    if (!c->offered[c->count])
+        return;
+    c->count++;
     if (cs_buf_append_str(&line, c->at->lead) == CS_OK &&
         cli_clean(cs_slice_str(candidate), &line) == CS_OK && cs_buf_append_u8(&line, '\t') == CS_OK &&
         cli_clean(cs_slice_str(description), &line) == CS_OK)
@@ -136,6 +144,15 @@ static void offer_reasons(struct completing *c)
             offer(c, cs_crl_reason_text(reason), "");
 }
 
+/* Of `cert list`. */
+static void offer_list_words(struct completing *c)
+{
+    const char *word;
+
+    for (size_t i = 0; (word = cli_cert_list_word(c->at->option->name, i)) != NULL; i++)
+        offer(c, word, "");
+}
+
 static void offer_formats(struct completing *c)
 {
     offer_all(c, cli_format_words);
@@ -190,6 +207,15 @@ static void offer_rules(struct completing *c)
 
 /* ---- from the controller */
 
+/* What a list of certificates is gone through for. */
+typedef void (*offer_certificate_fn)(struct completing *c, const countersign_v1_Certificate *certificate);
+
+static void offer_groups_of(struct completing *c, const countersign_v1_Certificate *certificate)
+{
+    for (pb_size_t i = 0; i < certificate->groups_count; i++)
+        offer(c, certificate->groups[i], "");
+}
+
 static void offer_certificate(struct completing *c, const countersign_v1_Certificate *certificate)
 {
     char id[2 * sizeof certificate->id.bytes + 1], until[CS_TIME_TEXT_BYTES], text[DESCRIPTION_BYTES];
@@ -205,7 +231,7 @@ static void offer_certificate(struct completing *c, const countersign_v1_Certifi
     offer(c, id, text);
 }
 
-static void offer_certificates(struct completing *c)
+static void go_through_certificates(struct completing *c, const char *search, offer_certificate_fn each)
 {
     struct cs_err ignored;
     cs_auto_free countersign_v1_ListCertificatesRequest *ask =
@@ -215,20 +241,45 @@ static void offer_certificates(struct completing *c)
 
     if (!ask || !reply)
         return;
-    snprintf(ask->search, sizeof ask->search, "%s", c->at->word);
+    snprintf(ask->search, sizeof ask->search, "%s", search);
     for (unsigned page = 0; page < PAGES_MOST; page++) {
         if (cli_call(c->cli, &cli_rpc_ListCertificates, ask, reply, &ignored) != CS_OK)
             return;
         for (pb_size_t i = 0; i < reply->certificates_count; i++)
-            offer_certificate(c, &reply->certificates[i]);
-        if (!reply->more || !reply->next_page_token.size || c->offered == CANDIDATES_MOST)
+            each(c, &reply->certificates[i]);
+        if (!reply->more || !reply->next_page_token.size || c->count == CANDIDATES_MOST)
             return;
         CS_PB_SET(&ask->page_token, CS_PB_BYTES(&reply->next_page_token));
     }
 }
 
-/* Devices, or with `connectors` DEVICE/CONNECTOR for every app connector. */
-static void offer_devices_or_targets(struct completing *c, bool connectors)
+static void offer_certificates(struct completing *c)
+{
+    go_through_certificates(c, c->at->word, offer_certificate);
+}
+
+static void offer_certificate_groups(struct completing *c)
+{
+    go_through_certificates(c, "", offer_groups_of);
+}
+
+/* What of a device is offered. */
+enum of_device { OF_NAME, OF_TARGETS, OF_GROUPS };
+
+static void offer_device(struct completing *c, const countersign_v1_Device *device, enum of_device what)
+{
+    char target[CLI_TEXT_BYTES];
+
+    if (what == OF_NAME)
+        offer(c, device->name, cli_show_presence(device));
+    for (pb_size_t i = 0; what == OF_TARGETS && i < device->connectors_count; i++)
+        offer(c, cli_show_target(device->name, device->connectors[i].name, target),
+              device->connectors[i].application);
+    for (pb_size_t i = 0; what == OF_GROUPS && i < device->groups_count; i++)
+        offer(c, device->groups[i], "");
+}
+
+static void go_through_devices(struct completing *c, enum of_device what)
 {
     struct cs_err ignored;
     cs_auto_free countersign_v1_ListDevicesResponse *reply =
@@ -237,34 +288,33 @@ static void offer_devices_or_targets(struct completing *c, bool connectors)
 
     if (!reply)
         return;
-    snprintf(ask.search, sizeof ask.search, "%.*s", (int)strcspn(c->at->word, "/"), c->at->word);
+    if (what != OF_GROUPS)
+        snprintf(ask.search, sizeof ask.search, "%.*s", (int)strcspn(c->at->word, "/"), c->at->word);
     for (unsigned page = 0; page < PAGES_MOST; page++) {
         if (cli_call(c->cli, &cli_rpc_ListDevices, &ask, reply, &ignored) != CS_OK)
             return;
         for (pb_size_t i = 0; i < reply->devices_count; i++) {
-            const countersign_v1_Device *device = &reply->devices[i];
-            char target[CLI_TEXT_BYTES];
-
-            if (!connectors)
-                offer(c, device->name, cli_show_presence(device));
-            for (pb_size_t k = 0; connectors && k < device->connectors_count; k++)
-                offer(c, cli_show_target(device->name, device->connectors[k].name, target),
-                      device->connectors[k].application);
-            memcpy(ask.after_name, device->name, sizeof ask.after_name);
+            offer_device(c, &reply->devices[i], what);
+            memcpy(ask.after_name, reply->devices[i].name, sizeof ask.after_name);
         }
-        if (!reply->more || c->offered == CANDIDATES_MOST)
+        if (!reply->more || c->count == CANDIDATES_MOST)
             return;
     }
 }
 
 static void offer_devices(struct completing *c)
 {
-    offer_devices_or_targets(c, false);
+    go_through_devices(c, OF_NAME);
 }
 
 static void offer_targets(struct completing *c)
 {
-    offer_devices_or_targets(c, true);
+    go_through_devices(c, OF_TARGETS);
+}
+
+static void offer_device_groups(struct completing *c)
+{
+    go_through_devices(c, OF_GROUPS);
 }
 
 /* The device that was named before: as the operand just before it, or with --device. */
@@ -356,7 +406,13 @@ static const struct {
     {"COLOUR", NULL, NULL, offer_colours},
     {"ROLE", NULL, NULL, offer_roles},
     {"REASON", NULL, NULL, offer_reasons},
+    {"ORDER", "sort", NULL, offer_list_words},
+    {"KIND", "key-kind", NULL, offer_list_words},
+    {"WHERE", "private-key", NULL, offer_list_words},
     {"RULE", NULL, NULL, offer_rules},
+    {"NAME", "group", "cert", offer_certificate_groups},
+    {"NAME", "group", NULL, offer_device_groups},
+    {"GROUP", NULL, "device", offer_device_groups},
     {"FILE", NULL, NULL, offer_files},
     {"PATH", NULL, NULL, offer_files},
     {"DIR", NULL, NULL, offer_folders},
@@ -417,7 +473,7 @@ static void offer_values(struct completing *c)
 void cli_complete_run(struct cli *cli, int count, char *const *words)
 {
     cs_auto_free struct cli_complete *at = calloc(1, sizeof *at);
-    struct completing completing = {cli, at, 0};
+    struct completing completing = {.cli = cli, .at = at};
     struct cs_err ignored;
 
     if (!at)
@@ -447,6 +503,8 @@ void cli_complete_run(struct cli *cli, int count, char *const *words)
             offer_values(&completing);
         break;
     }
+    for (unsigned i = 0; i < completing.count; i++)
+        free(completing.offered[i]);
 }
 
 int cli_completion_run(struct cli *cli, struct cs_err *err)

@@ -383,8 +383,8 @@ static int cancel_in_steps(struct cli *cli, countersign_v1_CancelRequestRequest 
 }
 
 /* What a cancel would reach: the orders of the request as they are now. */
-static int show_cancel(struct cli *cli, uint64_t request_number, const uint64_t *numbers, size_t numbers_count,
-                       struct cs_err *err)
+static int show_cancel(struct cli *cli, uint64_t request_number, const uint64_t *numbers,
+                       size_t numbers_count, struct cs_err *err)
 {
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_Order *orders = NULL;

@@ -55,7 +55,8 @@ int cli_device_list(struct cli *cli, struct cs_err *err)
             for (pb_size_t k = 0; k < device->connectors_count; k++)
                 (void)!cs_buf_printf(&names, "%s%s", k ? "\n" : "", device->connectors[k].name);
             join_groups(device, &groups);
-            CLI_ROW(doc, cli_text(device->name), cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)),
+            CLI_ROW(doc, cli_text(device->name),
+                    cli_tinted(cli_show_presence(device), cli_show_presence_tint(device)),
                     cli_list(cs_buf_slice(&names)), cli_list(cs_buf_slice(&groups)),
                     cli_text(device->platform), cli_text(device->agent_version),
                     cli_time(device->last_seen_s), cli_time(device->identity_until_s),
@@ -203,10 +204,11 @@ int cli_device_group(struct cli *cli, struct cs_err *err)
         cli->failure = CLI_USAGE;
         return rc;
     }
-    rc = cli_call(cli, &cli_rpc_SetDeviceGroups, &request, &reply, err);
+    if (!cli_dry_run(cli))
+        rc = cli_call(cli, &cli_rpc_SetDeviceGroups, &request, &reply, err);
     if (rc != CS_OK)
         return rc;
     cli_field(doc, "device", "Device", cli_tinted(operands[0], CLI_BOLD));
     cli_field(doc, "groups", "Groups", cli_list(cs_buf_slice(&groups)));
-    return cli_write(cli, doc, err);
+    return cli_dry_run(cli) ? cli_dry_end(cli, doc, err) : cli_write(cli, doc, err);
 }

@@ -135,7 +135,7 @@ int cli_order_show(struct cli *cli, struct cs_err *err)
     cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, err);
     cs_auto_free countersign_v1_OrderCore *core = NULL;
     countersign_v1_GetOrderRequest ask = {0};
-    char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES];
+    char number[CLI_TEXT_BYTES], request[CLI_TEXT_BYTES], attempts[CLI_TEXT_BYTES];
     const countersign_v1_Order *order;
     int rc = cli_args_number(cli->args.operands[0], "WO-", &ask.number, err);
 
@@ -158,6 +158,9 @@ int cli_order_show(struct cli *cli, struct cs_err *err)
     cli_field(doc, "state", "State",
               cli_tinted(cli_show_order_state(order), cli_show_state_tint(order->state)));
     cli_field(doc, "reason", "Reason", cli_text(order->reason));
+    snprintf(attempts, sizeof attempts, "%u of %u", order->attempts, order->max_attempts);
+    cli_field(doc, "attempts", "Attempts", cli_text(attempts));
+    cli_field(doc, "retry_at", "Next attempt", cli_time(order->retry_at_s));
     cli_field(doc, "device", "Device", cli_text(core->device_name));
     cli_field(doc, "connector", "Connector", cli_text(core->connector));
     cli_field(doc, "action", "Action", cli_text(cli_show_action_word(core->action)));

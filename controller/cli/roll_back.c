@@ -54,12 +54,11 @@ static int find_before(struct cli *cli, const char *device, const char *connecto
 
         if (rc != CS_OK)
             return rc;
-        for (pb_size_t i = 0; i < reply->orders_count; i++) {
+        for (pb_size_t i = 0; i < reply->orders_count; i++)
             if (is_installed_at(&reply->orders[i], device, connector))
                 note(ret, &reply->orders[i]);
-            ask.before_number = reply->orders[i].number;
-        }
-    } while (reply->more && reply->orders_count);
+        ask.before_number = reply->next_before_number;
+    } while (reply->more && ask.before_number);
     if (!ret->current.number)
         return cs_err_set(err, CS_ESTATE, "no push to %s/%s has completed: there is nothing to roll back",
                           device, connector);

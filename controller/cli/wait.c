@@ -25,6 +25,7 @@ struct waiting {
     countersign_v1_GetRequestResponse *reply; /* the newest */
     countersign_v1_Order *orders;             /* as they were last told; few */
     size_t order_count;
+    bool looked;        /* the controller has answered before */
     bool live;          /* a line that changes, on a terminal */
     struct cs_buf said; /* the last line that was written where nothing can be changed */
 };
@@ -128,7 +129,7 @@ static bool may_come_back(struct waiting *w, int64_t *away_since_s)
 {
     static const struct timespec pause = {0, BLIND_PAUSE_MS * 1000000L};
 
-    if (!w->reply->has_request || !w->cli->rpc || !cli_rpc_unreachable(w->cli->rpc))
+    if (!w->looked || !w->cli->rpc || !cli_rpc_unreachable(w->cli->rpc))
         return false;
     if (!*away_since_s)
         *away_since_s = time(NULL);
@@ -152,6 +153,7 @@ static int wait_until(struct waiting *w, struct cs_err *err)
             continue;
         if (rc != CS_OK)
             return rc;
+        w->looked = true;
         away_since_s = 0;
         w->cli->failure = failure;
         if (talks)

@@ -111,6 +111,9 @@ CS_MUST_USE int ctl_query_renewal(struct ctl_view *view, const uint8_t device_id
 /* The certificate of the newest identity key, appended. */
 CS_MUST_USE int ctl_query_certificate_of(struct ctl_view *view, const uint8_t device_id[16],
                                          struct cs_buf *out, struct cs_err *err);
+/* Does any order of the request wait for people? CS_ESTATE says where one stands, and what is possible. Asked
+ * before the signatures are verified, which costs more. */
+CS_MUST_USE int ctl_query_decidable(struct ctl_view *view, uint64_t request_number, struct cs_err *err);
 /* Envelope of a policy version; appended to `out`. */
 CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out,
                                  struct cs_err *err);

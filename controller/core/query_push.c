@@ -253,3 +253,22 @@ int ctl_query_GetOrder(struct ctl_view *view, const struct ctl_presence *presenc
         CTL_BYTES_SET(reply->report, bytes);
     return ctl_walked(rc);
 }
+
+int ctl_query_decidable(struct ctl_view *view, uint64_t request_number, struct cs_err *err)
+{
+    char possible[CTL_POSSIBLE_BYTES];
+    ctl_request_row request;
+    ctl_order_row order;
+    int rc = ctl_find_request(view, request_number, &request, err);
+
+    if (rc != CS_OK || request.orders_in[countersign_v1_OrderState_ORDER_STATE_PUSH_APPROVAL_PENDING] ||
+        request.orders_in[countersign_v1_OrderState_ORDER_STATE_PUSH_REVIEW_IN_PROGRESS])
+        return rc;
+    rc = ctl_find_order(view, request.first_order, &order, err);
+    if (rc != CS_OK)
+        return rc;
+    return cs_err_set(err, CS_ESTATE,
+                      "nothing of REQ-%" PRIu64 " waits for a decision: WO-%" PRIu64 " is %s; possible: %s",
+                      request_number, order.number, ctl_state_text(ctl_phase_info(order.phase)->shown),
+                      ctl_workflow_possible(order.phase, possible));
+}

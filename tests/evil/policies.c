@@ -265,6 +265,20 @@ static void senseless(struct evil *e)
     case 12:
         memcpy(policy->rules[0].stages[1].name, stage->name, sizeof stage->name);
         break;
+    case 14:
+        memcpy(policy->groups[policy->groups_count++].name, "night", 6);
+        memcpy(policy->groups[0].members[policy->groups[0].members_count++], "nobody", 7);
+        break;
+    case 15:
+        stage->operators_count = 1;
+        memcpy(stage->operators[0], "@night", 7);
+        break;
+    case 16:
+        memcpy(policy->groups[policy->groups_count++].name, "night", 6);
+        memcpy(policy->groups[0].members[policy->groups[0].members_count++], "carol", 6);
+        stage->operators_count = 1;
+        memcpy(stage->operators[0], "@night", 7);
+        break;
     default:
         stage->role = countersign_v1_Role_ROLE_UNSPECIFIED;
         break;
@@ -516,6 +530,12 @@ static const struct evil_strategy strategies[] = {
      .act = senseless, .with = 12},
     {POLICY, .says = "shows a policy with a stage of no role", .end = EVIL_TURNED(EPARSE, "role"),
      .act = senseless, .with = 13},
+    {POLICY, .says = "shows a policy with a group of nobody known",
+     .end = EVIL_TURNED(EINVAL, "group night has nobody"), .act = senseless, .with = 14},
+    {POLICY, .says = "shows a policy whose stage names no group that is there",
+     .end = EVIL_TURNED(EINVAL, "no group"), .act = senseless, .with = 15},
+    {POLICY, .says = "shows a policy whose stage names a group without the role",
+     .end = EVIL_TURNED(EINVAL, "cannot be satisfied"), .act = senseless, .with = 16},
     {POLICY, .says = "shows a policy with a field that nobody knows", .end = EVIL_TURNED(EPARSE, "canonical"),
      .act = with_a_field_that_nobody_knows},
 

@@ -1,4 +1,5 @@
 /* When devices were admitted, as far as this client has seen it. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 #include "tests/support/deployment.h"
 
@@ -91,6 +92,33 @@ static void a_digest_is_of_the_policy_and_of_every_statement(void **state)
     deployment_free(&d);
 }
 
+static void read_and_write(void *data)
+{
+    struct cli_known known = {0};
+    struct cs_buf out = CS_BUF_EMPTY;
+    struct cs_err err;
+    int rc = cli_known_parse(cs_slice_str(data), "devices", &known, &err);
+
+    if (rc == CS_OK)
+        rc = cli_known_write(&known, &out);
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+    if (rc == CS_OK)
+        check_slice(cs_buf_slice(&out), cs_slice_str(data));
+    cs_buf_free(&out);
+    cli_known_free(&known);
+}
+
+static void does_without_memory(void **state)
+{
+    char text[40 * 64] = "";
+    size_t used = 0;
+
+    (void)state;
+    for (unsigned i = 10; i < 50; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "gw-%u 2026-01-01T00:00:00Z\n", i);
+    assert_true(alloc_fail_run(read_and_write, text) > 0);
+}
+
 static void refuses_a_line_that_is_none(void **state)
 {
     static const char *const texts[] = {
@@ -141,6 +169,7 @@ int main(void)
         cmocka_unit_test(keeps_the_later_time_and_the_order),
         cmocka_unit_test(a_newer_admission_has_to_be_verified_anew),
         cmocka_unit_test(a_digest_is_of_the_policy_and_of_every_statement),
+        cmocka_unit_test(does_without_memory),
         cmocka_unit_test(refuses_a_line_that_is_none),
         cmocka_unit_test(holds_many),
     };

@@ -1,4 +1,5 @@
 /* Results as tables and as JSON. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check.h"
 
 #include "controller/cli/out.h"
@@ -247,6 +248,38 @@ static void pages_say_what_the_whole_says(void **state)
     }
 }
 
+static void write_pages(void *data)
+{
+    const struct cli_style *style = data;
+    cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
+    FILE *stream = fopen("/dev/null", "w");
+    struct cs_err err;
+    int rc = CS_OK;
+
+    cli_table(doc, "rows", columns, CS_ARRAY_LEN(columns), "none");
+    for (size_t i = 0; rc == CS_OK && i < 3; i++) {
+        CLI_ROW(doc, cli_text("a name"), cli_number(i), cli_hex(CS_SLICE_EMPTY));
+        rc = stream ? cli_doc_flush(doc, stream, *style, &err) : CS_ENOMEM;
+    }
+    if (rc == CS_OK)
+        rc = cli_doc_write(doc, stream, *style, &err);
+    assert_true(rc == CS_OK || (rc == CS_ENOMEM && alloc_fail_happened()));
+    if (stream)
+        fclose(stream);
+}
+
+static void writes_pages_or_says_that_memory_is_short(void **state)
+{
+    struct cli_style styles[] = {{.format = CLI_FORMAT_TABLE, .width = 20},
+                                 {.format = CLI_FORMAT_JSON, .json = true},
+                                 {.format = CLI_FORMAT_JSONL, .json = true},
+                                 {.format = CLI_FORMAT_NAME, .json = true}};
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(styles); i++)
+        assert_true(alloc_fail_run(write_pages, &styles[i]) > 0);
+}
+
 static void widths_grow_from_page_to_page(void **state)
 {
     cs_auto_free char *text = paged((struct cli_style){0}, 1200, 50);
@@ -321,6 +354,7 @@ int main(void)
         cmocka_unit_test(writes_a_list_in_every_format),
         cmocka_unit_test(the_name_of_a_single_thing_is_its_first_or_marked_field),
         cmocka_unit_test(pages_say_what_the_whole_says),
+        cmocka_unit_test(writes_pages_or_says_that_memory_is_short),
         cmocka_unit_test(widths_grow_from_page_to_page),
         cmocka_unit_test(tells_only_the_rows_that_changed),
         cmocka_unit_test(colour_follows_the_environment),

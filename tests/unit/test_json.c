@@ -532,6 +532,12 @@ static void the_bounds_are_those_of_the_options(void **state)
     append_many(&json, "{\"certificate\":{\"names\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}}", 1);
     check_code(ctl_json_to_proto(type, 0, cs_buf_slice(&json), &proto, &err), CS_EINVAL);
     assert_string_equal(err.msg, "certificate.names: 9 of them; at most 8 are allowed");
+
+    /* An enum with more names than a sentence holds. */
+    type = ctl_json_find_message("countersign.v1.ListOrdersRequest");
+    check_code(ctl_json_to_proto(type, 0, CS_SLICE_LIT("{\"state\":\"DONE\"}"), &proto, &err), CS_EINVAL);
+    check_says(err, "state: 'DONE' is no OrderState: use one of ORDER_STATE_UNSPECIFIED, ORDER_STATE_PUSH_");
+    assert_string_equal(err.msg + strlen(err.msg) - strlen(", \u2026"), ", \u2026");
     cs_buf_free(&json);
     cs_buf_free(&proto);
 }

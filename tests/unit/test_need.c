@@ -180,7 +180,7 @@ static void only_the_named_places_count(void **state)
     request.groups_count = 1;
     CTL_TEXT_SET(request.groups[0], "nowhere");
     assert_int_equal(explain(c, &request, reply), CS_ESTATE);
-    check_says(c->err, "no app connector there");
+    check_says(c->err, "attach it first");
 }
 
 static void it_names_the_overrides(void **state)

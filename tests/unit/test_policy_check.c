@@ -232,6 +232,12 @@ static void a_group(struct deployment *d)
 {
     group(d, "night", "bob");
 }
+static void a_group_of_two(struct deployment *d)
+{
+    countersign_v1_OperatorGroup *night = group(d, "night", "bob");
+
+    memcpy(night->members[night->members_count++], "ben", sizeof "ben");
+}
 static void a_group_without_name(struct deployment *d)
 {
     group(d, "", "bob");
@@ -373,6 +379,7 @@ static void refuses_a_policy_that_contradicts_itself(void **state)
         {"nobody who requests or could decide", nobody_requests_and_nobody_could_decide, CS_EINVAL,
          "cannot be satisfied"},
         {"a group", a_group, CS_OK, NULL},
+        {"a group of two", a_group_of_two, CS_OK, NULL},
         {"a group without name", a_group_without_name, CS_EPARSE, "groups.name"},
         {"a group with no role that is known", a_group_of_no_role, CS_EPARSE, "groups.roles"},
         {"a group with a role twice", a_group_of_a_role_twice, CS_EINVAL, "group night has one role twice"},
@@ -411,10 +418,29 @@ static void refuses_a_policy_that_contradicts_itself(void **state)
     }
 }
 
+/* Whoever asks of a policy that was never checked. */
+static void a_group_that_is_not_there_names_nobody(void **state)
+{
+    struct deployment d;
+
+    (void)state;
+    deployment_make(&d);
+    a_stage_of_an_unknown_group(&d);
+    assert_false(cs_stage_admits(d.body, &d.body->rules[0].stages[0], deployment_operator(&d, "bob")));
+    assert_false(cs_stage_admits(d.body, &d.body->rules[0].stages[0], deployment_operator(&d, "ben")));
+    a_group_of_two(&d);
+    memcpy(d.body->rules[0].stages[0].operators[0], "@night", sizeof "@night");
+    assert_true(cs_stage_admits(d.body, &d.body->rules[0].stages[0], deployment_operator(&d, "bob")));
+    assert_true(cs_stage_admits(d.body, &d.body->rules[0].stages[0], deployment_operator(&d, "ben")));
+    assert_false(cs_stage_admits(d.body, &d.body->rules[0].stages[0], deployment_operator(&d, "dora")));
+    deployment_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_a_policy_that_contradicts_itself),
+        cmocka_unit_test(a_group_that_is_not_there_names_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ before(async () => {
     makeCertificate(folder, name);
     controller.ImportCertificate({ certificates: fs.readFileSync(path.join(folder, `${name}.pem`)), private_key: Buffer.alloc(0) });
   }
-  for (const name of ['gw-1', 'gw-2']) controller.devices.set(name, { device: new Device(name) });
+  for (const name of ['gw-1', 'gw-2']) controller.devices.set(name, { device: new Device(name), groups: ['edge', ...(name === 'gw-2' ? ['lab'] : [])] });
   for (const name of ['alice', 'bob', 'carol'])
     assert.equal((await run(program, ['operator', 'keygen', name, '--no-passphrase'])).code, 0);
   assert.equal((await run(program, ['trust', 'init', '--roots', '1', '--operator', 'alice=admin,requester', '--operator',
@@ -68,6 +68,9 @@ test('bash completes commands, options and fixed words', async () => {
   assert.deepEqual(await bash('cert list -o '), ['json', 'jsonl', 'name', 'table', 'wide']);
   assert.deepEqual(await bash('cert list -o js'), ['json', 'jsonl']);
   assert.ok(!(await bash('push x --yes --')).includes('--yes'));
+  assert.deepEqual(await bash('cert list --key-kind p'), ['p256', 'p384']);
+  assert.deepEqual(await bash('cert list --colour bl'), ['black', 'blue']);
+  assert.deepEqual(await bash('cert revoke x --reason ce'), ['cessation-of-operation']);
 });
 
 test('bash completes names from the controller', async () => {
@@ -75,6 +78,7 @@ test('bash completes names from the controller', async () => {
   assert.deepEqual(await bash('device show '), ['gw-1', 'gw-2']);
   assert.deepEqual(await bash('cert attach client.example gw-2 '), ['app']);
   assert.deepEqual(await bash('push client.example --to gw-1/'), ['gw-1/app']);
+  assert.deepEqual(await bash('push client.example --group '), ['edge', 'lab'], 'each once');
 });
 
 test('bash completes names with blanks, colons and equals signs in front', async () => {

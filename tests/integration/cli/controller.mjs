@@ -156,7 +156,7 @@ export class Controller {
   ListDevices({ after_name, search }) {
     const names = [...this.devices.keys()].sort().filter((name) => name > after_name && name.startsWith(search ?? ''));
     return { devices: names.map((name) => ({ name, device_id: this.devices.get(name).device.id, connected: true,
-      admitted: !!this.devices.get(name).admission, connectors: [{ name: 'app', application: 'file' }] })) };
+      admitted: !!this.devices.get(name).admission, groups: this.devices.get(name).groups ?? [], connectors: [{ name: 'app', application: 'file' }] })) };
   }
 
   describe(id) {

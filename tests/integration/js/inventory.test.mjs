@@ -81,7 +81,7 @@ test('filters, orders, words and groups of a list', async (t) => {
   await deployment.cli('cert', 'group', 'gw-1.Berlin.example', '--', '-prod', '+lab');
   assert.deepEqual(await list('--group', 'prod'), ['mail.berlin.example']);
   assert.deepEqual((await deployment.json('cert', 'show', 'gw-1.Berlin.example')).groups, ['edge', 'lab']);
-  for (const [args, says] of [[['--colour', 'pink'], /none of these: green/], [['--sort', 'size'], /none of these: name/],
+  for (const [args, says] of [[['--colour', 'pink'], /--colour is green/], [['--sort', 'size'], /--sort is name/],
     [['--attached', '--unattached'], /one of the two/], [['--search', '--'], /neither letter nor digit/], [['--limit', '0'], /number from 1/]]) {
     const { status, stderr } = await deployment.cliRaw('cert', 'list', ...args);
     assert.notEqual(status, 0, args.join(' '));

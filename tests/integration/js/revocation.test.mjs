@@ -34,7 +34,7 @@ test('a certificate that is revoked by hand is black at once, and why is said', 
   const again = await deployment.cliRaw('cert', 'revoke', 'shop.example', '--reason', 'superseded', '--comment', 'x', '--yes');
   assert.notEqual(again.status, 0);
   assert.match(again.stderr, /revoked already/);
-  for (const [args, says] of [[[], /--reason/], [['--reason', 'boredom'], /'boredom' is no reason/], [['--reason', 'certificate-hold'], /hold can end/]]) {
+  for (const [args, says] of [[[], /--reason/], [['--reason', 'boredom'], /boredom/], [['--reason', 'certificate-hold'], /hold/]]) {
     const refused = await deployment.cliRaw('cert', 'revoke', 'shop.example', ...args, '--comment', 'x', '--yes');
     assert.notEqual(refused.status, 0);
     assert.match(refused.stderr, says);

@@ -67,12 +67,18 @@ test('a signed challenge opens a session, once, for whose key it is', async (t) 
     { certificates: fs.readFileSync(deployment.path('client.example.pem')) });
   assert.equal(certificate.common_name, 'client.example');
 
+  // On the admin socket the command line says which operator calls.
+  await deployment.certificate('other.example');
+  await deployment.cli('cert', 'import', deployment.path('other.example.pem'), '--as', 'ada');
+  const refusal = await deployment.cliRaw('cert', 'import', deployment.path('other.example.pem'), '--as', 'bob');
+  assert.match(refusal.stderr, /ImportCertificate takes the role requester or admin; bob has approver/);
+
   await bob.call('SessionService', 'CloseSession');
   await assert.rejects(bob.call('ControllerService', 'GetStatus'), refused(status.UNAUTHENTICATED, /session has ended/));
   const audit = await auditOf(admin);
   for (const line of ['OpenSession bob operator bob ', 'OpenSession ada operator ada ', 'CloseSession bob operator bob closed'])
     assert.ok(audit.includes(line), `${line}\n${audit.join('\n')}`);
-  assert.ok(audit.some((line) => line.startsWith('ImportCertificate ada ')), audit.join('\n'));
+  assert.equal(audit.filter((line) => line.startsWith('ImportCertificate ada ')).length, 2, audit.join('\n'));
   assert.ok(!deployment.controller.output.includes(opened.token));
 });
 
