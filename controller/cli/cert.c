@@ -9,11 +9,6 @@
 #include "shared/base/text.h"
 #include "shared/crypto/crl.h"
 
-static bool has_text(struct cs_slice text, const char *what)
-{
-    return text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
-}
-
 static int read_files(struct cli *cli, struct cs_buf *out, struct cs_err *err)
 {
     int rc = CS_OK;
@@ -34,7 +29,7 @@ int cli_import_parse(struct cs_slice content, struct cs_chain **ret, struct cs_e
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
     int rc;
 
-    if (has_text(content, "-----BEGIN"))
+    if (cli_import_has(content, "-----BEGIN"))
         rc = cs_chain_parse_pem(content, &chain, err);
     else
         rc = cs_chain_parse(content, &chain, err);
@@ -51,7 +46,7 @@ static int find_key(struct cli *cli, struct cs_slice content, struct cs_buf *pkc
 
     if (path)
         return cli_key_file_read(cli, path, "passphrase-file", pkcs8, err);
-    return has_text(content, "PRIVATE KEY-----")
+    return cli_import_has(content, "PRIVATE KEY-----")
                ? cli_key_file_open(cli, content, cli->args.operands[0], "passphrase-file", pkcs8, err)
                : CS_OK;
 }

@@ -162,16 +162,11 @@ static void refuse(struct importing *importing, const char *path, const struct c
 
 /* ---- keys */
 
-static bool has_text(struct cs_slice text, const char *what)
-{
-    return text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
-}
-
 /* Nothing but a key: by what it holds, and where that does not tell by its name. */
 static bool is_key(const char *path, struct cs_slice content)
 {
-    if (has_text(content, "-----BEGIN"))
-        return has_text(content, "PRIVATE KEY-----") && !has_text(content, "CERTIFICATE-----");
+    if (cli_import_has(content, "-----BEGIN"))
+        return cli_import_has(content, "PRIVATE KEY-----") && !cli_import_has(content, "CERTIFICATE-----");
     return ends_with(path, ".key");
 }
 
@@ -246,7 +241,7 @@ static int own_key(struct importing *importing, const char *path, const struct c
 {
     int rc;
 
-    if (!has_text(content, "PRIVATE KEY-----"))
+    if (!cli_import_has(content, "PRIVATE KEY-----"))
         return CS_OK;
     rc = cli_key_file_open(importing->cli, content, path, "passphrase-file", pkcs8, err);
     if (rc == CS_OK)

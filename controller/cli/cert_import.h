@@ -6,6 +6,11 @@
 
 #include "shared/crypto/x509.h"
 
+static inline bool cli_import_has(struct cs_slice text, const char *what)
+{
+    return text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
+}
+
 /* Of one file or several that are one: PEM or DER, leaf first, its links checked. */
 CS_MUST_USE int cli_import_parse(struct cs_slice content, struct cs_chain **ret, struct cs_err *err);
 /* `pkcs8` empty: without a key. */

@@ -16,10 +16,10 @@
 
 enum {
     CTL_PLAN_TERMS = 20,
-    CTL_PLAN_STREAMS = 64,   /* of one term: each is looked at for each entry */
-    CTL_PLAN_GATHER = 4096,  /* entries of one term in memory */
-    CTL_PLAN_IDS = 256,      /* rows that are read for the beginning of an id */
-    CTL_PLAN_CREDIT = 10000, /* seeks, all terms together: for the worst of requests */
+    CTL_PLAN_STREAMS = 64,  /* of one term: each is looked at for each entry */
+    CTL_PLAN_GATHER = 4096, /* entries of one term in memory */
+    CTL_PLAN_IDS = 256,     /* rows that are read for the beginning of an id */
+    CTL_PLAN_CREDIT = 6000, /* seeks, all terms together: for the worst of requests */
 };
 
 struct ctl_plan {
