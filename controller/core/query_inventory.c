@@ -13,10 +13,12 @@
 #include <pb_encode.h>
 
 enum {
-    ROW_COST = 4,       /* of looking at a row, in seeks */
-    PAGE_CREDIT = 6000, /* of a page: some milliseconds */
-    SORT_CREDIT = 4000, /* of an attempt to find all that is asked for, so that it can be sorted */
-    SORT_ROWS = 1024,   /* that may be found by it */
+    ROW_COST = 4,         /* of looking at a row, in seeks */
+    PAGE_CREDIT = 6000,   /* of a page: some milliseconds */
+    SORT_CREDIT = 4000,   /* of an attempt to find all that is asked for, so that it can be sorted */
+    SORT_ROWS = 1024,     /* that may be found by it */
+    SUBMESSAGE_BYTES = 4, /* tag and length of a certificate in the message */
+    END_BYTES = 1024,     /* the token and what else follows the certificates */
     TOKEN_VERSION = 1,
     TOKEN_DIGEST_BYTES = 16,
     TOKEN_HEAD_BYTES = 1 + 1 + 8 + TOKEN_DIGEST_BYTES + 1,
@@ -28,7 +30,7 @@ struct page {
     struct ctl_view *view;
     const struct ctl_filter *filter;
     countersign_v1_ListCertificatesResponse *reply;
-    size_t most;
+    size_t most, bytes; /* certificates that it may hold; what those that it holds take in the message */
     struct ctl_place place;
     struct cs_digest digest; /* of the request and what it depends on */
     struct cs_err *err;
@@ -132,8 +134,19 @@ static int load_row(const struct page *page, const struct ctl_position *at, ctl_
 
 static void show_row(struct page *page, const ctl_certificate_row *row)
 {
-    ctl_show_certificate(row, page->filter->settings, page->filter->now_s,
-                         &page->reply->certificates[page->reply->certificates_count++]);
+    countersign_v1_Certificate *shown = &page->reply->certificates[page->reply->certificates_count++];
+    size_t bytes = 0;
+
+    ctl_show_certificate(row, page->filter->settings, page->filter->now_s, shown);
+    cs_assert(pb_get_encoded_size(&bytes, countersign_v1_Certificate_fields, shown));
+    page->bytes += bytes + SUBMESSAGE_BYTES;
+}
+
+/* A message holds a hundred usual certificates, but not a hundred with all the names that they can have. */
+static bool is_full(const struct page *page)
+{
+    return page->reply->certificates_count == page->most ||
+           page->bytes + countersign_v1_Certificate_size > CS_LIMIT_MESSAGE_BYTES - END_BYTES;
 }
 
 /* ---- along an index */
@@ -202,7 +215,7 @@ static int walk(struct page *page, struct ctl_streams *terms, size_t count, cons
         if (rc != CS_OK)
             return rc;
         if (ctl_filter_fits(page->filter, &row)) {
-            if (page->reply->certificates_count == page->most)
+            if (is_full(page))
                 break;
             show_row(page, &row);
         }
@@ -287,7 +300,7 @@ static int show_found(struct page *page, const struct founds *founds)
 
         if (!behind(page, &at))
             continue;
-        if (page->reply->certificates_count == page->most) {
+        if (is_full(page)) {
             page->place = (struct ctl_place){.at = at};
             write_token(page);
             return CS_OK;

@@ -489,6 +489,26 @@ static void a_device_of_a_record_follows_the_same_rule(void **state)
     cs_buf_free(&wire);
 }
 
+/* What was verified once is the same device again; what is no admission is none. */
+static void an_admission_that_was_verified_before_is_only_parsed(void **state)
+{
+    struct cs_buf admission = deployment_example(&d, CS_STATEMENT_ADMISSION),
+                  wire = renewal(7, "gw-0", "second");
+    struct cs_device *again = NULL;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_device_open_checked(cs_buf_slice(&admission), &again, &err), err);
+    assert_string_equal(cs_device_admission(again)->device_name, cs_device_admission(device)->device_name);
+    check_ok(cs_device_follow(again, cs_buf_slice(&wire), &err), err);
+    cs_device_free(cs_steal(again));
+    check_code(cs_device_open_checked(cs_buf_slice(&wire), &again, &err), CS_EPARSE);
+    check_code(cs_device_open_checked(CS_SLICE_LIT("no envelope"), &again, &err), CS_EPARSE);
+    assert_null(again);
+    cs_buf_free(&admission);
+    cs_buf_free(&wire);
+}
+
 /* ---- short of memory */
 
 struct wires {
@@ -564,6 +584,7 @@ int main(void)
         CASE(refuses_every_flipped_byte_of_a_renewal),
         CASE(one_admission_vouches_for_so_many_renewals_and_no_more),
         CASE(a_device_of_a_record_follows_the_same_rule),
+        CASE(an_admission_that_was_verified_before_is_only_parsed),
         CASE(short_of_memory_is_no_verdict),
     };
 

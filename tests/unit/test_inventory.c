@@ -8,6 +8,7 @@
 #include "tests/support/inventory.h"
 #include "tests/support/memview.h"
 
+#include <pb_encode.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -540,6 +541,49 @@ static void pages_neither_repeat_nor_hide_while_others_change(void **state)
     free(reply);
 }
 
+/* A hundred certificates with all the names and groups that they can have are more than a message. */
+static void a_page_fits_a_message(void **state)
+{
+    list_reply *reply = malloc(sizeof *reply);
+    list_request request = countersign_v1_ListCertificatesRequest_init_zero;
+    size_t count = 0, pages = 0, bytes;
+    struct cs_err err;
+    struct world w;
+
+    (void)state;
+    assert_non_null(reply);
+    world_start(&w, SOME);
+    for (size_t i = 0; i < SOME; i++) {
+        ctl_certificate_row *row = &w.rows[i];
+
+        drop_row(&w, i);
+        row->names_count = CS_ARRAY_LEN(row->names);
+        for (size_t k = 0; k < row->names_count; k++)
+            snprintf(row->names[k], sizeof row->names[k], "dns:%0*zu.example", (int)sizeof row->names[k] - 13,
+                     k);
+        row->groups_count = CS_ARRAY_LEN(row->groups);
+        for (size_t k = 0; k < row->groups_count; k++)
+            snprintf(row->groups[k], sizeof row->groups[k], "%0*zu", (int)sizeof row->groups[k] - 1, k);
+        put_row(&w, i);
+    }
+    for (unsigned sort = 0; sort <= (unsigned)_countersign_v1_CertificateSort_MAX; sort++) {
+        memset(&request, 0, sizeof request);
+        request.sort = (countersign_v1_CertificateSort)sort;
+        for (count = pages = 0; pages == 0 || reply->more; pages++) {
+            check_ok(ask(&w, &request, reply, &err), err);
+            assert_true(pb_get_encoded_size(&bytes, countersign_v1_ListCertificatesResponse_fields, reply));
+            assert_in_range(bytes, 1, CS_LIMIT_MESSAGE_BYTES);
+            assert_in_range(reply->certificates_count, 1, CS_ARRAY_LEN(reply->certificates) - 1);
+            count += reply->certificates_count;
+            memcpy(&request.page_token, &reply->next_page_token, sizeof reply->next_page_token);
+            assert_true(pages < SOME);
+        }
+        assert_int_equal(count, SOME);
+    }
+    world_end(&w);
+    free(reply);
+}
+
 static void a_token_of_another_list_is_refused(void **state)
 {
     list_request request = countersign_v1_ListCertificatesRequest_init_zero, other;
@@ -774,6 +818,7 @@ int main(void)
         cmocka_unit_test(a_large_inventory_gives_the_same),
         cmocka_unit_test(many_of_two_filters_come_in_any_order),
         cmocka_unit_test(pages_neither_repeat_nor_hide_while_others_change),
+        cmocka_unit_test(a_page_fits_a_message),
         cmocka_unit_test(a_token_of_another_list_is_refused),
         cmocka_unit_test(tokens_that_are_made_up_do_no_harm),
         cmocka_unit_test(what_cannot_be_meant_is_refused_with_a_sentence),
