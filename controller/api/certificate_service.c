@@ -129,6 +129,7 @@ static int prepare_import_crl(struct ctl_op *op, struct cs_err *err)
 }
 
 #define MAY_CHANGE (CTL_MAY(REQUESTER) | CTL_MAY(ADMIN))
+#define MAY_REVOKE CTL_MAY(ADMIN) /* it cannot be taken back */
 
 #define SERVICE "countersign.v1.CertificateService"
 #define METHODS(READ, WRITE)                                                                                 \
@@ -143,7 +144,7 @@ static int prepare_import_crl(struct ctl_op *op, struct cs_err *err)
     WRITE(RequestKey, CTL_REQUEST_KEY, prepare_request_key, CTL_MAY(REQUESTER))                              \
     READ(GetKeyRequest, ctl_read_GetKeyRequest, CTL_MAY_ANYONE)                                              \
     READ(ListKeyRequests, ctl_read_ListKeyRequests, CTL_MAY_ANYONE)                                          \
-    WRITE(RevokeCertificate, CTL_REVOKE_CERTIFICATE, NULL, MAY_CHANGE)                                       \
-    WRITE(ImportCrl, CTL_IMPORT_CRL, prepare_import_crl, MAY_CHANGE)                                         \
+    WRITE(RevokeCertificate, CTL_REVOKE_CERTIFICATE, NULL, MAY_REVOKE)                                       \
+    WRITE(ImportCrl, CTL_IMPORT_CRL, prepare_import_crl, MAY_REVOKE)                                         \
     READ(ListCrls, ctl_read_ListCrls, CTL_MAY_ANYONE)
 CTL_SERVICE(ctl_certificate_methods, METHODS)

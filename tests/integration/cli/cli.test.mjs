@@ -453,6 +453,8 @@ describe('watching', () => {
         }
       });
       child.on('error', reject);
+      // One that ended by itself is told apart by its status and what it wrote.
+      child.stdin.on('error', () => {});
       child.on('exit', (code, signal) => resolve({ code, signal, out }));
     });
   }

@@ -109,8 +109,10 @@ class BufCurl {
   }
 }
 
-// The binary is an optional package: there is none for every processor.
-export const hasBuf = fs.existsSync(buf);
+// The binary is an optional package, because there is none for every processor; where there is one it has to be here.
+const hasBuf = fs.existsSync(buf);
+if (!hasBuf && ['x64', 'arm64'].includes(process.arch))
+  throw new Error(`${buf} is missing: npm ci --include=optional in tests/integration`);
 
 export function clients(place) {
   const all = [
