@@ -206,17 +206,6 @@ static bool is_ours(struct cs_slice name)
     return false;
 }
 
-static int copy_metadata(const struct cs_metadata_list *headers, struct cs_metadata_list *to)
-{
-    struct cs_slice name, value;
-    int rc = CS_OK;
-
-    for (size_t cursor = 0; rc == CS_OK && cs_metadata_next(headers, &cursor, &name, &value);)
-        if (!is_ours(name))
-            rc = cs_metadata_add_wire(to, name, value);
-    return rc;
-}
-
 static struct connect_call *call_new(struct cs_web_session *session, struct cs_exchange *exchange,
                                      const struct cs_method *method, void *service)
 {
@@ -283,7 +272,7 @@ static void open_call(struct cs_web_session *session, struct cs_exchange *exchan
         return;
     }
     call->type = type;
-    rc = copy_metadata(headers, &call->base.metadata);
+    rc = cs_metadata_copy(headers, is_ours, &call->base.metadata);
     if (rc != CS_OK) {
         call_free(call);
         connect_refuse_call(exchange, type,

@@ -261,17 +261,6 @@ static void read_head(const struct cs_metadata_list *headers, struct head *ret)
     };
 }
 
-static int copy_metadata(const struct cs_metadata_list *headers, struct cs_metadata_list *to)
-{
-    struct cs_slice name, value;
-    int rc = CS_OK;
-
-    for (size_t cursor = 0; rc == CS_OK && cs_metadata_next(headers, &cursor, &name, &value);)
-        if (!is_ours(name))
-            rc = cs_metadata_add_wire(to, name, value);
-    return rc;
-}
-
 static struct call *call_new(struct cs_grpc_server *grpc, struct cs_http2_stream *stream,
                              const struct cs_method *method, void *service)
 {
@@ -315,7 +304,7 @@ static void open_call(struct cs_grpc_server *grpc, struct cs_http2_stream *strea
         refuse(stream, CS_STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    rc = copy_metadata(headers, &call->base.metadata);
+    rc = cs_metadata_copy(headers, is_ours, &call->base.metadata);
     if (rc != CS_OK) {
         call_free(call);
         refuse(stream, rc == CS_EPARSE ? CS_STATUS_INTERNAL : CS_STATUS_RESOURCE_EXHAUSTED,

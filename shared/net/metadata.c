@@ -80,6 +80,18 @@ struct cs_slice cs_metadata_find(const struct cs_metadata_list *list, const char
     return CS_SLICE_EMPTY;
 }
 
+int cs_metadata_copy(const struct cs_metadata_list *from, bool (*is_own)(struct cs_slice name),
+                     struct cs_metadata_list *to)
+{
+    struct cs_slice name, value;
+    int rc = CS_OK;
+
+    for (size_t cursor = 0; rc == CS_OK && cs_metadata_next(from, &cursor, &name, &value);)
+        if (!is_own(name))
+            rc = cs_metadata_add_wire(to, name, value);
+    return rc;
+}
+
 void cs_metadata_free(struct cs_metadata_list *list)
 {
     cs_buf_free(&list->bytes);

@@ -20,6 +20,9 @@ struct cs_slice cs_metadata_find(const struct cs_metadata_list *list, const char
 /* Goes through the entries: begin with *cursor = 0; false at the end. */
 bool cs_metadata_next(const struct cs_metadata_list *list, size_t *cursor, struct cs_slice *ret_name,
                       struct cs_slice *ret_value);
+/* Adds what came from the wire to another list, without the names that are the protocol's own. */
+CS_MUST_USE int cs_metadata_copy(const struct cs_metadata_list *from, bool (*is_own)(struct cs_slice name),
+                                 struct cs_metadata_list *to);
 void cs_metadata_free(struct cs_metadata_list *list);
 
 /* Names that a caller may send: lower-case letters, digits, "_", "-", "."; not reserved ("grpc-…") and no

@@ -4,7 +4,7 @@
 
 #include "controller/core/workflow.h"
 #include "shared/base/text.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,30 +14,6 @@
 #define OUTCOME(name) countersign_v1_Outcome_OUTCOME_##name
 
 enum { HOUR_S = 3600 };
-
-static int begin(void **state)
-{
-    struct control *c = malloc(sizeof *c);
-
-    control_start(c);
-    control_device(c, "gw-0");
-    control_certificate(c, "shop");
-    assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static void check_phase(struct control *c, uint64_t order, ctl_phase phase)
-{
-    assert_string_equal(ctl_phase_info(control_order(c, order).phase)->name, ctl_phase_info(phase)->name);
-}
 
 /* Fully decided for then. */
 static uint64_t scheduled(struct control *c, int64_t at_s)
@@ -71,11 +47,11 @@ static void an_hour_back_runs_nothing_early_and_nothing_twice(void **state)
     assert_true(runs_at(c, order, at_s));
     assert_false(runs_at(c, order, at_s - HOUR_S));
     assert_false(runs_at(c, order, at_s));
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
     assert_false(runs_at(c, order, at_s - HOUR_S));
     assert_false(runs_at(c, order, at_s));
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
 }
 
 /* It was due, and its device was away; then the clock went back, and then the device came. */
@@ -86,11 +62,11 @@ static void what_waits_for_its_device_waits_for_its_time_once_more(void **state)
     const uint64_t order = scheduled(c, at_s);
 
     assert_false(runs_at(c, order, at_s));
-    check_phase(c, order, PHASE(WAITING));
+    control_check_phase(c, order, PHASE(WAITING));
     c->d.now_s = at_s - HOUR_S;
     check_ok(control_open(c, "gw-0"), c->err);
     assert_false(control_delivered(c, order));
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_int_equal(control_next_due(c), at_s);
     assert_false(runs_at(c, order, at_s - 1));
     assert_true(runs_at(c, order, at_s));
@@ -104,10 +80,10 @@ static void a_jump_over_the_whole_window_runs_nothing(void **state)
 
     check_ok(control_open(c, "gw-0"), c->err);
     assert_false(runs_at(c, order, control_order(c, order).end_s));
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
     /* It was a mistake, and is put right: what has expired stays so. */
     assert_false(runs_at(c, order, at_s));
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
 }
 
 static void a_jump_into_the_window_runs_once(void **state)
@@ -128,10 +104,10 @@ static void an_undecided_request_that_expired_stays_expired(void **state)
     const int64_t before_s = c->d.now_s;
 
     assert_false(runs_at(c, order, control_request(c, push).decide_by_s + 1));
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
     c->d.now_s = before_s;
     assert_int_equal(control_decide(c, push, "bob", 1), CS_ESTATE);
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
 }
 
 static void a_clock_that_goes_back_does_not_make_a_device_silent(void **state)
@@ -146,9 +122,9 @@ static void a_clock_that_goes_back_does_not_make_a_device_silent(void **state)
     accepted_s = c->d.now_s;
     assert_false(runs_at(c, order, accepted_s - HOUR_S));
     assert_false(runs_at(c, order, accepted_s + c->settings.silence_s - 1));
-    check_phase(c, order, PHASE(ACCEPTED));
+    control_check_phase(c, order, PHASE(ACCEPTED));
     assert_false(runs_at(c, order, accepted_s + c->settings.silence_s));
-    check_phase(c, order, PHASE(SILENT));
+    control_check_phase(c, order, PHASE(SILENT));
 }
 
 static void a_planned_attempt_is_not_made_early(void **state)
@@ -256,7 +232,7 @@ static void whatever_the_clock_does_an_order_is_handed_over_once_in_its_window(v
 
 int main(void)
 {
-#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define story(f) cmocka_unit_test_setup_teardown(f, control_begin_shop, control_end)
     const struct CMUnitTest tests[] = {
         story(an_hour_back_runs_nothing_early_and_nothing_twice),
         story(what_waits_for_its_device_waits_for_its_time_once_more),

@@ -1,23 +1,7 @@
 /* Tokens, enrolment, admission, sessions: what is refused and what may be said twice. */
 #include "tests/support/check.h"
 
-#include "tests/support/control.h"
-
-static int begin(void **state)
-{
-    struct control *c = malloc(sizeof *c);
-
-    control_start(c);
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
+#include "tests/support/story.h"
 
 static void a_token_serves_one_set_of_keys(void **state)
 {
@@ -160,7 +144,7 @@ static void an_old_advertisement_is_acknowledged_and_no_more(void **state)
 
 int main(void)
 {
-#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define test(f) cmocka_unit_test_setup_teardown(f, control_begin, control_end)
     const struct CMUnitTest tests[] = {
         test(a_token_serves_one_set_of_keys),
         test(a_token_is_for_one_name),

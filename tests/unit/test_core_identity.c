@@ -1,7 +1,7 @@
 /* Renewals, admissions that vouch anew, bans and quarantines, as the core decides them. Whose signature is on
  * a renewal the shard has checked: here only what follows from it. */
 #include "tests/support/check.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include "controller/core/query.h"
 
@@ -11,18 +11,11 @@ enum { LIFE_S = 30 * 86400 };
 
 static int begin(void **state)
 {
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    control_start(c);
+    control_begin(state);
+    c = *state;
     control_device(c, "gw-0");
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
     return 0;
 }
 
@@ -267,7 +260,7 @@ static void refuses_a_device_that_was_never_admitted(void **state)
 {
     struct control *c = *state;
 
-    end(state);
+    control_end(state);
     c = malloc(sizeof *c);
     *state = c;
     control_start(c);
@@ -628,7 +621,7 @@ static void a_quarantined_device_gets_nothing_and_its_orders_wait(void **state)
 
 int main(void)
 {
-#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define test(f) cmocka_unit_test_setup_teardown(f, begin, control_end)
     const struct CMUnitTest tests[] = {
         test(a_renewal_is_granted_and_answered_once_it_is_durable),
         test(repeating_a_renewal_changes_nothing_and_is_answered_again),

@@ -3,39 +3,12 @@
 #include "tests/support/check.h"
 
 #include "controller/core/query.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <pb_encode.h>
 
 #include <stdio.h>
 #include <string.h>
-
-static int begin(void **state)
-{
-    struct control *c = malloc(sizeof *c);
-
-    assert_non_null(c);
-    control_start(c);
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static ctl_certificate_row row_of(struct control *c, const char *name)
-{
-    struct cs_digest id = control_certificate_id(c, name);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    ctl_certificate_row row;
-
-    assert_true(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
-    return row;
-}
 
 static int attach_like(struct control *c, const char *certificate, const char *like,
                        countersign_v1_AttachLikeResponse *reply)
@@ -69,8 +42,8 @@ static void a_certificate_goes_to_wherever_the_other_one_is(void **state)
     check_ok(attach_like(c, "new", "old", &reply), c->err);
     assert_int_equal(reply.attached, 1);
     assert_int_equal(reply.attachments, 2);
-    assert_int_equal(row_of(c, "new").attachments, 2);
-    assert_int_equal(row_of(c, "old").attachments, 2);
+    assert_int_equal(control_certificate_row(c, "new").attachments, 2);
+    assert_int_equal(control_certificate_row(c, "old").attachments, 2);
     check_ok(attach_like(c, "new", "old", &reply), c->err);
     assert_int_equal(reply.attached, 0);
     assert_false(c->outcome.changed); /* nothing more to do: no revision */
@@ -117,7 +90,7 @@ static void a_key_that_was_made_on_a_device_goes_nowhere_else(void **state)
     control_certificate(c, "new");
     check_ok(control_attach(c, "old", "gw-0"), c->err);
     check_ok(control_attach(c, "old", "gw-1"), c->err);
-    row = row_of(c, "new");
+    row = control_certificate_row(c, "new");
     row.key_mode = countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
     snprintf(row.device_name, sizeof row.device_name, "gw-0");
     snprintf(row.connector, sizeof row.connector, "web");
@@ -127,7 +100,7 @@ static void a_key_that_was_made_on_a_device_goes_nowhere_else(void **state)
     c->unchecked = true; /* the row was changed past its indexes */
     check_code(attach_like(c, "new", "old", &reply), CS_ESTATE);
     check_says(c->err, "made on gw-0 for web");
-    assert_int_equal(row_of(c, "new").attachments, 0);
+    assert_int_equal(control_certificate_row(c, "new").attachments, 0);
 }
 
 static int set_groups(struct control *c, const char *certificate, size_t count, const char *const *groups)
@@ -153,12 +126,12 @@ static void groups_are_replaced_as_a_whole(void **state)
     check_ok(set_groups(c, "shop", 2, both), c->err);
     assert_false(c->outcome.changed);
     check_ok(set_groups(c, "shop", 2, other), c->err); /* the indexes are checked after each command */
-    assert_string_equal(row_of(c, "shop").groups[1], "lab");
+    assert_string_equal(control_certificate_row(c, "shop").groups[1], "lab");
     check_code(set_groups(c, "shop", 2, twice), CS_EINVAL);
     check_code(set_groups(c, "shop", 1, wrong), CS_EINVAL);
-    assert_int_equal(row_of(c, "shop").groups_count, 2);
+    assert_int_equal(control_certificate_row(c, "shop").groups_count, 2);
     check_ok(set_groups(c, "shop", 0, NULL), c->err);
-    assert_int_equal(row_of(c, "shop").groups_count, 0);
+    assert_int_equal(control_certificate_row(c, "shop").groups_count, 0);
 }
 
 /* However many were open: the row that every command writes, and nothing else. */
@@ -180,7 +153,7 @@ static void a_start_touches_no_session(void **state)
     assert_int_equal(control_meta(c).run, 2);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define test(name) cmocka_unit_test_setup_teardown(name, control_begin, control_end)
 
 int main(void)
 {

@@ -4,25 +4,18 @@
 
 #include "controller/core/query_rows.h"
 #include "controller/core/run.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #define STATE(name) countersign_v1_KeyRequestState_KEY_REQUEST_STATE_##name
 
 static int begin(void **state)
 {
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    control_start(c);
+    control_begin(state);
+    c = *state;
     control_device(c, "gw-0");
     control_device(c, "gw-1");
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
     return 0;
 }
 
@@ -519,7 +512,7 @@ static void pages_of_sealed_keys_fit_what_was_prepared(void **state)
     check_says(c->err, "seal the key");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, control_end)
 
 int main(void)
 {

@@ -2,36 +2,19 @@
 #include "tests/support/check.h"
 
 #include "controller/core/run.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 static int begin(void **state)
 {
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    control_start(c);
+    control_begin(state);
+    c = *state;
     control_device(c, "gw-0");
     control_device(c, "gw-1");
     control_certificate(c, "shop");
     assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
-    *state = c;
     return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static ctl_certificate_row certificate(struct control *c, const char *name)
-{
-    struct cs_digest id = control_certificate_id(c, name);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    ctl_certificate_row row;
-
-    assert_true(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
-    return row;
 }
 
 static void the_same_certificate_is_imported_once(void **state)
@@ -62,7 +45,7 @@ static void attaching_needs_a_connector_that_is_advertised(void **state)
     assert_int_equal(control_attach(c, "shop", "gw-9"), CS_ENOTFOUND);
     check_ok(control_attach(c, "shop", "gw-0"), c->err);
     assert_false(c->outcome.changed);
-    assert_int_equal(certificate(c, "shop").attachments, 1);
+    assert_int_equal(control_certificate_row(c, "shop").attachments, 1);
 }
 
 static void a_push_under_way_holds_its_attachment(void **state)
@@ -75,7 +58,7 @@ static void a_push_under_way_holds_its_attachment(void **state)
     check_ok(control_cancel(c, push), c->err);
     check_ok(control_detach(c, "shop", "gw-0"), c->err);
     assert_int_equal(control_detach(c, "shop", "gw-0"), CS_ENOTFOUND);
-    assert_int_equal(certificate(c, "shop").attachments, 0);
+    assert_int_equal(control_certificate_row(c, "shop").attachments, 0);
 }
 
 static void a_push_needs_an_attachment(void **state)
@@ -191,7 +174,7 @@ static void one_request_spans_devices_and_its_state_is_the_least_advanced(void *
     check_ok(control_open(c, "gw-1"), c->err);
     check_ok(control_report(c, first + 1, countersign_v1_Outcome_OUTCOME_REFUSED), c->err);
     assert_int_equal(control_meta(c).requests_open, 0);
-    assert_int_equal(certificate(c, "shop").failed, 1);
+    assert_int_equal(control_certificate_row(c, "shop").failed, 1);
 }
 
 static void reports_may_come_twice(void **state)
@@ -240,7 +223,7 @@ static void nothing_is_pushed_without_a_key(void **state)
 
 int main(void)
 {
-#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define test(f) cmocka_unit_test_setup_teardown(f, begin, control_end)
     const struct CMUnitTest tests[] = {
         test(the_same_certificate_is_imported_once),
         test(attaching_needs_a_connector_that_is_advertised),

@@ -3,7 +3,7 @@
 
 #include "controller/core/query.h"
 #include "shared/trust/need.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 static int begin(void **state)
 {
     static const char *const devices[] = {"gw-0", "gw-1", "gw-2"};
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    assert_non_null(c);
-    control_start(c);
+    control_begin(state);
+    c = *state;
     c->with_mail = true;
     control_certificate(c, "shop");
     for (size_t i = 0; i < CS_ARRAY_LEN(devices); i++) {
@@ -23,14 +23,6 @@ static int begin(void **state)
         assert_int_equal(control_attach(c, "shop", devices[i]), CS_OK);
         assert_int_equal(control_attach_at(c, "shop", devices[i], "mail"), CS_OK);
     }
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
     return 0;
 }
 
@@ -200,7 +192,7 @@ static void it_names_the_overrides(void **state)
 
 int main(void)
 {
-#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define story(f) cmocka_unit_test_setup_teardown(f, begin, control_end)
     const struct CMUnitTest tests[] = {
         story(rules_are_counted_most_orders_first),
         story(the_requester_is_left_out_unless_the_rule_says_otherwise),

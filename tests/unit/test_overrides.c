@@ -3,7 +3,7 @@
 #include "tests/support/check.h"
 
 #include "controller/core/overrides.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <string.h>
 
@@ -14,9 +14,10 @@ enum { BEHIND_ITS_END_S = 366 * 86400 };
 
 static int begin(void **state)
 {
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    control_start(c);
+    control_begin(state);
+    c = *state;
     /* So that policy, decisions and window outlive the certificate. */
     c->d.body->expires_at_s = c->d.now_s + 1000 * INT64_C(86400);
     deployment_publish(&c->d);
@@ -24,14 +25,6 @@ static int begin(void **state)
     control_device(c, "gw-0");
     control_certificate(c, "shop");
     assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
     return 0;
 }
 
@@ -245,7 +238,7 @@ static void its_last_second_still_counts(void **state)
 
 int main(void)
 {
-#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define story(f) cmocka_unit_test_setup_teardown(f, begin, control_end)
     const struct CMUnitTest tests[] = {
         story(nothing_is_prepared_for_a_revoked_certificate),
         story(nothing_is_prepared_for_an_expired_certificate),

@@ -5,7 +5,7 @@
 #include "controller/core/query.h"
 #include "controller/core/retries.h"
 #include "shared/base/text.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,27 +15,12 @@
 
 static int begin(void **state)
 {
-    struct control *c = malloc(sizeof *c);
+    struct control *c;
 
-    control_start(c);
-    control_device(c, "gw-0");
-    control_certificate(c, "shop");
-    assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
+    control_begin_shop(state);
+    c = *state;
     assert_int_equal(control_open(c, "gw-0"), CS_OK);
-    *state = c;
     return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static void check_phase(struct control *c, uint64_t order, ctl_phase phase)
-{
-    assert_string_equal(ctl_phase_info(control_order(c, order).phase)->name, ctl_phase_info(phase)->name);
 }
 
 /* A push that bob and carol decided and that the device has. */
@@ -45,7 +30,7 @@ static uint64_t handed_over(struct control *c, uint64_t *ret_push)
 
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     *ret_push = push;
     return order;
 }
@@ -61,15 +46,15 @@ static void go_to_next_attempt(struct control *c, uint64_t order)
 {
     int64_t at_s = control_order(c, order).offer_at_s;
 
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_true(at_s > c->d.now_s);
     assert_int_equal(control_next_due(c), at_s);
     c->d.now_s = at_s - 1;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     c->d.now_s = at_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_delivered(c, order));
 }
 
@@ -97,7 +82,7 @@ static void a_failed_attempt_is_tried_again_and_completes(void **state)
     go_to_next_attempt(c, order);
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
     assert_int_equal(control_order(c, order).attempts, 3);
     assert_int_equal(control_next_due(c), INT64_MAX);
     assert_false(is_gray(c));
@@ -114,7 +99,7 @@ static void the_last_attempt_ends_with_the_devices_reason(void **state)
         go_to_next_attempt(c, order);
         handed++;
     }
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_int_equal(handed, 3);
     assert_int_equal(control_order(c, order).attempts, 3);
     assert_string_equal(control_order(c, order).reason, "reload-failed");
@@ -186,7 +171,7 @@ static void a_refusal_ends_at_once(void **state)
     uint64_t push, order = handed_over(c, &push);
 
     check_ok(control_refuse_unread(c, order, "message-malformed"), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_int_equal(control_order(c, order).attempts, 0);
 }
 
@@ -200,7 +185,7 @@ static void a_device_that_could_not_write_is_asked_again_as_often_as_was_signed(
         go_to_next_attempt(c, order);
     }
     check_ok(control_refuse_unread(c, order, "storage-failed"), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
 }
 
 static void an_order_that_waits_for_its_next_attempt_can_be_cancelled(void **state)
@@ -210,7 +195,7 @@ static void an_order_that_waits_for_its_next_attempt_can_be_cancelled(void **sta
 
     fail_once(c, order);
     check_ok(control_cancel(c, push), c->err);
-    check_phase(c, order, PHASE(CANCELLED));
+    control_check_phase(c, order, PHASE(CANCELLED));
     assert_int_equal(control_next_due(c), INT64_MAX);
 }
 
@@ -222,7 +207,7 @@ static void what_was_asked_back_is_not_tried_again(void **state)
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     check_ok(control_cancel(c, push), c->err);
     check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_non_null(strstr(control_order(c, order).reason, "a cancel was asked for"));
 }
 
@@ -235,15 +220,15 @@ static void a_later_decided_order_ends_the_attempts_of_an_earlier_one(void **sta
     later = control_push(c, "shop");
     control_approve(c, later);
     check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_non_null(strstr(control_order(c, order).reason, "a later order"));
     /* And the other way round: it waits for its attempt when the later one is decided. */
     order = control_request(c, later).first_order;
     check_ok(control_tick(c), c->err);
     fail_once(c, order);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     control_approve(c, control_push(c, "shop"));
-    check_phase(c, order, PHASE(SUPERSEDED));
+    control_check_phase(c, order, PHASE(SUPERSEDED));
 }
 
 static void no_attempt_is_planned_behind_the_window(void **state)
@@ -254,7 +239,7 @@ static void no_attempt_is_planned_behind_the_window(void **state)
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     c->d.now_s = control_order(c, order).end_s - 1;
     check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_non_null(strstr(control_order(c, order).reason, "its window ends before"));
 }
 
@@ -268,10 +253,10 @@ static void a_window_that_ends_before_the_next_attempt_is_a_failure(void **state
     check_ok(control_close(c, "gw-0"), c->err);
     c->d.now_s = control_order(c, order).offer_at_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(WAITING));
+    control_check_phase(c, order, PHASE(WAITING));
     c->d.now_s = control_order(c, order).end_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_string_equal(control_order(c, order).reason,
                         "attempt 1 of 3 failed: reload-failed; the device was not connected before the "
                         "window ended");
@@ -288,12 +273,12 @@ static void an_attempt_that_came_too_early_is_offered_once_more(void **state)
     go_to_next_attempt(c, order);
     c->sequence--; /* the same sequence again */
     check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_int_equal(control_order(c, order).attempts, 1);
     assert_int_equal(control_order(c, order).retries, 1);
     go_to_next_attempt(c, order);
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
 }
 
 static void a_newer_policy_does_not_bring_an_attempt_forward(void **state)
@@ -307,7 +292,7 @@ static void a_newer_policy_does_not_bring_an_attempt_forward(void **state)
     deployment_publish(&c->d);
     control_policy(c);
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_int_equal(control_order(c, order).offer_at_s, at_s);
 }
 
@@ -320,7 +305,7 @@ static void a_planned_attempt_survives_a_restart(void **state)
     control_restart(c);
     c->d.now_s = control_order(c, order).offer_at_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(WAITING));
+    control_check_phase(c, order, PHASE(WAITING));
     check_ok(control_open(c, "gw-0"), c->err);
     assert_true(control_delivered(c, order));
 }
@@ -334,9 +319,9 @@ static void a_late_failure_is_not_tried_again(void **state)
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     c->d.now_s += ctl_settings_default.silence_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SILENT));
+    control_check_phase(c, order, PHASE(SILENT));
     check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_string_equal(control_order(c, order).reason, "reload-failed");
 }
 
@@ -350,21 +335,21 @@ static void the_silence_is_configured_and_stated(void **state)
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     c->d.now_s += 89;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(ACCEPTED));
+    control_check_phase(c, order, PHASE(ACCEPTED));
     c->d.now_s += 1;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SILENT));
+    control_check_phase(c, order, PHASE(SILENT));
     assert_string_equal(control_order(c, order).reason,
                         "silent: the device accepted and said nothing for 90s; a late report still counts");
     assert_true(is_gray(c));
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
     assert_false(is_gray(c));
 }
 
 int main(void)
 {
-#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define story(f) cmocka_unit_test_setup_teardown(f, begin, control_end)
     const struct CMUnitTest tests[] = {
         story(a_failed_attempt_is_tried_again_and_completes),
         story(the_last_attempt_ends_with_the_devices_reason),

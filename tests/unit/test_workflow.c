@@ -4,7 +4,7 @@
 #include "controller/core/colour.h"
 #include "controller/core/run.h"
 #include "controller/core/workflow.h"
-#include "tests/support/control.h"
+#include "tests/support/story.h"
 
 #include <string.h>
 
@@ -12,30 +12,6 @@
 #define OUTCOME(name) countersign_v1_Outcome_OUTCOME_##name
 
 /* ---- stories: one device "gw-0", one certificate "shop" attached to its "web" */
-
-static int begin(void **state)
-{
-    struct control *c = malloc(sizeof *c);
-
-    control_start(c);
-    control_device(c, "gw-0");
-    control_certificate(c, "shop");
-    assert_int_equal(control_attach(c, "shop", "gw-0"), CS_OK);
-    *state = c;
-    return 0;
-}
-
-static int end(void **state)
-{
-    control_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static void check_phase(struct control *c, uint64_t order, ctl_phase phase)
-{
-    assert_string_equal(ctl_phase_info(control_order(c, order).phase)->name, ctl_phase_info(phase)->name);
-}
 
 static ctl_attachment_row attachment(struct control *c)
 {
@@ -54,26 +30,26 @@ static void a_push_is_approved_implemented_and_completed(void **state)
     uint64_t order = control_request(c, push).first_order;
 
     assert_int_equal(control_open(c, "gw-0"), CS_OK);
-    check_phase(c, order, PHASE(PENDING));
+    control_check_phase(c, order, PHASE(PENDING));
     assert_string_equal(control_request(c, push).stage_name, "approve");
 
     check_ok(control_decide(c, push, "bob", 1), c->err);
-    check_phase(c, order, PHASE(REVIEW));
+    control_check_phase(c, order, PHASE(REVIEW));
     assert_int_equal(control_order(c, order).stages_done, 1);
     assert_string_equal(control_request(c, push).stage_name, "implement");
 
     check_ok(control_decide(c, push, "carol", 2), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_true(control_next_due(c) <= c->d.now_s);
 
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_delivered(c, order));
 
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
-    check_phase(c, order, PHASE(ACCEPTED));
+    control_check_phase(c, order, PHASE(ACCEPTED));
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
     assert_int_equal(control_meta(c).requests_open, 0);
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
 }
@@ -93,7 +69,7 @@ static void a_rejected_push_is_over(void **state)
     uint64_t push = control_push(c, "shop"), order = control_request(c, push).first_order;
 
     check_ok(control_decide_so(c, push, "bob", 1, countersign_v1_Verdict_VERDICT_REJECT, 0), c->err);
-    check_phase(c, order, PHASE(REJECTED));
+    control_check_phase(c, order, PHASE(REJECTED));
     assert_string_equal(control_order(c, order).reason, "rejected by bob");
     assert_int_equal(control_decide(c, push, "carol", 2), CS_ESTATE);
 }
@@ -105,7 +81,7 @@ static void a_push_that_nobody_decides_expires(void **state)
 
     c->d.now_s = control_request(c, push).decide_by_s + 1;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
     assert_int_equal(control_next_due(c), INT64_MAX);
 }
 
@@ -119,11 +95,11 @@ static void a_push_waits_for_its_time(void **state)
     check_ok(control_decide_so(c, push, "bob", 1, countersign_v1_Verdict_VERDICT_ACCEPT, tonight_s), c->err);
     check_ok(control_decide(c, push, "carol", 2), c->err);
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     assert_int_equal(control_next_due(c), tonight_s);
     c->d.now_s = tonight_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
 }
 
 static void an_offline_device_gets_its_push_when_it_comes(void **state)
@@ -133,11 +109,11 @@ static void an_offline_device_gets_its_push_when_it_comes(void **state)
 
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(WAITING));
+    control_check_phase(c, order, PHASE(WAITING));
     assert_false(control_delivered(c, order));
     c->d.now_s += 60;
     check_ok(control_open(c, "gw-0"), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_delivered(c, order));
 }
 
@@ -150,7 +126,7 @@ static void an_offline_device_misses_the_window(void **state)
     check_ok(control_tick(c), c->err);
     c->d.now_s = control_order(c, order).end_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(EXPIRED));
+    control_check_phase(c, order, PHASE(EXPIRED));
     check_ok(control_open(c, "gw-0"), c->err);
     assert_false(control_delivered(c, order));
 }
@@ -162,7 +138,7 @@ static void a_push_is_delivered_again_after_a_restart(void **state)
 
     control_approve(c, push);
     check_ok(control_open(c, "gw-0"), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     control_restart(c);
     check_ok(control_open(c, "gw-0"), c->err);
     assert_true(control_delivered(c, order));
@@ -170,7 +146,7 @@ static void a_push_is_delivered_again_after_a_restart(void **state)
     check_ok(control_close(c, "gw-0"), c->err);
     check_ok(control_open(c, "gw-0"), c->err);
     assert_true(control_delivered(c, order));
-    check_phase(c, order, PHASE(ACCEPTED));
+    control_check_phase(c, order, PHASE(ACCEPTED));
 }
 
 static void a_later_decided_push_supersedes_an_earlier_one(void **state)
@@ -179,8 +155,8 @@ static void a_later_decided_push_supersedes_an_earlier_one(void **state)
     uint64_t first = control_push(c, "shop"), second = control_push(c, "shop");
 
     control_approve(c, second);
-    check_phase(c, control_request(c, first).first_order, PHASE(SUPERSEDED));
-    check_phase(c, control_request(c, second).first_order, PHASE(SCHEDULED));
+    control_check_phase(c, control_request(c, first).first_order, PHASE(SUPERSEDED));
+    control_check_phase(c, control_request(c, second).first_order, PHASE(SCHEDULED));
     assert_int_equal(control_decide(c, first, "bob", 1), CS_ESTATE);
 }
 
@@ -195,11 +171,11 @@ static void a_silent_device_has_failed_until_it_speaks(void **state)
     check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
     c->d.now_s += ctl_settings_default.silence_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SILENT));
+    control_check_phase(c, order, PHASE(SILENT));
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FAILED);
     c->d.now_s += 3600;
     check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
 }
 
@@ -216,7 +192,7 @@ static void a_failed_push_is_gray_until_the_next(void **state)
         assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
         check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
     }
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_non_null(strstr(control_order(c, order).reason, "reload-failed"));
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FAILED);
 
@@ -253,12 +229,12 @@ static void a_device_whose_clock_is_behind_is_asked_again(void **state)
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
     check_ok(control_report(c, order, OUTCOME(NOT_YET)), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     c->d.now_s = control_order(c, order).offer_at_s;
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
 }
 
 static uint64_t hand_over(struct control *c, uint64_t *ret_push)
@@ -268,7 +244,7 @@ static uint64_t hand_over(struct control *c, uint64_t *ret_push)
     check_ok(control_open(c, "gw-0"), c->err);
     control_approve(c, push);
     check_ok(control_tick(c), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_delivered(c, order));
     *ret_push = push;
     return order;
@@ -289,7 +265,7 @@ static void a_cancel_after_hand_over_is_asked_of_the_device(void **state)
     uint64_t push, order = hand_over(c, &push);
 
     check_ok(control_cancel(c, push), c->err);
-    check_phase(c, order, PHASE(HANDED_OVER));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
     assert_true(control_order(c, order).cancel_asked);
     assert_true(control_cancel_sent(c, order));
     check_text(c, order, "Push-In Progress (cancel asked)");
@@ -299,14 +275,14 @@ static void a_cancel_after_hand_over_is_asked_of_the_device(void **state)
     assert_true(control_cancel_sent(c, order));
     assert_false(control_delivered(c, order));
     check_ok(control_refuse_unread(c, order, "cancelled"), c->err);
-    check_phase(c, order, PHASE(CANCELLED));
+    control_check_phase(c, order, PHASE(CANCELLED));
     check_text(c, order, "Cancelled");
     assert_int_equal(control_request(c, push).orders_in[countersign_v1_OrderState_ORDER_STATE_CANCELLED], 1);
     assert_int_equal(attachment(c).condition, countersign_store_v1_Condition_CONDITION_FINE);
 
     push = control_push(c, "shop");
     check_ok(control_cancel(c, push), c->err);
-    check_phase(c, control_request(c, push).first_order, PHASE(CANCELLED));
+    control_check_phase(c, control_request(c, push).first_order, PHASE(CANCELLED));
 }
 
 static void what_was_begun_ends_as_its_report_says(void **state)
@@ -319,9 +295,9 @@ static void what_was_begun_ends_as_its_report_says(void **state)
     check_text(c, order, "Push-In Progress (cancel asked)");
     /* What it says without knowing the order is nothing new about one that it has accepted. */
     check_ok(control_refuse_unread(c, order, "message-malformed"), c->err);
-    check_phase(c, order, PHASE(ACCEPTED));
+    control_check_phase(c, order, PHASE(ACCEPTED));
     check_ok(control_report(c, order, countersign_v1_Outcome_OUTCOME_COMPLETED), c->err);
-    check_phase(c, order, PHASE(COMPLETED));
+    control_check_phase(c, order, PHASE(COMPLETED));
     check_text(c, order, "Completed");
 }
 
@@ -333,7 +309,7 @@ static void what_is_put_off_after_a_cancel_is_cancelled(void **state)
 
     check_ok(control_cancel(c, push), c->err);
     check_ok(control_report(c, order, countersign_v1_Outcome_OUTCOME_NOT_YET), c->err);
-    check_phase(c, order, PHASE(CANCELLED));
+    control_check_phase(c, order, PHASE(CANCELLED));
     assert_int_equal(control_next_due(c), INT64_MAX);
 }
 
@@ -343,7 +319,7 @@ static void a_device_does_not_cancel_on_its_own(void **state)
     uint64_t push, order = hand_over(c, &push);
 
     check_ok(control_refuse_unread(c, order, "cancelled"), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_string_equal(control_order(c, order).reason, "cancelled");
 }
 
@@ -353,12 +329,12 @@ static void a_push_that_its_device_cannot_read_has_failed(void **state)
     uint64_t push, order = hand_over(c, &push), later;
 
     check_ok(control_refuse_unread(c, order, "message-malformed"), c->err);
-    check_phase(c, order, PHASE(FAILED));
+    control_check_phase(c, order, PHASE(FAILED));
     assert_string_equal(control_order(c, order).reason, "message-malformed");
     /* An order that was not handed over cannot be meant, whatever the device says. */
     later = control_request(c, control_push(c, "shop")).first_order;
     check_ok(control_refuse_unread(c, later, "message-malformed"), c->err);
-    check_phase(c, later, PHASE(PENDING));
+    control_check_phase(c, later, PHASE(PENDING));
 }
 
 static void a_newer_policy_cancels_what_it_does_not_allow(void **state)
@@ -370,18 +346,18 @@ static void a_newer_policy_cancels_what_it_does_not_allow(void **state)
     deployment_publish(&c->d);
     control_policy(c);
     check_ok(control_tick(c), c->err);
-    check_phase(c, control_request(c, lives).first_order, PHASE(REVIEW));
+    control_check_phase(c, control_request(c, lives).first_order, PHASE(REVIEW));
     assert_int_equal(control_request(c, lives).policy_version, 2);
 
     decided = lives;
     check_ok(control_decide(c, decided, "carol", 2), c->err);
-    check_phase(c, control_request(c, decided).first_order, PHASE(SCHEDULED));
+    control_check_phase(c, control_request(c, decided).first_order, PHASE(SCHEDULED));
     c->d.body->rules[0].stages[0].required = 2;
     deployment_publish(&c->d);
     control_policy(c);
     check_ok(control_open(c, "gw-0"), c->err);
     assert_false(control_delivered(c, control_request(c, decided).first_order));
-    check_phase(c, control_request(c, decided).first_order, PHASE(CANCELLED));
+    control_check_phase(c, control_request(c, decided).first_order, PHASE(CANCELLED));
     assert_string_equal(control_order(c, control_request(c, decided).first_order).reason, "policy changed");
 }
 
@@ -479,16 +455,16 @@ static void a_device_enrolled_anew_does_not_get_old_pushes(void **state)
     control_approve(c, push);
     check_ok(control_token(c, "gw-0", "another token"), c->err);
     check_ok(control_enrol(c, "gw-0", "another token", 1), c->err);
-    check_phase(c, order, PHASE(SCHEDULED));
+    control_check_phase(c, order, PHASE(SCHEDULED));
     check_ok(control_admit(c, "gw-0", 1), c->err);
-    check_phase(c, order, PHASE(CANCELLED));
+    control_check_phase(c, order, PHASE(CANCELLED));
     check_ok(control_open(c, "gw-0"), c->err);
     assert_false(control_delivered(c, order));
 }
 
 int main(void)
 {
-#define story(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define story(f) cmocka_unit_test_setup_teardown(f, control_begin_shop, control_end)
     const struct CMUnitTest tests[] = {
         story(a_push_is_approved_implemented_and_completed),
         story(the_shards_evaluation_counts_as_our_own),
