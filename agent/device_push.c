@@ -544,11 +544,13 @@ static void refuse_unknown(struct ag_device *device, struct cs_slice order_id)
 void ag_device_cancel(struct ag_device *device, struct cs_slice order_id)
 {
     const struct ag_order *order = ag_state_order(&device->state, order_id, NULL);
-    struct delivery *delivery = order ? NULL : find_delivery(device, order_id);
+    /* Of an order that was put back a further attempt may wait here: nothing of that has begun. */
+    struct delivery *delivery =
+        !order || order->phase == AG_PHASE_PUT_BACK ? find_delivery(device, order_id) : NULL;
 
     if (order_id.len != sizeof device->order_id)
         return;
-    if (order && ag_phase_final(order->phase))
+    if (order && ag_phase_final(order->phase) && !delivery)
         post_account(device, order);
     if (!order && !delivery)
         refuse_unknown(device, order_id);

@@ -11,6 +11,8 @@
 #include "shared/net/server.h"
 
 enum { SOCKET_MODE = 0660, DAY_MS = 24 * 60 * 60 * 1000 };
+/* At once on a connection of whom nobody knows yet: twice what one may watch by. */
+enum { OPERATOR_STREAMS = 2 * CTL_LIMIT_WATCHERS_CONNECTION };
 
 enum which { AGENTS, ENROLMENT, ADMIN, OPERATORS, LISTENER_COUNT };
 static const char *const names[LISTENER_COUNT] = {"agents", "enrolment", "admin", "operators"};
@@ -193,6 +195,7 @@ static struct cs_server_options options_for(struct listener *listener)
         options.max_connections = 1000;
         options.keepalive_ms = config->keepalive_s * 1000;
         options.max_age_ms = shared->operators_tls ? DAY_MS : 0;
+        options.max_streams = OPERATOR_STREAMS;
         options.http1 = true;
         options.web = web_of(listener);
         break;

@@ -40,7 +40,10 @@ static void get_challenge(struct cs_call *call, struct cs_slice message)
     struct cs_err err;
 
     (void)message;
-    if (trust) {
+    if (!ctl_sign_in_may_ask(shard_of(call)->sign_in, cs_call_peer(call)->address)) {
+        code = cs_err_set(&err, CS_EFULL,
+                          "too many challenges were asked for from this address: try again in a second");
+    } else if (trust) {
         reply.challenge.size = sizeof reply.challenge.bytes;
         cs_random(reply.challenge.bytes, reply.challenge.size);
         reply.expires_at_s =
@@ -166,7 +169,9 @@ static void open_session(struct cs_call *call, struct cs_slice message)
         code = begin_opening(call, CS_PB_BYTES(&request.envelope), &err);
     if (code == CS_OK)
         return;
-    cs_log(CS_LOG_WARN, "session", "refused", CS_F("peer", peer), CS_F("error", err.msg), CS_FEND);
+    /* Not for each of a flood. */
+    if (err.code != CS_EFULL)
+        cs_log(CS_LOG_WARN, "session", "refused", CS_F("peer", peer), CS_F("error", err.msg), CS_FEND);
     cs_call_fail(call, &err);
 }
 

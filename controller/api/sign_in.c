@@ -5,12 +5,12 @@
 
 #include <stdio.h>
 
-enum { OPENINGS_PER_S = 5 };
+enum { OPENINGS_PER_S = 5, CHALLENGES_PER_S = 20 };
 
 struct ctl_sign_in {
     struct ctl_shard *shard;
     struct ctl_sessions *sessions;
-    struct ctl_rate rate;
+    struct ctl_rate openings, challenges;
 };
 
 /* The end of a session on its way into the audit. */
@@ -90,7 +90,12 @@ struct ctl_sessions *ctl_sign_in_sessions(struct ctl_sign_in *sign_in)
 
 bool ctl_sign_in_may_open(struct ctl_sign_in *sign_in, const char *peer)
 {
-    return ctl_rate_take(&sign_in->rate, peer, OPENINGS_PER_S, ctl_shard_now_ms(sign_in->shard));
+    return ctl_rate_take(&sign_in->openings, peer, OPENINGS_PER_S, ctl_shard_now_ms(sign_in->shard));
+}
+
+bool ctl_sign_in_may_ask(struct ctl_sign_in *sign_in, const char *peer)
+{
+    return ctl_rate_take(&sign_in->challenges, peer, CHALLENGES_PER_S, ctl_shard_now_ms(sign_in->shard));
 }
 
 void ctl_sign_in_sweep(struct ctl_sign_in *sign_in)

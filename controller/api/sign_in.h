@@ -13,6 +13,8 @@ void ctl_sign_in_free(struct ctl_sign_in *sign_in);
 struct ctl_sessions *ctl_sign_in_sessions(struct ctl_sign_in *sign_in);
 /* An opening costs a signature check: false when this address has had its share. */
 bool ctl_sign_in_may_open(struct ctl_sign_in *sign_in, const char *peer);
+/* The challenges that wait are bounded, and one address may not push out those of the others. */
+bool ctl_sign_in_may_ask(struct ctl_sign_in *sign_in, const char *peer);
 /* Ends the sessions that may not go on: after a new policy, and now and then. NULL is fine. */
 void ctl_sign_in_sweep(struct ctl_sign_in *sign_in);
 

@@ -335,6 +335,8 @@ static void watch_on_message(struct cs_call *call, struct cs_slice message)
         return;
     }
     leave(watch);
+    if (code == CS_EFULL || code == CS_ECLOSED)
+        cs_err_set(&err, CS_EFULL, "there is no room for the answer: this connection reads too slowly");
     cs_call_fail(call, &err);
 }
 

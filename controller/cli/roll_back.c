@@ -25,16 +25,17 @@ static bool is_installed_at(const countersign_v1_Order *order, const char *devic
            strcmp(order->connector, connector) == 0;
 }
 
-/* In any order: generations tell which is newer. */
+/* In any order. Numbers tell which is newer, also where the device was enrolled anew and its generations
+ * began again. */
 static void note(struct before *before, const countersign_v1_Order *order)
 {
-    if (!before->current.number || order->generation > before->current.generation) {
+    if (!before->current.number || order->number > before->current.number) {
         if (before->current.number && !is_same(order, &before->current))
             before->earlier = before->current;
         before->current = *order;
         return;
     }
-    if (!is_same(order, &before->current) && order->generation > before->earlier.generation)
+    if (!is_same(order, &before->current) && order->number > before->earlier.number)
         before->earlier = *order;
 }
 

@@ -29,7 +29,8 @@ static int store_groups(struct ctl_run *run, const ctl_labels_row *before,
     for (pb_size_t i = 0; rc == CS_OK && i < request->groups_count; i++) {
         struct ctl_key member = member_key(request->groups[i], request->device_name);
 
-        CTL_TEXT_SET(row.groups[row.groups_count++], request->groups[i]);
+        CTL_TEXT_SET(row.groups[row.groups_count], request->groups[i]);
+        row.groups_count++;
         if (!ctl_groups_have(before->groups, before->groups_count, request->groups[i]))
             rc = ctl_index_put(run->view, &member, run->err);
     }

@@ -168,6 +168,24 @@ static int supersede_earlier(struct ctl_run *run, const ctl_order_row *by)
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
+int ctl_order_come_back(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order)
+{
+    ctl_connector_row connector;
+    int rc;
+
+    if (ctl_phase_info(order->phase)->ended || ctl_phase_info(order->phase)->handed_over)
+        return CS_OK;
+    if (order->cancel_asked)
+        return ctl_order_apply(run, request, order, CTL_ORDER_CANCELLED, "cancelled");
+    rc = ctl_connector_load(run, CTL_BYTES(order->device_id), order->connector, &connector);
+    if (rc != CS_OK)
+        return rc == CS_ENOTFOUND ? CS_OK : rc;
+    return connector.decided_generation > order->generation
+               ? ctl_order_apply(run, request, order, CTL_ORDER_SUPERSEDED,
+                                 "a later order for this app connector was decided")
+               : CS_OK;
+}
+
 static int schedule(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                     const struct cs_push_progress *progress)
 {

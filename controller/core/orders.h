@@ -22,6 +22,10 @@ CS_MUST_USE int ctl_order_decided(struct ctl_run *run, ctl_request_row *request,
 CS_MUST_USE int ctl_order_lapse(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                 const char *reason);
 
+/* The device gave the order back before it began it: it is before hand-over again, where a cancel that was
+ * asked meanwhile needs no device, and a later order that was decided meanwhile supersedes. */
+CS_MUST_USE int ctl_order_come_back(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order);
+
 /* Hands an order to its device's open session (again): the effect and the phase. */
 CS_MUST_USE int ctl_order_hand_over(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                     uint64_t session_id);

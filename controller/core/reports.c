@@ -279,7 +279,6 @@ static void put_off(struct ctl_run *run, ctl_order_row *order, const countersign
     order->offer_at_s = run->now_s + wait_s;
 }
 
-/* Back before hand-over, where a cancel that was asked meanwhile needs no device. */
 static int apply_not_yet(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                          const countersign_v1_DeviceReport *report)
 {
@@ -287,9 +286,7 @@ static int apply_not_yet(struct ctl_run *run, ctl_request_row *request, ctl_orde
 
     put_off(run, order, report);
     rc = ctl_order_apply(run, request, order, CTL_ORDER_NOT_YET, NULL);
-    if (rc != CS_OK || !order->cancel_asked || ctl_phase_info(order->phase)->ended)
-        return rc;
-    return ctl_order_apply(run, request, order, CTL_ORDER_CANCELLED, "cancelled");
+    return rc == CS_OK ? ctl_order_come_back(run, request, order) : rc;
 }
 
 /* Nobody but people cancels: a device that says so unasked has refused. */

@@ -116,7 +116,9 @@ int ctl_order_answered_again(struct ctl_run *run, ctl_order_row *order,
     order->offer_at_s = run->now_s + CTL_OFFER_AGAIN_LEAST_S;
     rc = ctl_order_apply(run, &request, order, CTL_ORDER_RETRY, NULL);
     if (rc == CS_OK)
-        rc = ctl_request_store(run, &request);
+        rc = ctl_order_come_back(run, &request, order);
+    if (rc == CS_OK)
+        rc = ctl_request_settle(run, &request);
     if (rc == CS_OK)
         ctl_run_changed(run, report->verdict, "WO-%" PRIu64 " offered again", order->number);
     return rc;

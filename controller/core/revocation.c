@@ -234,10 +234,18 @@ static int release_hold(struct ctl_run *run, struct import *import, const char *
 {
     struct ctl_key hold = ctl_key_serial(CTL_TABLE_HOLD, cs_digest_slice(&import->scope), serial);
     struct ctl_key revoked = ctl_key_serial(CTL_TABLE_REVOKED, cs_digest_slice(&import->issuer), serial);
-    int rc = each_issued(run, import, serial, release_issued, NULL);
+    ctl_revocation_row row;
+    int rc = ctl_get(run->view, &revoked, Revocation, &row, run->err);
 
-    if (rc == CS_OK)
-        rc = ctl_drop(run->view, &revoked, run->err);
+    /* Another list of the issuer may have revoked it for good meanwhile. */
+    if (rc == CS_OK && !is_revoked_for_good(true, row.reason)) {
+        rc = each_issued(run, import, serial, release_issued, NULL);
+        if (rc == CS_OK)
+            rc = ctl_drop(run->view, &revoked, run->err);
+    }
+    if (rc == CS_ENOTFOUND)
+        rc = CS_OK;
+    import->wrote = true;
     return rc == CS_OK ? ctl_drop(run->view, &hold, run->err) : rc;
 }
 

@@ -94,7 +94,7 @@ int cs_metadata_copy(const struct cs_metadata_list *from, bool (*is_own)(struct 
 
 void cs_metadata_free(struct cs_metadata_list *list)
 {
-    cs_buf_free(&list->bytes);
+    cs_buf_wipe(&list->bytes); /* tokens travel here */
 }
 
 bool cs_metadata_is_binary(struct cs_slice name)

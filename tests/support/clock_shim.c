@@ -38,6 +38,7 @@ static int64_t travelled_s(void)
     return offset_s ? *offset_s : 0;
 }
 
+/* The C library's names for the parameters are its own. NOLINTBEGIN(readability-inconsistent-*) */
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
     if (syscall(SYS_clock_gettime, clock, ret) != 0)
@@ -93,3 +94,4 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restr
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return earlier(&now, until) ? 0 : ETIMEDOUT;
 }
+/* NOLINTEND(readability-inconsistent-*) */

@@ -574,7 +574,8 @@ int control_advertise(struct control *c, const char *name, const struct cs_diges
     statement->sequence = ++c->sequence;
     if (c->with_mail) {
         statement->connectors[statement->connectors_count] = statement->connectors[0];
-        CTL_TEXT_SET(statement->connectors[statement->connectors_count++].name, "mail");
+        CTL_TEXT_SET(statement->connectors[statement->connectors_count].name, "mail");
+        statement->connectors_count++;
     }
     if (installed)
         CTL_BYTES_SET(statement->connectors[0].installed_digest, cs_digest_slice(installed));

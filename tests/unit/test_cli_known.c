@@ -47,8 +47,8 @@ static void a_newer_admission_has_to_be_verified_anew(void **state)
     struct cs_err err;
 
     (void)state;
-    for (uint8_t i = 0; i < CS_SHA256_BYTES; i++)
-        digest.bytes[i] = i;
+    for (size_t i = 0; i < CS_SHA256_BYTES; i++)
+        digest.bytes[i] = (uint8_t)i;
     snprintf(text, sizeof text, "gw-1 2026-01-02T00:00:00Z %s\ngw-1 2026-01-01T00:00:00Z\n", digits);
     check_ok(cli_known_parse(cs_slice_str(text), "devices", &known, &err), err);
     assert_true(cli_known_verified(&known, "gw-1", &digest));

@@ -194,13 +194,14 @@ static void refuses_groups_that_are_none(void **state)
                                         "night=admin:@x", "night=,:bob"};
     struct deployment *d = *state;
     char many[512] = "many=:bob";
+    size_t used = strlen(many);
     struct cs_err err;
 
     for (size_t i = 0; i < CS_ARRAY_LEN(wrong); i++)
         if (cli_compose_group(d->body, wrong[i], &err) != CS_EINVAL)
             fail_msg("%s", wrong[i]);
     for (size_t i = 0; i < CS_ARRAY_LEN(d->body->groups[0].members); i++)
-        strcat(many, ",x");
+        used += (size_t)snprintf(many + used, sizeof many - used, ",x");
     check_code(cli_compose_group(d->body, many, &err), CS_EFULL);
     assert_int_equal(d->body->groups_count, 0);
     for (unsigned i = 0; i <= CS_ARRAY_LEN(d->body->groups); i++) {

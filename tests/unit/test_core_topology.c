@@ -286,10 +286,14 @@ static int set_groups(struct control *c, const char *device, const char *a, cons
     countersign_v1_SetDeviceGroupsResponse reply;
 
     CTL_TEXT_SET(request.device_name, device);
-    if (a)
-        CTL_TEXT_SET(request.groups[request.groups_count++], a);
-    if (b)
-        CTL_TEXT_SET(request.groups[request.groups_count++], b);
+    if (a) {
+        CTL_TEXT_SET(request.groups[request.groups_count], a);
+        request.groups_count++;
+    }
+    if (b) {
+        CTL_TEXT_SET(request.groups[request.groups_count], b);
+        request.groups_count++;
+    }
     return control_run(c, CTL_SET_DEVICE_GROUPS, &request, &reply);
 }
 
@@ -383,10 +387,14 @@ static int prepare(struct control *c, const char *target, const char *group, con
         CTL_TEXT_SET(request->targets[0].connector, "web");
         request->targets_count = 1;
     }
-    if (group)
-        CTL_TEXT_SET(request->groups[request->groups_count++], group);
-    if (other_group)
-        CTL_TEXT_SET(request->groups[request->groups_count++], other_group);
+    if (group) {
+        CTL_TEXT_SET(request->groups[request->groups_count], group);
+        request->groups_count++;
+    }
+    if (other_group) {
+        CTL_TEXT_SET(request->groups[request->groups_count], other_group);
+        request->groups_count++;
+    }
     rc = control_run(c, CTL_PREPARE_PUSH, request, &reply);
     *ret_count = reply.order_count;
     *ret_number = reply.number;

@@ -185,10 +185,11 @@ static void make_paper(struct paper *p)
 
 static void writes_a_page_that_prometheus_takes(void **state)
 {
-    static const char *const lines[] = {
+    static const char not_after[] =
         "x509_cert_not_after{serial_number=\"10\",subject_CN=\"a\\\"b\\\\c\\nd\",issuer_CN=\"Plant CA\\\\, "
-        "old\","
-        "discriminator=\"ab01000000000000\"} 2000\n",
+        "old\",discriminator=\"ab01000000000000\"} 2000\n";
+    static const char *const lines[] = {
+        not_after,
         "x509_cert_expires_in_seconds{",
         "} 500\n",
         "x509_cert_expired{",

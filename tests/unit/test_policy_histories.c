@@ -42,7 +42,7 @@ static struct {
 static unsigned roll(struct world *w, unsigned sides)
 {
     w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)((w->dice >> 33) % sides);
+    return sides ? (unsigned)((w->dice >> 33) % sides) : 0;
 }
 
 static bool chance(struct world *w, unsigned percent)

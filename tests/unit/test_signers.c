@@ -95,7 +95,7 @@ static void write_group(struct world *w, const struct shape *shape, unsigned s, 
     if (manner == BY_GROUPS_WITH_ROLES)
         group->roles[group->roles_count++] = stage->role;
     else
-        snprintf(stage->operators[stage->operators_count++], sizeof stage->operators[0], "@%s", group->name);
+        snprintf(stage->operators[stage->operators_count++], sizeof stage->operators[0], "@g%u", s);
 }
 
 static void write_policy(struct world *w, const struct shape *shape, enum manner manner)
