@@ -1,6 +1,8 @@
 /* Revocation in the core: by hand, by the issuers' lists, for certificates that are there and that come
  * later; what a hold is; and which list is newer. */
 #include "tests/support/check.h"
+
+#include "controller/core/revocation.h"
 #include "tests/support/control.h"
 #include "tests/support/crl_make.h"
 
@@ -263,6 +265,29 @@ static void a_hold_gives_way_to_a_reason_that_lasts(void **state)
     assert_true(row_of(s, "shop").revoked);
 }
 
+/* Two lists of one issuer, each for a part: what one revoked for good is not forgotten when the other's hold
+ * ends, so that a certificate that is imported later is black, too. */
+static void the_end_of_one_lists_hold_leaves_what_another_revoked(void **state)
+{
+    struct scene *s = *state;
+    struct crl_make_entry entry = entry_of(s, "shop", 1);
+    struct ctl_import_crl body;
+    ctl_revocation_row kept;
+    struct ctl_key key;
+
+    import(s, 1, "shop", HOLD);
+    body =
+        make(s, (struct crl_make){
+                    .entries = &entry, .entry_count = 1, .number = 1, .scope = CS_SLICE_LIT("\x82\x01\xff")});
+    check_ok(run(s, &body), s->c.err);
+    import(s, 2, NULL, 0);
+    assert_int_equal(row_of(s, "shop").revocation_reason, REASON(KEY_COMPROMISE));
+    key = ctl_key_serial(CTL_TABLE_REVOKED, CTL_BYTES(row_of(s, "shop").issuer_digest),
+                         row_of(s, "shop").serial);
+    assert_true(control_get(&s->c, &key, countersign_store_v1_Revocation_fields, &kept));
+    assert_int_equal(kept.reason, REASON(KEY_COMPROMISE));
+}
+
 static void a_hold_gives_way_to_a_person(void **state)
 {
     struct scene *s = *state;
@@ -366,6 +391,7 @@ int main(void)
         TEST(the_same_list_and_an_older_one_change_nothing),
         TEST(a_hold_ends_with_a_list_that_does_not_name_it),
         TEST(a_hold_gives_way_to_a_reason_that_lasts),
+        TEST(the_end_of_one_lists_hold_leaves_what_another_revoked),
         TEST(a_hold_gives_way_to_a_person),
         TEST(a_revoked_certificate_that_left_the_list_stays_revoked),
         TEST(another_part_of_the_issuer_is_a_list_of_its_own),

@@ -281,6 +281,35 @@ static void an_attempt_that_came_too_early_is_offered_once_more(void **state)
     control_check_phase(c, order, PHASE(COMPLETED));
 }
 
+/* What comes back before it was begun is cancelled without asking the device again. */
+static void an_attempt_that_comes_back_cancelled_is_not_offered_again(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = handed_over(c, &push);
+
+    fail_once(c, order);
+    go_to_next_attempt(c, order);
+    check_ok(control_cancel(c, push), c->err);
+    control_check_phase(c, order, PHASE(HANDED_OVER));
+    c->sequence--;
+    check_ok(control_report(c, order, OUTCOME(FAILED)), c->err);
+    control_check_phase(c, order, PHASE(CANCELLED));
+    assert_int_equal(control_next_due(c), INT64_MAX);
+    assert_false(is_gray(c));
+}
+
+/* A later order that was decided while an earlier one was handed over wins as soon as that comes back. */
+static void what_comes_back_behind_a_later_order_is_superseded(void **state)
+{
+    struct control *c = *state;
+    uint64_t push, order = handed_over(c, &push);
+
+    control_approve(c, control_push(c, "shop"));
+    control_check_phase(c, order, PHASE(HANDED_OVER));
+    check_ok(control_report(c, order, OUTCOME(NOT_YET)), c->err);
+    control_check_phase(c, order, PHASE(SUPERSEDED));
+}
+
 static void a_newer_policy_does_not_bring_an_attempt_forward(void **state)
 {
     struct control *c = *state;
@@ -364,6 +393,8 @@ int main(void)
         story(no_attempt_is_planned_behind_the_window),
         story(a_window_that_ends_before_the_next_attempt_is_a_failure),
         story(an_attempt_that_came_too_early_is_offered_once_more),
+        story(an_attempt_that_comes_back_cancelled_is_not_offered_again),
+        story(what_comes_back_behind_a_later_order_is_superseded),
         story(a_newer_policy_does_not_bring_an_attempt_forward),
         story(a_planned_attempt_survives_a_restart),
         story(a_late_failure_is_not_tried_again),
