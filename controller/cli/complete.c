@@ -175,15 +175,20 @@ static void offer_folders(struct completing *c)
 
 /* ---- from the home */
 
+/* An empty one where none is kept. The caller frees *ret. */
+static const countersign_v1_TrustPolicy *kept_policy(struct completing *c, struct cs_policy **ret)
+{
+    static const countersign_v1_TrustPolicy none;
+    struct cs_err ignored;
+
+    return cli_policy_kept(c->cli, ret, &ignored) == CS_OK ? cs_policy_body(*ret) : &none;
+}
+
 static void offer_people(struct completing *c)
 {
     cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
-    const countersign_v1_TrustPolicy *body;
-    struct cs_err ignored;
+    const countersign_v1_TrustPolicy *body = kept_policy(c, &policy);
 
-    if (cli_policy_kept(c->cli, &policy, &ignored) != CS_OK)
-        return;
-    body = cs_policy_body(policy);
     for (pb_size_t i = 0; i < body->operators_count; i++) {
         char roles[DESCRIPTION_BYTES] = "";
         size_t used = 0;
@@ -198,12 +203,8 @@ static void offer_people(struct completing *c)
 static void offer_rules(struct completing *c)
 {
     cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
-    const countersign_v1_TrustPolicy *body;
-    struct cs_err ignored;
+    const countersign_v1_TrustPolicy *body = kept_policy(c, &policy);
 
-    if (cli_policy_kept(c->cli, &policy, &ignored) != CS_OK)
-        return;
-    body = cs_policy_body(policy);
     for (pb_size_t i = 0; i < body->rules_count; i++)
         offer(c, body->rules[i].name, "");
 }

@@ -94,13 +94,14 @@ int ctl_order_check_fit(struct ctl_run *run, ctl_request_row *request, ctl_order
     return rc == CS_OK ? ctl_request_settle(run, request) : rc;
 }
 
+/* A device that was asked already, by people or for this, is not asked again. */
 static int end_request(struct ctl_run *run, ctl_request_row *request)
 {
     for (uint32_t i = 0; i < request->order_count; i++) {
         ctl_order_row order;
         int rc = ctl_order_load(run, request->first_order + i, &order);
 
-        if (rc == CS_OK && !ctl_phase_info(order.phase)->ended)
+        if (rc == CS_OK && !ctl_phase_info(order.phase)->ended && !order.cancel_asked)
             rc = call_back(run, request, &order, countersign_v1_Override_OVERRIDE_REVOKED, 0);
         if (rc != CS_OK)
             return rc;
@@ -108,19 +109,27 @@ static int end_request(struct ctl_run *run, ctl_request_row *request)
     return ctl_request_settle(run, request);
 }
 
-int ctl_orders_end_for_revoked(struct ctl_run *run, struct cs_slice certificate_id)
+static int end_if_revoked(struct ctl_run *run, uint64_t number)
+{
+    ctl_request_row request;
+    ctl_certificate_row certificate;
+    int rc = ctl_request_load(run, number, &request);
+
+    if (rc != CS_OK ||
+        is_among(countersign_v1_Override_OVERRIDE_REVOKED, request.overrides, request.overrides_count))
+        return rc;
+    rc = ctl_certificate_load(run, CTL_BYTES(request.certificate_id), &certificate);
+    return rc == CS_OK && certificate.revoked ? end_request(run, &request) : rc;
+}
+
+int ctl_orders_end_for_revoked(struct ctl_run *run)
 {
     struct ctl_key prefix = ctl_key(CTL_TABLE_OPEN_REQUEST);
     struct ctl_walk walk = ctl_walk(&prefix);
     int rc;
 
     while ((rc = ctl_walk_next(run->view, &walk, run->err)) == CS_OK) {
-        ctl_request_row request;
-
-        rc = ctl_request_load(run, ctl_key_last_u64(walk.key), &request);
-        if (rc == CS_OK && cs_slice_eq(CTL_BYTES(request.certificate_id), certificate_id) &&
-            !is_among(countersign_v1_Override_OVERRIDE_REVOKED, request.overrides, request.overrides_count))
-            rc = end_request(run, &request);
+        rc = end_if_revoked(run, ctl_key_last_u64(walk.key));
         if (rc != CS_OK)
             return rc;
     }

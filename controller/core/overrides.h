@@ -24,9 +24,9 @@ CS_MUST_USE int ctl_request_check_overrides(struct ctl_run *run, const ctl_reque
 CS_MUST_USE int ctl_order_check_fit(struct ctl_run *run, ctl_request_row *request, ctl_order_row *order,
                                     uint64_t session_id, bool *ret_fit);
 
-/* After a certificate's row says that it is revoked: ends every order of it that is not handed over as
- * Cancelled ("certificate revoked"), and asks devices to leave those that are; all but those whose request
- * signs OVERRIDE_REVOKED. */
-CS_MUST_USE int ctl_orders_end_for_revoked(struct ctl_run *run, struct cs_slice certificate_id);
+/* Once in a command, after the rows of certificates say that they are revoked: ends every order of a revoked
+ * certificate that is not handed over as Cancelled ("certificate revoked"), and asks devices to leave those
+ * that are; all but those whose request signs OVERRIDE_REVOKED. One walk over the open requests. */
+CS_MUST_USE int ctl_orders_end_for_revoked(struct ctl_run *run);
 
 #endif

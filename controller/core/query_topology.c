@@ -189,23 +189,22 @@ static int add_row(struct page *page, const ctl_certificate_row *certificate,
     return rc;
 }
 
+/* Of the two replies, which call these fields alike, for a query's usual parameters. */
+#define PAGE_OF(reply_)                                                                                      \
+    {                                                                                                        \
+        .view = view, .presence = presence, .now_s = now_s, .rows = (reply_)->rows,                          \
+        .row_count = &(reply_)->rows_count, .rows_most = CS_ARRAY_LEN((reply_)->rows),                       \
+        .requests = (reply_)->requests, .request_count = &(reply_)->requests_count,                          \
+        .requests_most = CS_ARRAY_LEN((reply_)->requests),                                                   \
+    }
+
 /* ---- a certificate's app connectors */
 
 int ctl_query_GetTopology(struct ctl_view *view, const struct ctl_presence *presence, int64_t now_s,
                           const countersign_v1_GetTopologyRequest *request,
                           countersign_v1_GetTopologyResponse *reply, struct cs_err *err)
 {
-    struct page page = {
-        .view = view,
-        .presence = presence,
-        .now_s = now_s,
-        .rows = reply->rows,
-        .row_count = &reply->rows_count,
-        .rows_most = CS_ARRAY_LEN(reply->rows),
-        .requests = reply->requests,
-        .request_count = &reply->requests_count,
-        .requests_most = CS_ARRAY_LEN(reply->requests),
-    };
+    struct page page = PAGE_OF(reply);
     struct ctl_key prefix;
     struct ctl_walk walk;
     ctl_certificate_row certificate;
@@ -260,17 +259,7 @@ int ctl_query_GetDeviceTopology(struct ctl_view *view, const struct ctl_presence
                                 const countersign_v1_GetDeviceTopologyRequest *request,
                                 countersign_v1_GetDeviceTopologyResponse *reply, struct cs_err *err)
 {
-    struct page page = {
-        .view = view,
-        .presence = presence,
-        .now_s = now_s,
-        .rows = reply->rows,
-        .row_count = &reply->rows_count,
-        .rows_most = CS_ARRAY_LEN(reply->rows),
-        .requests = reply->requests,
-        .request_count = &reply->requests_count,
-        .requests_most = CS_ARRAY_LEN(reply->requests),
-    };
+    struct page page = PAGE_OF(reply);
     struct ctl_key prefix;
     struct ctl_walk walk;
     ctl_name_row name;

@@ -34,12 +34,8 @@ static void mark(ctl_certificate_row *certificate, int64_t revoked_at_s,
 static int revoke(struct ctl_run *run, ctl_certificate_row *certificate, int64_t revoked_at_s,
                   countersign_v1_RevocationReason reason)
 {
-    bool before = certificate->revoked;
-    int rc;
-
     mark(certificate, revoked_at_s, reason);
-    rc = ctl_certificate_store(run, certificate);
-    return rc == CS_OK && !before ? ctl_orders_end_for_revoked(run, CTL_BYTES(certificate->id)) : rc;
+    return ctl_certificate_store(run, certificate);
 }
 
 int ctl_revocation_look(struct ctl_run *run, ctl_certificate_row *certificate)
@@ -93,6 +89,8 @@ int ctl_revoke_certificate_run(struct ctl_run *run, const void *body, void *repl
         return cs_err_set(run->err, CS_EEXISTS, "%s is revoked already, since %s", certificate.common_name,
                           cs_time_text(certificate.revoked_at_s, since));
     rc = revoke(run, &certificate, run->now_s, request->reason);
+    if (rc == CS_OK)
+        rc = ctl_orders_end_for_revoked(run);
     if (rc != CS_OK)
         return rc;
     ctl_run_changed(run, request->comment, "certificate %s", certificate.common_name);
@@ -336,6 +334,8 @@ int ctl_import_crl_run(struct ctl_run *run, const void *body, void *reply)
     if (rc != CS_OK || answer->existed)
         return rc;
     rc = take_entries(run, &import);
+    if (rc == CS_OK && import.revoked)
+        rc = ctl_orders_end_for_revoked(run);
     if (rc == CS_OK && import.body->is_last)
         rc = release_holds(run, &import);
     if (rc == CS_OK && import.body->is_last)

@@ -403,3 +403,11 @@ const struct cs_route echo_routes[] = {
     {"/large", get_large, NULL},
 };
 const size_t echo_routes_count = CS_ARRAY_LEN(echo_routes);
+
+struct cs_web echo_web(void)
+{
+    return (struct cs_web){.connect = true,
+                           .transcode = &echo_transcode,
+                           .routes = echo_routes,
+                           .route_count = echo_routes_count};
+}

@@ -36,6 +36,8 @@ extern const struct cs_transcode echo_transcode;
 /* "/page" says hello and gives its query back, "/missing" is a 404 with a body, "/large" has 1 MB. */
 extern const struct cs_route echo_routes[];
 extern const size_t echo_routes_count;
+/* All of these. */
+struct cs_web echo_web(void);
 
 #define ECHO_PATH(name) "/countersign.test.Echo/" name
 

@@ -244,11 +244,7 @@ static int pair_open(struct pair *pair)
     struct cs_err err;
     int rc;
 
-    *pair = (struct pair){.alarms.now_ms = 1000,
-                          .web = {.connect = true,
-                                  .transcode = &echo_transcode,
-                                  .routes = echo_routes,
-                                  .route_count = echo_routes_count}};
+    *pair = (struct pair){.alarms.now_ms = 1000, .web = echo_web()};
     rc = cs_registry_new(&pair->registry, &err);
     if (rc == CS_OK)
         rc = echo_register(pair->registry, &pair->service, &err);

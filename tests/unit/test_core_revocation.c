@@ -3,8 +3,8 @@
 #include "tests/support/check.h"
 
 #include "controller/core/revocation.h"
-#include "tests/support/control.h"
 #include "tests/support/crl_make.h"
+#include "tests/support/story.h"
 
 #include "controller/core/query.h"
 
@@ -43,12 +43,7 @@ static int end(void **state)
 
 static ctl_certificate_row row_of(struct scene *s, const char *name)
 {
-    struct cs_digest id = control_certificate_id(&s->c, name);
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    ctl_certificate_row row;
-
-    assert_true(control_get(&s->c, &key, countersign_store_v1_Certificate_fields, &row));
-    return row;
+    return control_certificate_row(&s->c, name);
 }
 
 static const struct pki *pki_of(struct scene *s, const char *name)

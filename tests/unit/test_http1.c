@@ -52,11 +52,7 @@ static int scene_open(struct scene *scene)
     struct cs_err err;
     int rc;
 
-    *scene = (struct scene){.alarms.now_ms = 1000,
-                            .web = {.connect = true,
-                                    .transcode = &echo_transcode,
-                                    .routes = echo_routes,
-                                    .route_count = echo_routes_count}};
+    *scene = (struct scene){.alarms.now_ms = 1000, .web = echo_web()};
     rc = cs_registry_new(&scene->registry, &err);
     if (rc == CS_OK)
         rc = echo_register(scene->registry, &scene->service, &err);

@@ -60,11 +60,8 @@ static void go_to_next_attempt(struct control *c, uint64_t order)
 
 static bool is_gray(struct control *c)
 {
-    struct cs_digest id = control_certificate_id(c, "shop");
-    struct ctl_key key = ctl_key_bytes(CTL_TABLE_CERTIFICATE, cs_digest_slice(&id));
-    ctl_certificate_row row;
+    ctl_certificate_row row = control_certificate_row(c, "shop");
 
-    assert_true(control_get(c, &key, countersign_store_v1_Certificate_fields, &row));
     return ctl_colour_of(&row, NULL, c->d.now_s) == countersign_v1_Colour_COLOUR_GRAY;
 }
 

@@ -190,10 +190,7 @@ static struct settings read_settings(int argc, char **argv)
             break;
         case 'w':
             settings.server.http1 = true;
-            settings.server.web = (struct cs_web){.connect = true,
-                                                  .transcode = &echo_transcode,
-                                                  .routes = echo_routes,
-                                                  .route_count = echo_routes_count};
+            settings.server.web = echo_web();
             break;
         case 'W':
             settings.wrapped = true;
