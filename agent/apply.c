@@ -3,16 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A file that was there before the agent is kept under this name beside its place. */
-static int kept_name(const char *path, char out[AG_LIMIT_PATH_BYTES + 32], struct cs_err *err)
-{
-    int len = snprintf(out, AG_LIMIT_PATH_BYTES + 32, "%s.before-countersign", path);
-
-    return len < 0 || len >= AG_LIMIT_PATH_BYTES + 32
-               ? cs_err_set(err, CS_ETOOBIG, "the path is too long: %s", path)
-               : CS_OK;
-}
-
 static int check_entry(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
 {
     enum ag_entry_kind kind;
@@ -43,44 +33,20 @@ static bool leads_to(struct ag_port *port, const char *path, const char *target)
 
 static int enter(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
 {
-    enum ag_entry_kind kind;
-    char kept[AG_LIMIT_PATH_BYTES + 32];
-    int code = CS_OK;
+    int code = leads_to(port, step->path, step->target) ? CS_OK : check_entry(port, step, err);
 
-    if (leads_to(port, step->path, step->target))
-        return CS_OK;
-    code = check_entry(port, step, err);
-    if (!code)
-        code = port->look_at(port, step->path, &kind, err);
-    if (!code && kind != AG_ENTRY_ABSENT) {
-        code = kept_name(step->path, kept, err);
-        if (!code)
-            code = port->copy_name(port, step->path, kept, err);
-        if (code == CS_EEXISTS) /* an earlier attempt kept it */
-            code = CS_OK;
-    }
     return code ? code : port->switch_link(port, step->path, step->target, err);
 }
 
 static int leave(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
 {
-    enum ag_entry_kind kind;
-    char kept[AG_LIMIT_PATH_BYTES + 32];
-    int code = kept_name(step->path, kept, err);
-
-    if (code || !leads_to(port, step->path, step->target))
-        return code;
-    code = port->look_at(port, kept, &kind, err);
-    if (code)
-        return code;
-    return kind == AG_ENTRY_ABSENT ? port->remove_link(port, step->path, err)
-                                   : port->rename(port, kept, step->path, err);
+    return leads_to(port, step->path, step->target) ? port->remove_link(port, step->path, err) : CS_OK;
 }
 
 static int write_file(struct ag_apply *apply, const struct ag_step *step, struct cs_err *err)
 {
     const struct ag_connector *connector = apply->plan->connector;
-    const struct ag_file_look look = {step->mode, connector->owner, connector->group};
+    const struct ag_file_look look = {step->mode, connector->owner, connector->group, NULL};
 
     return apply->port->write_file(apply->port, step->path, cs_buf_slice(&step->content), &look, err);
 }
@@ -145,19 +111,19 @@ static void on_reloaded(void *owner, const struct ag_command_result *result)
     }
     switch (result->how) {
     case AG_COMMAND_EXITED:
-        snprintf(detail, size, "%s ended with status %d%s%s", connector->reload[0], result->status, colon,
-                 result->output);
+        snprintf(detail, size, "%s ended with status %d%s%s", connector->reload.argv[0], result->status,
+                 colon, result->output);
         break;
     case AG_COMMAND_KILLED:
-        snprintf(detail, size, "%s was ended by signal %d%s%s", connector->reload[0], result->status, colon,
-                 result->output);
+        snprintf(detail, size, "%s was ended by signal %d%s%s", connector->reload.argv[0], result->status,
+                 colon, result->output);
         break;
     case AG_COMMAND_TIMEOUT:
-        snprintf(detail, size, "%s did not end within %u s%s%s", connector->reload[0],
+        snprintf(detail, size, "%s did not end within %u s%s%s", connector->reload.argv[0],
                  connector->reload_timeout_s, colon, result->output);
         break;
     case AG_COMMAND_NOT_STARTED:
-        snprintf(detail, size, "%s cannot be started%s%s", connector->reload[0], colon, result->output);
+        snprintf(detail, size, "%s cannot be started%s%s", connector->reload.argv[0], colon, result->output);
         break;
     }
     end(apply, result->how == AG_COMMAND_TIMEOUT ? AG_RELOAD_TIMEOUT : AG_RELOAD_FAILED);
@@ -166,7 +132,8 @@ static void on_reloaded(void *owner, const struct ag_command_result *result)
 static bool start_reload(struct ag_apply *apply)
 {
     const struct ag_connector *connector = apply->plan->connector;
-    const struct ag_command command = {connector->reload, connector->reload_timeout_s * 1000};
+    const struct ag_command command = {connector->reload.argv, connector->run_as,
+                                       connector->reload_timeout_s * 1000};
     struct cs_err err = {0};
 
     if (apply->port->run(apply->port, &command, on_reloaded, apply, &err) == CS_OK)

@@ -5,7 +5,9 @@
 
 static const char *path_of(const struct ag_connector *connector, size_t file)
 {
-    const char *const paths[AG_INSTALLED_FILES] = {connector->key, connector->certificate, connector->bundle};
+    const char *const paths[AG_INSTALLED_FILES] = {connector->paths[AG_FILE_KEY],
+                                                   connector->paths[AG_FILE_CERTIFICATE],
+                                                   connector->paths[AG_FILE_BUNDLE]};
 
     return paths[file];
 }
@@ -54,7 +56,7 @@ static int read_key(struct ag_port *port, const struct ag_connector *connector, 
     int code = cs_buf_reserve(&file, CS_LIMIT_PEM_BYTES) == CS_OK ? CS_OK : cs_err_nomem(err);
 
     if (!code)
-        code = port->read_file(port, connector->key, CS_LIMIT_PEM_BYTES, &file, err);
+        code = port->read_file(port, connector->paths[AG_FILE_KEY], CS_LIMIT_PEM_BYTES, &file, err);
     if (code)
         return code;
     code = cs_private_key_to_pkcs8(cs_buf_slice(&file), CS_SLICE_EMPTY, &pkcs8, err);
@@ -76,7 +78,7 @@ static int read_bundle(struct ag_port *port, const struct ag_connector *connecto
     int code = cs_buf_reserve(&bytes, CS_LIMIT_PEM_BYTES) == CS_OK ? CS_OK : cs_err_nomem(err);
 
     if (!code)
-        code = read_chain(port, connector->bundle, &bytes, &chain, err);
+        code = read_chain(port, connector->paths[AG_FILE_BUNDLE], &bytes, &chain, err);
     if (code)
         return code;
     if (chain)
@@ -92,7 +94,7 @@ static int read_content(struct ag_port *port, const struct ag_connector *connect
 {
     cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
     cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
-    int code = read_chain(port, connector->certificate, &bytes, &chain, err);
+    int code = read_chain(port, connector->paths[AG_FILE_CERTIFICATE], &bytes, &chain, err);
 
     if (code)
         return code;
@@ -102,7 +104,7 @@ static int read_content(struct ag_port *port, const struct ag_connector *connect
     }
     *ret = (struct ag_content){true, cs_chain_digest(chain)};
     code = read_key(port, connector, chain, ret, err);
-    if (!code && connector->bundle)
+    if (!code && connector->paths[AG_FILE_BUNDLE])
         code = read_bundle(port, connector, ret, err);
     return code;
 }

@@ -12,21 +12,60 @@ const struct ag_connector *ag_connectors_find(const struct ag_connectors *connec
     return NULL;
 }
 
+static void free_list(char **list)
+{
+    for (; *list; list++) {
+        free(*list);
+        *list = NULL;
+    }
+}
+
 void ag_connectors_free(struct ag_connectors *connectors)
 {
     for (size_t i = 0; i < connectors->count; i++) {
         struct ag_connector *one = &connectors->items[i];
 
-        free(one->certificate);
-        free(one->key);
-        free(one->bundle);
+        for (size_t file = 0; file < AG_FILE_COUNT; file++)
+            free(one->paths[file]);
         free(one->owner);
         free(one->group);
-        for (char **argument = one->reload; *argument; argument++)
-            free(*argument);
+        free(one->run_as);
+        free_list(one->names);
+        free_list(one->validate);
+        free_list(one->writes);
+        ag_reload_clear(&one->reload);
+        ag_probe_clear(&one->probe);
     }
     free(connectors->items);
     *connectors = (struct ag_connectors){0};
+}
+
+void ag_reload_clear(struct ag_reload *reload)
+{
+    free_list(reload->argv);
+    free(reload->pid_file);
+    free(reload->program);
+    free(reload->address);
+    free(reload->send);
+    free(reload->expect);
+    *reload = (struct ag_reload){0};
+}
+
+void ag_probe_clear(struct ag_probe *probe)
+{
+    free(probe->host);
+    free(probe->server_name);
+    *probe = (struct ag_probe){0};
+}
+
+const char *ag_file_leaf(const struct ag_connector *connector, enum ag_file file)
+{
+    static const char *const leaves[][AG_FILE_COUNT] = {
+        [AG_FORMAT_PEM] = {"key.pem", "chain.pem", "intermediates.pem", "bundle.pem"},
+        [AG_FORMAT_DER] = {"key.der", "leaf.der", "intermediates.pem", "bundle.pem"},
+    };
+
+    return leaves[connector->format][file];
 }
 
 /* Takes one argument from *text into `out`, which has room for all of it. */

@@ -13,7 +13,9 @@
 
 enum {
     AG_LIMIT_PATH_BYTES = 512,
-    AG_LIMIT_ARGUMENTS = 16, /* of a reload command */
+    AG_LIMIT_ARGUMENTS = 16,       /* of a command */
+    AG_LIMIT_CONNECTOR_NAMES = 8,  /* that a connector wants its certificate to bear */
+    AG_LIMIT_CONNECTOR_WRITES = 8, /* folders that its commands write */
     AG_LIMIT_STATE_BYTES = 1024 * 1024,
     /* Connectors that the state remembers, those no longer declared included: a generation must not be
      * forgotten because a section was taken out of the configuration and came back. */
@@ -33,10 +35,14 @@ enum {
     AG_LIMIT_KEY_REQUESTS_WAITING = 8,
     /* Sequence numbers that are reserved with one write of the state, so that a refusal costs no write. */
     AG_SEQUENCE_BLOCK = 64,
-    /* The last of what a reload command says, for the report. */
-    AG_LIMIT_COMMAND_OUTPUT = 256,
-    /* A plan for one push: check, folder, three files, syncs, switch, three entries, reload. */
-    AG_LIMIT_PLAN_STEPS = 24,
+    /* The last of what a command says, for the report. */
+    AG_LIMIT_COMMAND_OUTPUT = 320,
+    /* Processes and threads that a command may have at once, where a cgroup can hold it to that: a service
+     * manager's client has some, a fork bomb thousands. */
+    AG_LIMIT_COMMAND_PROCESSES = 128,
+    /* A plan for one push: checks and entries of four files, six files of a generation, syncs, switch, the
+       rest. */
+    AG_LIMIT_PLAN_STEPS = 40,
 };
 
 #endif

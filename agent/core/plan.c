@@ -106,9 +106,9 @@ static void add_entries(struct planner *planner, enum ag_step_kind kind)
     const struct {
         const char *path, *leaf;
     } entries[] = {
-        {connector->key, "current/key.pem"},
-        {connector->certificate, "current/chain.pem"},
-        {connector->bundle, "current/bundle.pem"},
+        {connector->paths[AG_FILE_KEY], "current/key.pem"},
+        {connector->paths[AG_FILE_CERTIFICATE], "current/chain.pem"},
+        {connector->paths[AG_FILE_BUNDLE], "current/bundle.pem"},
     };
 
     for (size_t i = 0; i < CS_ARRAY_LEN(entries); i++) {
@@ -142,7 +142,7 @@ static int finish(struct planner *planner, struct ag_plan **ret)
 
 static void add_reload(struct planner *planner)
 {
-    if (planner->plan->connector->reload[0])
+    if (planner->plan->connector->reload.kind != AG_RELOAD_NONE)
         add_step(planner, AG_STEP_RELOAD, NULL);
 }
 
@@ -175,7 +175,7 @@ int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, stru
     add_folder(&planner, generation);
     add_file(&planner, install, "chain.pem", 0644, install->chain_pem, CS_SLICE_EMPTY);
     add_file(&planner, install, "key.pem", connector->key_mode, install->key_pem, CS_SLICE_EMPTY);
-    if (connector->bundle)
+    if (connector->paths[AG_FILE_BUNDLE])
         add_file(&planner, install, "bundle.pem", connector->key_mode, install->chain_pem, install->key_pem);
     add_step(&planner, AG_STEP_SYNC_FOLDER, generation);
     add_step(&planner, AG_STEP_SYNC_FOLDER, home);

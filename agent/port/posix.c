@@ -389,31 +389,6 @@ static int posix_remove_link(struct ag_port *port CS_UNUSED, const char *path, s
     return sync_fd(place.folder, path, err);
 }
 
-static int posix_copy_name(struct ag_port *port CS_UNUSED, const char *path, const char *second,
-                           struct cs_err *err)
-{
-    cs_auto(close_place) struct place place = {-1, NULL};
-    int code = open_place(second, &place, err);
-
-    if (code)
-        return code;
-    if (link(path, second) != 0)
-        return fail(err, "cannot keep", second);
-    return sync_fd(place.folder, second, err);
-}
-
-static int posix_rename(struct ag_port *port CS_UNUSED, const char *path, const char *to, struct cs_err *err)
-{
-    cs_auto(close_place) struct place place = {-1, NULL};
-    int code = open_place(to, &place, err);
-
-    if (code)
-        return code;
-    if (rename(path, to) != 0)
-        return fail(err, "cannot rename", path);
-    return sync_fd(place.folder, to, err);
-}
-
 /* ---- clock, random, commands */
 
 static int64_t posix_clock_s(struct ag_port *port CS_UNUSED)
@@ -471,8 +446,6 @@ static const struct ag_port posix_port = {
     .read_link = posix_read_link,
     .switch_link = posix_switch_link,
     .remove_link = posix_remove_link,
-    .copy_name = posix_copy_name,
-    .rename = posix_rename,
     .run = posix_run,
     .stop = posix_stop,
 };
