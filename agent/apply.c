@@ -1,89 +1,9 @@
 #include "agent/apply.h"
 
+#include "agent/steps.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-
-static int check_entry(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
-{
-    enum ag_entry_kind kind;
-    char target[AG_LIMIT_PATH_BYTES];
-    int code = port->look_at(port, step->path, &kind, err);
-
-    if (code)
-        return code;
-    if (kind == AG_ENTRY_ABSENT || (kind == AG_ENTRY_FILE && step->adopt))
-        return CS_OK;
-    if (kind == AG_ENTRY_LINK &&
-        (step->adopt || (port->read_link(port, step->path, target, sizeof target, NULL) == CS_OK &&
-                         strcmp(target, step->target) == 0)))
-        return CS_OK;
-    return cs_err_set(err, CS_EEXISTS,
-                      "%s is there already and is not ours: move it away, or set `adopt = yes`", step->path);
-}
-
-/* Is the link ours already? */
-static bool leads_to(struct ag_port *port, const char *path, const char *target)
-{
-    enum ag_entry_kind kind;
-    char now[AG_LIMIT_PATH_BYTES];
-
-    return port->look_at(port, path, &kind, NULL) == CS_OK && kind == AG_ENTRY_LINK &&
-           port->read_link(port, path, now, sizeof now, NULL) == CS_OK && strcmp(now, target) == 0;
-}
-
-static int enter(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
-{
-    int code = leads_to(port, step->path, step->target) ? CS_OK : check_entry(port, step, err);
-
-    return code ? code : port->switch_link(port, step->path, step->target, err);
-}
-
-static int leave(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
-{
-    return leads_to(port, step->path, step->target) ? port->remove_link(port, step->path, err) : CS_OK;
-}
-
-static int write_file(struct ag_apply *apply, const struct ag_step *step, struct cs_err *err)
-{
-    const struct ag_connector *connector = apply->plan->connector;
-    const struct ag_file_look look = {step->mode, connector->owner, connector->group, NULL};
-
-    return apply->port->write_file(apply->port, step->path, cs_buf_slice(&step->content), &look, err);
-}
-
-/* Every step but RELOAD. */
-static int do_step(struct ag_apply *apply, const struct ag_step *step, struct cs_err *err)
-{
-    struct ag_port *port = apply->port;
-    int code = CS_EINTERNAL;
-
-    switch (step->kind) {
-    case AG_STEP_CHECK_ENTRY:
-        return check_entry(port, step, err);
-    case AG_STEP_REMOVE_FOLDER:
-        return port->remove_folder(port, step->path, err);
-    case AG_STEP_MAKE_FOLDER:
-        return port->make_folder(port, step->path, step->mode, err);
-    case AG_STEP_WRITE_FILE:
-        return write_file(apply, step, err);
-    case AG_STEP_SYNC_FOLDER:
-        return port->sync_folder(port, step->path, err);
-    case AG_STEP_SWITCH_LINK:
-        code = port->switch_link(port, step->path, step->target, err);
-        /* Also when it failed: the rename may have been done and its sync not. */
-        apply->applied.switched = true;
-        return code;
-    case AG_STEP_ENTER:
-        return enter(port, step, err);
-    case AG_STEP_LEAVE:
-        return leave(port, step, err);
-    case AG_STEP_REMOVE_LINK:
-        return port->remove_link(port, step->path, err);
-    case AG_STEP_RELOAD:
-        break;
-    }
-    return code;
-}
 
 static void end(struct ag_apply *apply, enum ag_verdict verdict)
 {
@@ -97,65 +17,115 @@ static void end(struct ag_apply *apply, enum ag_verdict verdict)
 
 static void go_on(struct ag_apply *apply);
 
-static void on_reloaded(void *owner, const struct ag_command_result *result)
+static void end_saying(struct ag_apply *apply, enum ag_verdict verdict, const char *detail)
+{
+    snprintf(apply->applied.detail, sizeof apply->applied.detail, "%s", detail);
+    end(apply, verdict);
+}
+
+/* ---- the application's answers */
+
+static void complain(struct ag_apply *apply, const struct ag_answer *answer)
+{
+    struct ag_applied *applied = &apply->applied;
+
+    if (applied->complaint != AG_OK)
+        return;
+    applied->complaint = answer->verdict;
+    snprintf(applied->complaint_detail, sizeof applied->complaint_detail, "%.*s",
+             (int)sizeof applied->complaint_detail - 1, answer->detail);
+}
+
+static void on_answer(void *owner, const struct ag_answer *answer)
 {
     struct ag_apply *apply = owner;
-    const struct ag_connector *connector = apply->plan->connector;
-    const char *colon = result->output[0] ? ": " : "";
-    char *detail = apply->applied.detail;
-    size_t size = sizeof apply->applied.detail;
 
-    if (result->how == AG_COMMAND_EXITED && result->status == 0) {
+    if (answer->served) {
+        apply->applied.served = true;
+        apply->applied.leaf = answer->leaf;
+    }
+    if (answer->verdict == AG_OK) {
         go_on(apply);
-        return;
+    } else if (apply->plan->is_way_back) {
+        complain(apply, answer);
+        go_on(apply);
+    } else {
+        end_saying(apply, answer->verdict, answer->detail);
     }
-    switch (result->how) {
-    case AG_COMMAND_EXITED:
-        snprintf(detail, size, "%s ended with status %d%s%s", connector->reload.argv[0], result->status,
-                 colon, result->output);
-        break;
-    case AG_COMMAND_KILLED:
-        snprintf(detail, size, "%s was ended by signal %d%s%s", connector->reload.argv[0], result->status,
-                 colon, result->output);
-        break;
-    case AG_COMMAND_TIMEOUT:
-        snprintf(detail, size, "%s did not end within %u s%s%s", connector->reload.argv[0],
-                 connector->reload_timeout_s, colon, result->output);
-        break;
-    case AG_COMMAND_NOT_STARTED:
-        snprintf(detail, size, "%s cannot be started%s%s", connector->reload.argv[0], colon, result->output);
-        break;
-    }
-    end(apply, result->how == AG_COMMAND_TIMEOUT ? AG_RELOAD_TIMEOUT : AG_RELOAD_FAILED);
 }
 
-static bool start_reload(struct ag_apply *apply)
+static void on_proven(void *owner, const struct ag_answer *answer)
+{
+    struct ag_apply *apply = owner;
+
+    apply->applied.proven = answer->verdict == AG_OK;
+    on_answer(owner, answer);
+}
+
+/* What was there before the first push may be no certificate at all: then there is nothing to prove. */
+static void prove(struct ag_apply *apply, const struct ag_step *step)
 {
     const struct ag_connector *connector = apply->plan->connector;
-    const struct ag_command command = {connector->reload.argv, connector->run_as,
-                                       connector->reload_timeout_s * 1000};
+    struct ag_proof proof = {.is_gone = step->is_gone};
+    struct cs_err err = {0};
+    int code = ag_application_leaf(apply->port, connector, step->path, &proof.leaf, &err);
+
+    if (code && (apply->plan->is_way_back || step->is_gone))
+        go_on(apply);
+    else if (code)
+        end_saying(apply, AG_STORAGE_FAILED, err.msg);
+    else
+        ag_application_prove(&apply->application, apply->port, connector, &proof, on_proven, apply);
+}
+
+static void reload(struct ag_apply *apply)
+{
+    const struct ag_plan *plan = apply->plan;
+    char files[AG_LIMIT_PATH_BYTES];
     struct cs_err err = {0};
 
-    if (apply->port->run(apply->port, &command, on_reloaded, apply, &err) == CS_OK)
-        return true;
-    snprintf(apply->applied.detail, sizeof apply->applied.detail, "%s", err.msg);
-    return false;
+    if (ag_connector_folder(plan->folder, plan->connector->name, "current", files, sizeof files, &err) !=
+        CS_OK)
+        end_saying(apply, AG_STORAGE_FAILED, err.msg);
+    else
+        ag_application_reload(&apply->application, apply->port, plan->connector, files, on_answer, apply);
 }
+
+/* False: the step is about files. */
+static bool ask(struct ag_apply *apply, const struct ag_step *step)
+{
+    switch (step->kind) {
+    case AG_STEP_VALIDATE:
+        ag_application_validate(&apply->application, apply->port, apply->plan->connector, on_answer, apply);
+        return true;
+    case AG_STEP_RELOAD:
+        reload(apply);
+        return true;
+    case AG_STEP_PROVE:
+        prove(apply, step);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- step by step */
 
 static void go_on(struct ag_apply *apply)
 {
     while (apply->next < apply->plan->count) {
         const struct ag_step *step = &apply->plan->steps[apply->next++];
         struct cs_err err = {0};
+        enum ag_verdict verdict;
 
-        if (step->kind == AG_STEP_RELOAD) {
-            if (!start_reload(apply))
-                end(apply, AG_RELOAD_FAILED);
+        if (ask(apply, step))
             return;
-        }
-        if (do_step(apply, step, &err) != CS_OK) {
-            snprintf(apply->applied.detail, sizeof apply->applied.detail, "%s", err.msg);
-            end(apply, step->kind == AG_STEP_CHECK_ENTRY ? AG_FOREIGN_FILE : AG_STORAGE_FAILED);
+        verdict = ag_step_do(apply->port, apply->plan, step, &err);
+        /* Also when it failed: the rename may have been done and its sync not. */
+        if (step->kind == AG_STEP_SWITCH_LINK)
+            apply->applied.switched = true;
+        if (verdict != AG_OK) {
+            end_saying(apply, verdict, err.msg);
             return;
         }
     }
@@ -167,6 +137,7 @@ void ag_apply_start(struct ag_apply *apply, struct ag_port *port, struct ag_plan
 {
     cs_assert(!apply->plan);
     *apply = (struct ag_apply){.port = port, .plan = plan, .on_end = on_end, .owner = owner};
+    apply->applied.complaint = AG_OK;
     go_on(apply);
 }
 
@@ -174,7 +145,7 @@ void ag_apply_stop(struct ag_apply *apply)
 {
     if (!apply->plan)
         return;
-    apply->port->stop(apply->port);
+    ag_application_stop(&apply->application);
     ag_plan_free(apply->plan);
     apply->plan = NULL;
 }
@@ -192,14 +163,14 @@ static void note_generation(void *data, const char *name)
     struct old_generations *old = data;
     uint64_t generation;
 
-    if (!ag_generation_parse(name, &generation) || generation >= old->below)
+    if (!ag_generation_parse(name, &generation) || generation == 0 || generation >= old->below)
         return;
     old->count++;
     if (old->count == 1 || generation < old->lowest)
         old->lowest = generation;
 }
 
-void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connector, uint64_t installed,
+void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connector, uint64_t current,
                    unsigned kept)
 {
     char home[AG_LIMIT_PATH_BYTES], path[AG_LIMIT_PATH_BYTES], leaf[24];
@@ -207,7 +178,7 @@ void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connect
     if (ag_connector_folder(folder, connector, NULL, home, sizeof home, NULL) != CS_OK)
         return;
     for (;;) {
-        struct old_generations old = {.below = installed};
+        struct old_generations old = {.below = current};
 
         if (port->list_folder(port, home, note_generation, &old, NULL) != CS_OK || old.count < kept)
             return;

@@ -16,10 +16,13 @@ static void no_policy_wanted(void *owner CS_UNUSED, uint32_t version CS_UNUSED)
 static void no_full(void *owner CS_UNUSED, bool full CS_UNUSED)
 {
 }
+static void no_change(void *owner CS_UNUSED)
+{
+}
 static void no_fatal(void *owner CS_UNUSED, const struct cs_err *why CS_UNUSED)
 {
 }
-static const struct ag_device_events nobody = {no_statement, no_policy_wanted, no_full, no_fatal};
+static const struct ag_device_events nobody = {no_statement, no_policy_wanted, no_full, no_change, no_fatal};
 
 int ag_device_open(struct ag_device *device, const struct ag_config *config, struct ag_port *port,
                    struct cs_err *err)
@@ -42,7 +45,7 @@ void ag_device_free(struct ag_device *device)
 {
     if (!device->config)
         return;
-    ag_apply_stop(&device->apply);
+    ag_device_stop(device);
     ag_device_forget_deliveries(device);
     ag_outbox_free(&device->outbox);
     ag_renewal_free(&device->renewal);
@@ -51,6 +54,22 @@ void ag_device_free(struct ag_device *device)
     ag_keys_free(&device->keys);
     ag_identity_free(&device->identity);
     device->config = NULL;
+}
+
+void ag_device_stop(struct ag_device *device)
+{
+    ag_apply_stop(&device->apply);
+    ag_device_stop_looking(device);
+    if (device->after_wait) {
+        device->store.port->stop(device->store.port);
+        device->after_wait = NULL;
+    }
+}
+
+void ag_device_fatal(struct ag_device *device, const struct cs_err *why)
+{
+    cs_log(CS_LOG_ERROR, "device", "state not saved", CS_F("error", why->msg), CS_FEND);
+    device->events->on_fatal(device->owner, why);
 }
 
 void ag_device_listen(struct ag_device *device, const struct ag_device_events *events, void *owner)
@@ -73,14 +92,17 @@ int ag_device_save(struct ag_device *device, struct cs_err *err)
 
 int ag_device_next_sequence(struct ag_device *device, uint64_t *ret, struct cs_err *err)
 {
-    if (device->sequence >= device->state.sequence_reserved) {
+    uint64_t reserved = device->state.sequence_reserved;
+
+    /* Early, so that a disk that is full today still leaves some to tell of it. */
+    if (device->sequence + AG_SEQUENCE_BLOCK / 2 >= reserved) {
         device->state.sequence_reserved = device->sequence + AG_SEQUENCE_BLOCK;
         int code = ag_device_save(device, err);
 
-        if (code) {
-            device->state.sequence_reserved = device->sequence;
+        if (code)
+            device->state.sequence_reserved = reserved;
+        if (code && device->sequence >= reserved)
             return code;
-        }
     }
     *ret = ++device->sequence;
     return CS_OK;
@@ -240,20 +262,9 @@ static void advertise_connectors(const struct ag_device *device, countersign_v1_
         content = ag_installed_content(&device->installed, i, state);
         if (content.is_there)
             CS_PB_SET(&one->installed_digest, cs_digest_slice(&content.digest));
+        if (content.remark)
+            snprintf(one->remark, sizeof one->remark, "%s", content.remark);
     }
-}
-
-bool ag_device_look(struct ag_device *device)
-{
-    struct cs_err err = {0};
-    bool news = false;
-
-    if (device->config->check_s == 0 || !device->recovered || device->connector)
-        return false;
-    if (ag_installed_look(&device->installed, device->config, &device->state, device->store.port, &news,
-                          &err) != CS_OK)
-        cs_log(CS_LOG_WARN, "device", "cannot see what is installed", CS_F("error", err.msg), CS_FEND);
-    return news;
 }
 
 int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err)

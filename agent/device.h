@@ -15,6 +15,7 @@
 #include "agent/installed.h"
 #include "agent/outbox.h"
 #include "agent/renewal.h"
+#include "agent/served.h"
 #include "agent/store.h"
 
 struct ag_device_events {
@@ -26,6 +27,8 @@ struct ag_device_events {
     /* Enough deliveries wait: take no more from the stream for now. Until then it is read on, because a
      * cancel of what waits comes the same way. */
     void (*on_full)(void *owner, bool full);
+    /* What is installed or served is not as the controller knows it: advertise. */
+    void (*on_change)(void *owner);
     /* The state could not be made durable: the process must end, and recovers when it starts again. */
     void (*on_fatal)(void *owner, const struct cs_err *why);
 };
@@ -52,11 +55,17 @@ struct ag_device {
     struct cs_list key_requests;
     size_t key_request_count;
 
-    /* The push that is being applied. */
-    struct ag_apply apply;
+    /* The push that is being applied (device_order.c). */
+    bool busy;
     uint8_t order_id[16];
-    const struct ag_connector *connector;
-    struct ag_applied failure; /* why it is put back */
+    const struct ag_connector *connector; /* NULL: it is not declared any more */
+    struct ag_apply apply;
+    struct ag_applied applied, way_back; /* how it went forwards, and back */
+    bool seen;                           /* the application may have seen the new files */
+    uint32_t wait_ms;                    /* before the next try of what could not be done; 0: none failed */
+    void (*after_wait)(struct ag_device *device);
+
+    struct ag_served served; /* looks at what applications serve, while there is no push */
 
     const struct ag_device_events *events;
     void *owner;
@@ -68,6 +77,14 @@ CS_MUST_USE int ag_device_open(struct ag_device *device, const struct ag_config 
 void ag_device_free(struct ag_device *device);
 /* NULL: nobody listens. */
 void ag_device_listen(struct ag_device *device, const struct ag_device_events *events, void *owner);
+
+/* Before the applications start at boot, and instead of all else: what a power cut left half between two
+ * copies becomes one pair again, and nothing is asked of anybody (plan.h). The orders are ended by who runs
+ * later. */
+CS_MUST_USE int ag_device_restore(struct ag_device *device, unsigned *ret_restored, struct cs_err *err);
+
+/* Ends what is waited for: for a process that ends. The journal knows how far it came. */
+void ag_device_stop(struct ag_device *device);
 
 /* Ends what a process that died had begun, one order after the other, and fills the outbox with the reports
  * that are not acknowledged. Deliveries wait until it is done. */
@@ -97,9 +114,12 @@ void ag_device_take_session_time(struct ag_device *device, int64_t time_s);
 /* Version to ask from: the pin's least before there is any. */
 uint32_t ag_device_next_policy(const struct ag_device *device);
 
-/* Looks at what is installed. True: something was changed by hand, or is as it was again, and the controller
- * does not know: advertise. Not while a push is being applied, nor where the configuration turns it off. */
+/* Looks at what is installed: true when something was changed by hand, or is as it was again, and the
+ * controller does not know. Not while a push is being applied, nor where the configuration turns it off. */
 bool ag_device_look(struct ag_device *device);
+/* The same, for the period: it goes on to what the applications serve, one after the other, and tells by
+ * on_change. */
+void ag_device_check(struct ag_device *device);
 /* Appends a signed advertisement with a sequence of its own. */
 CS_MUST_USE int ag_device_advertise(struct ag_device *device, struct cs_buf *out, struct cs_err *err);
 void ag_device_take_ack(struct ag_device *device, uint64_t sequence);

@@ -326,8 +326,7 @@ int ag_keys_find_own(struct ag_device *device, const countersign_v1_PushDelivery
     struct cs_digest spki;
     int code;
 
-    if (cs_push_message_decode(CS_PB_BYTES(&delivery->message), &message, err) != CS_OK ||
-        cs_core_decode(CS_PB_BYTES(&message->order_core), &core, err) != CS_OK ||
+    if (ag_order_of(delivery, &message, &core, err) != CS_OK ||
         core->key_mode != countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
         return err->code == CS_ENOMEM ? CS_ENOMEM : CS_OK;
     /* Secrets go into room that does not grow. */

@@ -13,15 +13,18 @@ struct ag_config;
 struct ag_content {
     bool is_there;
     struct cs_digest digest;
+    const char *remark; /* why it is not as it should be; NULL: it is. A constant. */
 };
 
-enum { AG_INSTALLED_FILES = 3 }; /* key, certificate, bundle */
+/* What the application was last seen to serve. */
+enum ag_serves { AG_SERVES_UNKNOWN, AG_SERVES_IT, AG_SERVES_OTHER, AG_SERVES_NOTHING };
 
 struct ag_installed_one {
     uint64_t generation; /* that was installed at the last look; another one: look anew */
     bool looked, failed;
-    struct ag_stamp stamps[AG_INSTALLED_FILES];
+    struct ag_stamp stamps[AG_FILE_COUNT];
     struct ag_content found, told; /* now; and as the controller last heard it */
+    enum ag_serves serves;
 };
 
 struct ag_installed {
@@ -33,6 +36,8 @@ struct ag_installed {
 CS_MUST_USE int ag_installed_look(struct ag_installed *installed, const struct ag_config *config,
                                   const struct ag_state *state, struct ag_port *port, bool *ret_news,
                                   struct cs_err *err);
+/* What connector `index` was seen to serve. True: this is not as it was told. */
+bool ag_installed_serves(struct ag_installed *installed, size_t index, enum ag_serves serves);
 /* What to tell of connector `index`: what was found there, or what the state says where no look was taken. */
 struct ag_content ag_installed_content(const struct ag_installed *installed, size_t index,
                                        const struct ag_connector_state *state);

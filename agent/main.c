@@ -1,12 +1,15 @@
 /* countersign-agent: installs what people decided, on the device that it runs on. Everything is wired here
  * and torn down in reverse. */
 #include "agent/config.h"
+#include "agent/connector_check.h"
+#include "agent/connectors/presets.h"
 #include "agent/device.h"
 #include "agent/link/enrol.h"
 #include "agent/link/session.h"
 #include "agent/platform.h"
 #include "agent/port/posix.h"
 #include "agent/status.h"
+#include "agent/unit.h"
 #include "shared/base/version.h"
 
 #include <getopt.h>
@@ -24,6 +27,15 @@ static const char help[] =
     "it\n"
     "                                                    from standard input\n"
     "  countersign-agent [--config FILE] status          what is installed here, and who decided it\n"
+    "  countersign-agent [--config FILE] recover         make whole what a power cut left half: before the "
+    "applications\n"
+    "                                                    start at boot\n"
+    "  countersign-agent [--config FILE] connector check NAME [--reload]\n"
+    "                                                    try what the configuration says of a connector, and "
+    "explain\n"
+    "  countersign-agent connector presets [NAME]        what is known of applications, ready to be used\n"
+    "  countersign-agent [--config FILE] unit            the sandbox that these connectors need, for "
+    "systemd\n"
     "  countersign-agent [--config FILE] --check         check the configuration\n"
     "  countersign-agent --version | --help\n"
     "\n"
@@ -35,7 +47,8 @@ static const char help[] =
 
 struct options {
     const char *config_path, *token, *command;
-    bool check;
+    const char *operands[2]; /* of a command; NULL: not given */
+    bool check, reload;
 };
 
 static int complain(const struct cs_err *err)
@@ -64,7 +77,7 @@ static void end_program(struct program *program)
     uv_close((uv_handle_t *)&program->interrupt, NULL);
     ag_session_close(program->session, NULL);
     /* A reload that runs is ended too: the journal knows that its order has no end yet. */
-    ag_apply_stop(&program->device.apply);
+    ag_device_stop(&program->device);
     ag_posix_close(program->posix);
 }
 
@@ -157,6 +170,109 @@ static int run(const struct ag_config *config)
     return status;
 }
 
+/* ---- recover */
+
+static int recover_locked(const struct ag_config *config, struct ag_posix *posix)
+{
+    struct ag_device device;
+    unsigned restored = 0;
+    struct cs_err err = {0};
+    int code = ag_device_open(&device, config, ag_posix_port(posix), &err);
+
+    if (!code)
+        code = ag_device_restore(&device, &restored, &err);
+    ag_device_free(&device);
+    if (code)
+        return complain(&err);
+    printf(restored ? "%u app connectors were in the middle of a push: their files are whole\n"
+                    : "nothing was interrupted\n",
+           restored);
+    return EXIT_OK;
+}
+
+static int recover(const struct ag_config *config)
+{
+    struct ag_posix *posix = NULL;
+    char identity[AG_LIMIT_PATH_BYTES];
+    struct cs_err err = {0};
+    int lock = -1;
+
+    snprintf(identity, sizeof identity, "%s/identity", config->state);
+    if (access(identity, F_OK) != 0) {
+        puts("this device is not enrolled: there is nothing to recover");
+        return EXIT_OK;
+    }
+    if (with_lock(config, &lock, &err) != CS_OK)
+        return complain(&err);
+    int status = ag_posix_new(NULL, &posix, &err) == CS_OK ? recover_locked(config, posix) : complain(&err);
+
+    ag_posix_close(posix);
+    close(lock);
+    return status;
+}
+
+/* ---- connectors */
+
+static int check_connector(const struct ag_config *config, const char *name, bool reload)
+{
+    const struct ag_connector *connector = ag_connectors_find(&config->connectors, name);
+    struct ag_posix *posix = NULL;
+    struct cs_err err = {0};
+    uv_loop_t loop;
+    unsigned wrong = 1;
+
+    if (!connector) {
+        fprintf(stderr, "countersign-agent: there is no [connector \"%s\"] in the configuration\n", name);
+        return EXIT_USAGE;
+    }
+    if (uv_loop_init(&loop) != 0)
+        return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
+    if (ag_posix_new(&loop, &posix, &err) == CS_OK)
+        wrong = ag_connector_check(&loop, ag_posix_port(posix), config, connector, reload, stdout);
+    else
+        complain(&err);
+    ag_posix_close(posix);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    cs_assert(uv_loop_close(&loop) == 0);
+    return wrong ? EXIT_FAILED : EXIT_OK;
+}
+
+static int show_presets(const char *name)
+{
+    const struct ag_preset *preset = name ? ag_preset_find(name) : NULL;
+
+    if (name && !preset) {
+        fprintf(stderr, "countersign-agent: there is no preset \"%s\"; `connector presets` lists them\n",
+                name);
+        return EXIT_USAGE;
+    }
+    if (preset)
+        fputs(preset->text, stdout);
+    for (size_t i = 0; !name && i < ag_preset_count; i++)
+        puts(ag_presets[i].name);
+    return EXIT_OK;
+}
+
+static int connector(const struct options *options, const struct ag_config *config)
+{
+    const char *what = options->operands[0], *name = options->operands[1];
+
+    if (what && strcmp(what, "check") == 0 && name)
+        return check_connector(config, name, options->reload);
+    fputs("countersign-agent: connector takes `check NAME` or `presets [NAME]`\n", stderr);
+    return EXIT_USAGE;
+}
+
+static int show_unit(const struct ag_config *config)
+{
+    cs_auto(cs_buf_free) struct cs_buf text = CS_BUF_EMPTY;
+
+    if (ag_unit_write(config, &text) != CS_OK)
+        return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
+    fwrite(text.ptr, 1, text.len, stdout);
+    return EXIT_OK;
+}
+
 /* ---- enrol, status */
 
 static int read_token(const char *argument, struct cs_buf *out, struct cs_err *err)
@@ -233,9 +349,13 @@ static int show_status(const struct ag_config *config)
 static bool parse_options(int argc, char **argv, struct options *options, int *ret_status)
 {
     static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'}, {"token", required_argument, NULL, 't'},
-        {"check", no_argument, NULL, 'k'},        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"token", required_argument, NULL, 't'},
+        {"check", no_argument, NULL, 'k'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"reload", no_argument, NULL, 'r'},
+        {NULL, 0, NULL, 0},
     };
 
     *ret_status = EXIT_OK;
@@ -250,6 +370,9 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         case 'k':
             options->check = true;
             break;
+        case 'r':
+            options->reload = true;
+            break;
         case 'v':
             puts("countersign-agent " CS_VERSION " " AG_PLATFORM);
             return false;
@@ -262,7 +385,11 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         }
     }
     options->command = optind < argc ? argv[optind] : NULL;
-    if (optind + 1 < argc || (!options->command && !options->check)) {
+    int most = options->command && strcmp(options->command, "connector") == 0 ? 3 : 1;
+
+    for (int i = 0; i < 2 && optind + 1 + i < argc; i++)
+        options->operands[i] = argv[optind + 1 + i];
+    if (optind + most < argc || (!options->command && !options->check)) {
         fputs(help, stderr);
         *ret_status = EXIT_USAGE;
         return false;
@@ -283,6 +410,12 @@ static int do_command(const struct options *options, const struct ag_config *con
         return enrol(config, options->token);
     if (strcmp(options->command, "status") == 0)
         return show_status(config);
+    if (strcmp(options->command, "recover") == 0)
+        return recover(config);
+    if (strcmp(options->command, "connector") == 0)
+        return connector(options, config);
+    if (strcmp(options->command, "unit") == 0)
+        return show_unit(config);
     fprintf(stderr, "countersign-agent: there is no command \"%s\"; see --help\n", options->command);
     return EXIT_USAGE;
 }
@@ -296,6 +429,10 @@ int main(int argc, char **argv)
 
     if (!parse_options(argc, argv, &options, &status))
         return status;
+    /* Needs no configuration, and helps to write one. */
+    if (options.command && strcmp(options.command, "connector") == 0 && options.operands[0] &&
+        strcmp(options.operands[0], "presets") == 0)
+        return show_presets(options.operands[1]);
     if (ag_config_load(options.config_path, &config, &err) != CS_OK) {
         complain(&err);
         return EXIT_USAGE;

@@ -118,7 +118,8 @@ static int write_connector(const struct ag_state *state, const struct ag_connect
     char digest[2 * CS_SHA256_BYTES + 1];
 
     LINE(out, "\nconnector \"%s\" (%s) at %s\n", connector->name, connector->application,
-         connector->paths[AG_FILE_CERTIFICATE]);
+         connector->paths[AG_FILE_CERTIFICATE] ? connector->paths[AG_FILE_CERTIFICATE]
+                                             : connector->paths[AG_FILE_BUNDLE]);
     if (!known || known->installed_generation == 0)
         LINE(out, "  nothing is installed by Countersign\n");
     else

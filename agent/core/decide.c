@@ -126,14 +126,41 @@ static enum ag_verdict check_known(struct deciding *d)
     return AG_OK;
 }
 
+static bool is_action(const struct deciding *d, countersign_v1_Action action)
+{
+    return d->core->action == action;
+}
+
+/* A newer controller may ask for more. */
 static enum ag_verdict check_supported(struct deciding *d)
 {
-    return d->core->action == countersign_v1_Action_ACTION_INSTALL ? AG_OK : AG_ACTION_UNSUPPORTED;
+    d->decision->removes = is_action(d, countersign_v1_Action_ACTION_REMOVE);
+    return d->decision->removes || is_action(d, countersign_v1_Action_ACTION_INSTALL) ||
+                   is_action(d, countersign_v1_Action_ACTION_ROLL_BACK)
+               ? AG_OK
+               : AG_ACTION_UNSUPPORTED;
 }
 
 /* ---- the certificate: what the order names, before the rule that may depend on it is picked */
 
-static enum ag_verdict check_chain(struct deciding *d)
+/* The generation that comes back must be the one that the people saw. */
+static enum ag_verdict take_kept_chain(struct deciding *d)
+{
+    if (d->facts->kept_chain.len == 0) {
+        cs_err_set(&d->err, CS_ENOTFOUND,
+                   "generation %llu of %s is not kept here any more: push the certificate instead",
+                   (unsigned long long)d->core->target_generation, d->core->connector);
+        return AG_GENERATION_GONE;
+    }
+    if (cs_chain_parse_pem(d->facts->kept_chain, &d->decision->chain, &d->err) != CS_OK)
+        return refused(d->err.code, AG_GENERATION_OTHER);
+    d->decision->chain_digest = cs_chain_digest(d->decision->chain);
+    return cs_slice_eq(cs_digest_slice(&d->decision->chain_digest), CS_PB_BYTES(&d->core->chain_digest))
+               ? AG_OK
+               : AG_GENERATION_OTHER;
+}
+
+static enum ag_verdict take_sent_chain(struct deciding *d)
 {
     struct cs_slice bytes = CS_PB_BYTES(&d->message->chain);
 
@@ -142,6 +169,18 @@ static enum ag_verdict check_chain(struct deciding *d)
         return AG_CHAIN_DIGEST;
     if (cs_chain_parse(bytes, &d->decision->chain, &d->err) != CS_OK)
         return refused(d->err.code, AG_CHAIN_MALFORMED);
+    return AG_OK;
+}
+
+static enum ag_verdict check_chain(struct deciding *d)
+{
+    enum ag_verdict verdict;
+
+    if (d->decision->removes)
+        return AG_OK;
+    verdict = is_action(d, countersign_v1_Action_ACTION_ROLL_BACK) ? take_kept_chain(d) : take_sent_chain(d);
+    if (verdict != AG_OK)
+        return verdict;
     if (cs_chain_check_links(d->decision->chain, &d->err) != CS_OK)
         return refused(d->err.code, AG_CHAIN_LINKS);
     cs_chain_info(d->decision->chain, 0, &d->leaf);
@@ -200,7 +239,8 @@ static enum ag_verdict check_decisions(struct deciding *d)
     countersign_v1_DeviceReport *report = &d->decision->report;
 
     d->order.index = d->message->order_index;
-    d->order.rule = cs_policy_rule(d->facts->policy, d->facts->device_name, d->core->connector, &d->leaf);
+    d->order.rule = cs_policy_rule(d->facts->policy, d->facts->device_name, d->core->connector,
+                                   d->decision->removes ? NULL : &d->leaf);
     memcpy(report->rule, d->order.rule->name, sizeof report->rule);
     for (size_t i = 0; i < d->message->decisions_count; i++) {
         enum cs_push_reason reason = CS_PUSH_UNDECIDED;
@@ -255,7 +295,27 @@ static enum ag_verdict check_expects(struct deciding *d)
                                     ? cs_digest_slice(&connector->installed_digest)
                                     : CS_SLICE_ARRAY(nothing);
 
+    if (d->decision->removes && cs_slice_eq(installed, CS_SLICE_ARRAY(nothing))) {
+        cs_err_set(&d->err, CS_ENOTFOUND, "no push has installed anything at %s: there is nothing to remove",
+                   d->core->connector);
+        return AG_EXPECTS_OTHER;
+    }
     return expects.len == 0 || cs_slice_eq(expects, installed) ? AG_OK : AG_EXPECTS_OTHER;
+}
+
+static enum ag_verdict check_names(struct deciding *d)
+{
+    const struct ag_connector *connector = d->decision->connector;
+
+    for (size_t i = 0; connector->names[i] && !d->decision->removes; i++) {
+        if (cs_chain_leaf_bears(d->decision->chain, connector->names[i]))
+            continue;
+        cs_err_set(&d->err, CS_EINVAL,
+                   "the certificate is not for %s, which %s must have: its names are others",
+                   connector->names[i], connector->name);
+        return AG_NAMES_OTHER;
+    }
+    return AG_OK;
 }
 
 static bool overrides(const struct deciding *d, countersign_v1_Override which)
@@ -276,7 +336,7 @@ static enum ag_verdict check_dates(struct deciding *d)
 
     if (!info)
         return AG_UNDECIDED;
-    for (size_t i = 0; i < cs_chain_count(d->decision->chain); i++) {
+    for (size_t i = 0; !d->decision->removes && i < cs_chain_count(d->decision->chain); i++) {
         cs_chain_info(d->decision->chain, i, info);
         if (info->not_after_s < d->now_s && !expired_is_meant)
             return AG_CERTIFICATE_EXPIRED;
@@ -322,11 +382,27 @@ static enum ag_verdict take_own_key(struct deciding *d)
     return cs_buf_append(&d->decision->pkcs8, d->facts->own_key) == CS_OK ? AG_OK : AG_UNDECIDED;
 }
 
+static enum ag_verdict take_kept_key(struct deciding *d)
+{
+    int code = cs_private_key_to_pkcs8(d->facts->kept_key, CS_SLICE_EMPTY, &d->decision->pkcs8, &d->err);
+
+    return code ? refused(code, AG_GENERATION_OTHER) : AG_OK;
+}
+
+static enum ag_verdict take_key(struct deciding *d)
+{
+    if (is_action(d, countersign_v1_Action_ACTION_ROLL_BACK))
+        return take_kept_key(d);
+    return d->core->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE ? take_own_key(d) : open_seal(d);
+}
+
 static enum ag_verdict check_key(struct deciding *d)
 {
-    bool is_own = d->core->key_mode == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE;
-    enum ag_verdict verdict = is_own ? take_own_key(d) : open_seal(d);
+    enum ag_verdict verdict;
 
+    if (d->decision->removes)
+        return AG_OK;
+    verdict = take_key(d);
     if (verdict != AG_OK)
         return verdict;
     return cs_chain_check_key(d->decision->chain, cs_buf_slice(&d->decision->pkcs8), &d->err) == CS_OK
@@ -339,18 +415,23 @@ static enum ag_verdict check_key(struct deciding *d)
 static enum ag_verdict (*const checks[])(struct deciding *) = {
     read_message,    check_policy,  check_batch,   check_addressee, check_known,
     check_supported, check_chain,   check_request, check_decisions, check_generation,
-    check_window,    check_expects, check_dates,   check_key,
+    check_window,    check_expects, check_names,   check_dates,     check_key,
 };
 
-void ag_report_set_verdict(countersign_v1_DeviceReport *report, enum ag_verdict verdict, const char *detail)
+void ag_report_set_detail(countersign_v1_DeviceReport *report, const char *detail)
 {
-    struct cs_slice text = cs_slice_str(detail && detail[0] ? detail : ag_verdict_sentence(verdict));
+    struct cs_slice text = cs_slice_str(detail);
     size_t len = text.len < sizeof report->detail - 1 ? text.len : sizeof report->detail - 1;
 
     while (len > 0 && len < text.len && (text.ptr[len] & 0xC0) == 0x80)
         len--;
     memset(report->detail, 0, sizeof report->detail);
     memcpy(report->detail, text.ptr, len);
+}
+
+void ag_report_set_verdict(countersign_v1_DeviceReport *report, enum ag_verdict verdict, const char *detail)
+{
+    ag_report_set_detail(report, detail && detail[0] ? detail : ag_verdict_sentence(verdict));
     memset(report->verdict, 0, sizeof report->verdict);
     snprintf(report->verdict, sizeof report->verdict, "%s", ag_verdict_word(verdict));
 }
@@ -431,6 +512,7 @@ struct ag_acceptance ag_decision_acceptance(const struct ag_decision *decision, 
         .core_digest = decision->core_digest,
         .chain_digest = decision->chain_digest,
         .generation = decision->report.generation,
+        .removes = decision->removes,
         .decided_at_s = decision->decided_at_s,
         .policy_issued_at_s = decision->policy_issued_at_s,
         .account = account,

@@ -23,6 +23,9 @@ struct ag_facts {
     /* PKCS#8 of the key that was made here for the connector and leaf that the order names
      * (KEY_MODE_ON_DEVICE); empty: there is none. */
     struct cs_slice own_key;
+    /* PEM of chain and key of the generation that the order goes back to (ACTION_ROLL_BACK); empty: this
+     * device has it no more. */
+    struct cs_slice kept_chain, kept_key;
     int64_t now_s;   /* device time, never below the floor (device_time.h) */
     bool time_known; /* false: the clock was below the floor, now_s is only a least time */
 };
@@ -36,6 +39,7 @@ struct ag_decision {
 
     /* With AG_OK: */
     const struct ag_connector *connector; /* of facts->connectors */
+    bool removes;                         /* then there are neither: */
     struct cs_chain *chain;
     struct cs_buf pkcs8; /* in our own encoding */
     struct cs_digest core_digest;
@@ -58,7 +62,9 @@ struct ag_acceptance ag_decision_acceptance(const struct ag_decision *decision, 
 /* The outcome that a report of this verdict bears. */
 countersign_v1_Outcome ag_verdict_outcome(enum ag_verdict verdict);
 
-/* Copies into a report's text field, cut at a character's end. */
+/* Copies into a report's text fields, cut at a character's end. */
+void ag_report_set_detail(countersign_v1_DeviceReport *report, const char *detail);
+/* Both; without a detail the verdict's own sentence. */
 void ag_report_set_verdict(countersign_v1_DeviceReport *report, enum ag_verdict verdict, const char *detail);
 
 #endif

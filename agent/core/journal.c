@@ -54,6 +54,7 @@ int ag_journal_accept(struct ag_state *state, const struct ag_acceptance *accept
         order->core_digest = acceptance->core_digest;
         order->chain_digest = acceptance->chain_digest;
         order->generation = acceptance->generation;
+        order->removes = acceptance->removes;
     }
     order->account = account;
     order->attempt++;
@@ -90,8 +91,8 @@ int ag_journal_end(struct ag_state *state, struct ag_order *order, struct cs_sli
         return code;
     if (order->phase == AG_PHASE_ACCEPTED) {
         order->phase = AG_PHASE_COMPLETED;
-        connector->installed_generation = order->generation;
-        connector->installed_digest = order->chain_digest;
+        connector->installed_generation = order->removes ? 0 : order->generation;
+        connector->installed_digest = order->removes ? (struct cs_digest){0} : order->chain_digest;
     } else {
         order->phase = AG_PHASE_PUT_BACK;
     }

@@ -1,9 +1,10 @@
 /* journal.h - how an order moves on in the state, step by step, each step made durable by the shell before
  * the next thing is done. The picture is in state.h. Pure.
  *
- * Between ACCEPTED and COMPLETED one rename switches the connector's link; after a power cut that link tells
- * on which side of it the device was: not switched, the order is put back; switched, its files are whole and
- * it is finished by reloading again. */
+ * The state says what is meant to happen, before any of it does; how far it came is told by the connector's
+ * link `current`, which one rename switches between ACCEPTED and COMPLETED (plan.h). After a power cut: not
+ * switched, the order is put back; switched, its files are whole, and all that follows the rename is done
+ * again, as it can be. */
 #ifndef AG_CORE_JOURNAL_H
 #define AG_CORE_JOURNAL_H
 
@@ -16,6 +17,7 @@ struct ag_acceptance {
     struct cs_digest core_digest;
     struct cs_digest chain_digest;
     uint64_t generation;
+    bool removes;
     int64_t decided_at_s, policy_issued_at_s; /* raise the time floor */
     struct cs_slice account;
 };
@@ -27,7 +29,8 @@ CS_MUST_USE int ag_journal_accept(struct ag_state *state, const struct ag_accept
 /* From here on the order only ends as put back, whatever happens. `account` says why. */
 CS_MUST_USE int ag_journal_begin_put_back(struct ag_order *order, struct cs_slice account,
                                           struct cs_err *err);
-/* ACCEPTED becomes COMPLETED and the connector has its generation; PUTTING_BACK becomes PUT_BACK. */
+/* ACCEPTED becomes COMPLETED and the connector has its generation, after a removal none; PUTTING_BACK becomes
+ * PUT_BACK. */
 CS_MUST_USE int ag_journal_end(struct ag_state *state, struct ag_order *order, struct cs_slice account,
                                struct cs_err *err);
 

@@ -2,11 +2,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The first failure sticks, so that a plan is written down step by step and asked about once. */
 struct planner {
     struct ag_plan *plan;
-    const char *folder;
     int code;
     struct cs_err *err;
 };
@@ -37,6 +37,8 @@ bool ag_generation_parse(const char *name, uint64_t *ret)
     return true;
 }
 
+/* ---- writing steps down */
+
 static struct ag_step *add_step(struct planner *planner, enum ag_step_kind kind, const char *path)
 {
     if (planner->code)
@@ -53,16 +55,17 @@ static struct ag_step *add_step(struct planner *planner, enum ag_step_kind kind,
     return planner->code ? NULL : step;
 }
 
-static void add_link(struct planner *planner, enum ag_step_kind kind, const char *path, const char *target)
+static struct ag_step *add_link(struct planner *planner, enum ag_step_kind kind, const char *path,
+                                const char *target)
 {
     struct ag_step *step = add_step(planner, kind, path);
 
     if (!step)
-        return;
-    step->adopt = planner->plan->connector->adopt;
+        return NULL;
     step->target = strdup(target);
     if (!step->target)
         planner->code = cs_err_nomem(planner->err);
+    return planner->code ? NULL : step;
 }
 
 /* Makes FOLDER/connectors/NAME/leaf, empty after a failure. */
@@ -70,7 +73,7 @@ static void path_of(struct planner *planner, const char *leaf, char out[AG_LIMIT
 {
     out[0] = '\0';
     if (!planner->code)
-        planner->code = ag_connector_folder(planner->folder, planner->plan->connector->name, leaf, out,
+        planner->code = ag_connector_folder(planner->plan->folder, planner->plan->connector->name, leaf, out,
                                             AG_LIMIT_PATH_BYTES, planner->err);
 }
 
@@ -83,50 +86,181 @@ static void generation_path(struct planner *planner, uint64_t generation, const 
     path_of(planner, leaf, out);
 }
 
-static void add_file(struct planner *planner, const struct ag_install *install, const char *file,
-                     unsigned mode, struct cs_slice first, struct cs_slice second)
+static void add_generation(struct planner *planner, enum ag_step_kind kind, uint64_t generation)
 {
     char path[AG_LIMIT_PATH_BYTES];
 
-    generation_path(planner, install->generation, file, path);
+    generation_path(planner, generation, NULL, path);
+    struct ag_step *step = add_step(planner, kind, path);
+
+    /* Applications of other users pass through; what is secret in it has a mode of its own. */
+    if (step && kind == AG_STEP_MAKE_FOLDER)
+        step->mode = 0711;
+}
+
+static void add_home(struct planner *planner, enum ag_step_kind kind)
+{
+    char path[AG_LIMIT_PATH_BYTES];
+
+    path_of(planner, NULL, path);
+    struct ag_step *step = add_step(planner, kind, path);
+
+    if (step && kind == AG_STEP_MAKE_FOLDER)
+        step->mode = 0711;
+}
+
+static void add_switch(struct planner *planner, uint64_t generation)
+{
+    char current[AG_LIMIT_PATH_BYTES], target[24];
+
+    path_of(planner, "current", current);
+    snprintf(target, sizeof target, "g%" PRIu64, generation);
+    add_link(planner, AG_STEP_SWITCH_LINK, current, target);
+}
+
+/* One step for each path that the application reads; `target` is what it leads to, or is a copy of. */
+static void add_entries(struct planner *planner, enum ag_step_kind kind, bool adopt)
+{
+    const struct ag_connector *connector = planner->plan->connector;
+
+    for (size_t i = 0; i < AG_FILE_COUNT; i++) {
+        char leaf[48], target[AG_LIMIT_PATH_BYTES];
+
+        if (!connector->paths[i])
+            continue;
+        snprintf(leaf, sizeof leaf, "current/%s", ag_file_leaf(connector, (enum ag_file)i));
+        path_of(planner, leaf, target);
+        struct ag_step *step = add_link(planner, kind, connector->paths[i], target);
+
+        if (step) {
+            step->file = (enum ag_file)i;
+            step->adopt = adopt;
+        }
+    }
+}
+
+/* What lies behind the switch, and can be done again from it. */
+static void add_placing(struct planner *planner)
+{
+    if (planner->plan->connector->placement == AG_PLACE_COPIES)
+        add_entries(planner, AG_STEP_COPY, false);
+    else
+        add_entries(planner, AG_STEP_ENTER, false);
+}
+
+static void add_prove(struct planner *planner, const char *generation, bool is_gone)
+{
+    char path[AG_LIMIT_PATH_BYTES];
+
+    if (!planner->plan->connector->probe.host)
+        return;
+    path_of(planner, generation, path);
+    struct ag_step *step = add_step(planner, AG_STEP_PROVE, path);
+
+    if (step)
+        step->is_gone = is_gone;
+}
+
+/* The application is told, and has to show it. `gone`: the generation that it must not serve any more. */
+static void add_telling(struct planner *planner, bool validate, uint64_t gone)
+{
+    const struct ag_connector *connector = planner->plan->connector;
+    char leaf[24];
+
+    if (validate && connector->validate[0])
+        add_step(planner, AG_STEP_VALIDATE, NULL);
+    if (connector->reload.kind != AG_RELOAD_NONE)
+        add_step(planner, AG_STEP_RELOAD, NULL);
+    snprintf(leaf, sizeof leaf, "g%" PRIu64, gone);
+    add_prove(planner, gone ? leaf : "current", gone > 0);
+}
+
+/* ---- the files of a generation */
+
+static void add_file(struct planner *planner, uint64_t generation, const char *leaf, enum ag_file file,
+                     struct cs_slice first, struct cs_slice second)
+{
+    char path[AG_LIMIT_PATH_BYTES];
+
+    generation_path(planner, generation, leaf, path);
     struct ag_step *step = add_step(planner, AG_STEP_WRITE_FILE, path);
 
     if (!step)
         return;
-    step->mode = mode;
+    step->mode = ag_file_is_secret(file) ? planner->plan->connector->key_mode : 0644;
+    step->file = file;
     if (cs_buf_reserve(&step->content, first.len + second.len) != CS_OK ||
         cs_buf_append(&step->content, first) != CS_OK || cs_buf_append(&step->content, second) != CS_OK)
         planner->code = cs_err_nomem(planner->err);
 }
 
-/* The paths that the application reads, and what each leads to. */
-static void add_entries(struct planner *planner, enum ag_step_kind kind)
+/* Chain and key are always there in PEM, whatever the application reads: to look at, and to go back to. */
+static void add_files(struct planner *planner, const struct ag_install *install)
 {
-    const struct ag_connector *connector = planner->plan->connector;
-    const struct {
-        const char *path, *leaf;
-    } entries[] = {
-        {connector->paths[AG_FILE_KEY], "current/key.pem"},
-        {connector->paths[AG_FILE_CERTIFICATE], "current/chain.pem"},
-        {connector->paths[AG_FILE_BUNDLE], "current/bundle.pem"},
-    };
+    const struct ag_connector *connector = install->connector;
+    const struct ag_material *material = install->material;
+    uint64_t generation = install->generation;
 
-    for (size_t i = 0; i < CS_ARRAY_LEN(entries); i++) {
-        char target[AG_LIMIT_PATH_BYTES];
+    add_file(planner, generation, "key.pem", AG_FILE_KEY, material->key_pem, CS_SLICE_EMPTY);
+    add_file(planner, generation, "chain.pem", AG_FILE_CERTIFICATE, material->chain_pem, CS_SLICE_EMPTY);
+    if (connector->format == AG_FORMAT_DER && connector->paths[AG_FILE_KEY])
+        add_file(planner, generation, ag_file_leaf(connector, AG_FILE_KEY), AG_FILE_KEY, material->key_der,
+                 CS_SLICE_EMPTY);
+    if (connector->format == AG_FORMAT_DER && connector->paths[AG_FILE_CERTIFICATE])
+        add_file(planner, generation, ag_file_leaf(connector, AG_FILE_CERTIFICATE), AG_FILE_CERTIFICATE,
+                 material->leaf_der, CS_SLICE_EMPTY);
+    if (connector->paths[AG_FILE_INTERMEDIATES] && material->intermediates_pem.len > 0)
+        add_file(planner, generation, ag_file_leaf(connector, AG_FILE_INTERMEDIATES), AG_FILE_INTERMEDIATES,
+                 material->intermediates_pem, CS_SLICE_EMPTY);
+    if (connector->paths[AG_FILE_BUNDLE])
+        add_file(planner, generation, ag_file_leaf(connector, AG_FILE_BUNDLE), AG_FILE_BUNDLE,
+                 connector->key_first ? material->key_pem : material->chain_pem,
+                 connector->key_first ? material->chain_pem : material->key_pem);
+}
 
-        if (!entries[i].path)
-            continue;
-        path_of(planner, entries[i].leaf, target);
-        add_link(planner, kind, entries[i].path, target);
+/* A block for each file and folder, once more for copies, and for the state that is written on the way. */
+static uint64_t room_for(const struct ag_install *install)
+{
+    const uint64_t block = 4096;
+    uint64_t bytes = 8 * block;
+
+    if (install->material) {
+        const struct ag_material *material = install->material;
+
+        bytes += 2 * (material->chain_pem.len + material->key_pem.len) + material->intermediates_pem.len +
+                 material->leaf_der.len + material->key_der.len + AG_FILE_COUNT * block;
+    }
+    return bytes;
+}
+
+static void add_checks(struct planner *planner, const struct ag_install *install)
+{
+    const struct ag_connector *connector = install->connector;
+    bool copies = connector->placement == AG_PLACE_COPIES;
+
+    for (size_t i = 0; i < AG_FILE_COUNT; i++) {
+        if (connector->paths[i])
+            add_step(planner, AG_STEP_CHECK_PLACE, connector->paths[i]);
+    }
+    add_entries(planner, AG_STEP_CHECK_ENTRY, connector->adopt || (copies && install->previous > 0));
+    for (size_t i = 0; i < AG_FILE_COUNT && copies; i++) {
+        struct ag_step *step =
+            connector->paths[i] ? add_step(planner, AG_STEP_CHECK_ROOM, connector->paths[i]) : NULL;
+
+        if (step)
+            step->size = room_for(install);
     }
 }
+
+/* ---- plans */
 
 static int begin(struct planner *planner, const char *folder, const struct ag_connector *connector,
                  struct cs_err *err)
 {
-    *planner = (struct planner){calloc(1, sizeof(struct ag_plan)), folder, CS_OK, err};
+    *planner = (struct planner){calloc(1, sizeof(struct ag_plan)), CS_OK, err};
     if (!planner->plan)
         return cs_err_nomem(err);
+    planner->plan->folder = folder;
     planner->plan->connector = connector;
     return CS_OK;
 }
@@ -140,84 +274,98 @@ static int finish(struct planner *planner, struct ag_plan **ret)
     return planner->code;
 }
 
-static void add_reload(struct planner *planner)
-{
-    if (planner->plan->connector->reload.kind != AG_RELOAD_NONE)
-        add_step(planner, AG_STEP_RELOAD, NULL);
-}
-
-static void add_folder(struct planner *planner, const char *path)
-{
-    struct ag_step *step = add_step(planner, AG_STEP_MAKE_FOLDER, path);
-
-    /* Applications of other users pass through; what is secret in it has a mode of its own. */
-    if (step)
-        step->mode = 0711;
-}
-
 int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, struct cs_err *err)
 {
     const struct ag_connector *connector = install->connector;
-    char home[AG_LIMIT_PATH_BYTES], generation[AG_LIMIT_PATH_BYTES], current[AG_LIMIT_PATH_BYTES], target[24];
     struct planner planner;
     int code = begin(&planner, install->folder, connector, err);
 
     if (code)
         return code;
-    path_of(&planner, NULL, home);
-    path_of(&planner, "current", current);
-    generation_path(&planner, install->generation, NULL, generation);
-    snprintf(target, sizeof target, "g%" PRIu64, install->generation);
-
-    add_entries(&planner, AG_STEP_CHECK_ENTRY);
-    add_folder(&planner, home);
-    add_step(&planner, AG_STEP_REMOVE_FOLDER, generation); /* what an earlier attempt left */
-    add_folder(&planner, generation);
-    add_file(&planner, install, "chain.pem", 0644, install->chain_pem, CS_SLICE_EMPTY);
-    add_file(&planner, install, "key.pem", connector->key_mode, install->key_pem, CS_SLICE_EMPTY);
-    if (connector->paths[AG_FILE_BUNDLE])
-        add_file(&planner, install, "bundle.pem", connector->key_mode, install->chain_pem, install->key_pem);
-    add_step(&planner, AG_STEP_SYNC_FOLDER, generation);
-    add_step(&planner, AG_STEP_SYNC_FOLDER, home);
-    add_link(&planner, AG_STEP_SWITCH_LINK, current, target);
-    add_entries(&planner, AG_STEP_ENTER);
-    add_reload(&planner);
+    add_checks(&planner, install);
+    add_home(&planner, AG_STEP_MAKE_FOLDER);
+    add_home(&planner, AG_STEP_CHECK_ROOM);
+    if (!planner.code)
+        planner.plan->steps[planner.plan->count - 1].size = room_for(install);
+    if (install->previous == 0)
+        add_home(&planner, AG_STEP_KEEP_OLD);
+    add_generation(&planner, AG_STEP_REMOVE_FOLDER, install->generation); /* of an earlier attempt */
+    add_generation(&planner, AG_STEP_MAKE_FOLDER, install->generation);
+    if (install->material)
+        add_files(&planner, install);
+    add_generation(&planner, AG_STEP_SYNC_FOLDER, install->generation);
+    add_home(&planner, AG_STEP_SYNC_FOLDER);
+    /* Links first, to what is still there: then one rename changes all of them. */
+    if (connector->placement == AG_PLACE_LINKS)
+        add_entries(&planner, AG_STEP_ENTER, connector->adopt);
+    add_switch(&planner, install->generation);
+    if (connector->placement == AG_PLACE_COPIES)
+        add_placing(&planner);
+    add_telling(&planner, true, install->material ? 0 : install->previous);
+    if (!install->material && connector->placement == AG_PLACE_LINKS)
+        add_entries(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
 }
 
 int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, struct cs_err *err)
 {
-    char current[AG_LIMIT_PATH_BYTES], generation[AG_LIMIT_PATH_BYTES], target[24];
+    const struct ag_connector *connector = put_back->connector;
+    bool copies = connector->placement == AG_PLACE_COPIES, first = put_back->previous == 0;
+    bool seen = put_back->at == AG_AT_NEW || (put_back->at == AG_AT_PREVIOUS && put_back->seen);
     struct planner planner;
-    int code = begin(&planner, put_back->folder, put_back->connector, err);
+    int code = begin(&planner, put_back->folder, connector, err);
 
     if (code)
         return code;
-    path_of(&planner, "current", current);
-    generation_path(&planner, put_back->generation, NULL, generation);
-    snprintf(target, sizeof target, "g%" PRIu64, put_back->previous);
-    if (put_back->previous > 0) {
-        add_link(&planner, AG_STEP_SWITCH_LINK, current, target);
-        if (put_back->reload)
-            add_reload(&planner);
-    } else {
-        add_entries(&planner, AG_STEP_LEAVE);
+    planner.plan->is_way_back = true;
+    if (put_back->at == AG_AT_NEW)
+        add_switch(&planner, put_back->previous);
+    /* The links of a first install were entered before anything was switched, and are left below. */
+    if (seen && (copies || !first))
+        add_placing(&planner);
+    if (seen)
+        add_telling(&planner, false, 0);
+    if (put_back->at != AG_AT_OTHER && first) {
+        char current[AG_LIMIT_PATH_BYTES];
+
+        if (!copies)
+            add_entries(&planner, AG_STEP_LEAVE, false);
+        path_of(&planner, "current", current);
         add_step(&planner, AG_STEP_REMOVE_LINK, current);
+        add_generation(&planner, AG_STEP_REMOVE_FOLDER, 0);
     }
-    add_step(&planner, AG_STEP_REMOVE_FOLDER, generation);
+    add_generation(&planner, AG_STEP_REMOVE_FOLDER, put_back->generation);
     return finish(&planner, ret);
 }
 
-int ag_plan_finish(const char *folder, const struct ag_connector *connector, struct ag_plan **ret,
-                   struct cs_err *err)
+int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs_err *err)
+{
+    struct planner planner;
+    int code = begin(&planner, what->folder, what->connector, err);
+
+    if (code)
+        return code;
+    if (!what->removes || what->connector->placement == AG_PLACE_COPIES)
+        add_placing(&planner);
+    add_telling(&planner, true, what->removes ? what->previous : 0);
+    if (what->removes && what->connector->placement == AG_PLACE_LINKS)
+        add_entries(&planner, AG_STEP_CLEAR, false);
+    return finish(&planner, ret);
+}
+
+int ag_plan_restore(const char *folder, const struct ag_connector *connector, bool switch_back,
+                    uint64_t back_to, struct ag_plan **ret, struct cs_err *err)
 {
     struct planner planner;
     int code = begin(&planner, folder, connector, err);
 
     if (code)
         return code;
-    add_entries(&planner, AG_STEP_ENTER);
-    add_reload(&planner);
+    planner.plan->is_way_back = true;
+    if (switch_back)
+        add_switch(&planner, back_to);
+    if (connector->placement == AG_PLACE_COPIES)
+        add_entries(&planner, AG_STEP_COPY, false);
     return finish(&planner, ret);
 }
 

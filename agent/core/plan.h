@@ -1,65 +1,109 @@
 /* plan.h - what is to be done on this device for one order, as an immutable list of steps. Pure: planning
- * touches nothing; apply.h carries the list out, and stops at the first step that fails.
+ * touches nothing; apply.h carries the list out.
  *
- * On disk a connector is   FOLDER/connectors/NAME/g7/{chain.pem,key.pem,bundle.pem}
+ * On disk a connector is   FOLDER/connectors/NAME/g7/     the files of generation 7, complete, never altered
+ *                          FOLDER/connectors/NAME/g0/     what was there before the first push, if anything
  *                          FOLDER/connectors/NAME/current -> g7         switched by one rename
- * and the paths that the application reads are links to …/current/chain.pem and so on. */
+ * and the paths that the application reads are links to …/current/key.pem and so on, or copies of these. That
+ * one rename is the moment at which an order takes place; all that lies behind it can be done again from what
+ * it leads to. A removal is an empty generation: one rename takes all files away. */
 #ifndef AG_CORE_PLAN_H
 #define AG_CORE_PLAN_H
 
 #include "agent/core/connector.h"
 #include "agent/core/verdict.h"
+#include "shared/base/buf.h"
+#include "shared/base/err.h"
 
 enum ag_step_kind {
-    AG_STEP_CHECK_ENTRY,   /* path is absent, a link, or may be adopted: else the plan stops before anything
-                              changed */
-    AG_STEP_REMOVE_FOLDER, /* with the files in it; absent is fine */
+    /* Nothing is changed by these; a failure stops the plan before anything was. */
+    AG_STEP_CHECK_PLACE,   /* nobody but owners that are named decides what is at the path */
+    AG_STEP_CHECK_ENTRY,   /* nothing is there, or what is ours, or it may be adopted */
+    AG_STEP_CHECK_ROOM,    /* for `size` bytes more beside the path */
     AG_STEP_MAKE_FOLDER,   /* present is fine */
-    AG_STEP_WRITE_FILE,    /* content, mode, owner, group; synced */
+    AG_STEP_REMOVE_FOLDER, /* with the files in it; absent is fine */
+    AG_STEP_KEEP_OLD,   /* what the application has is copied to g0, and current leads there; done before is
+                           fine */
+    AG_STEP_WRITE_FILE, /* content, mode, owner, group; synced */
     AG_STEP_SYNC_FOLDER,
     AG_STEP_SWITCH_LINK, /* path leads to target, by one rename; the folder is synced */
-    AG_STEP_ENTER,       /* the application's path leads to target; what was there is kept beside */
-    AG_STEP_LEAVE,       /* undoes ENTER */
-    AG_STEP_REMOVE_LINK,
+    AG_STEP_ENTER,       /* the application's path leads to target */
+    AG_STEP_COPY,        /* the application's path becomes what target is; nothing, if that is nothing */
+    AG_STEP_LEAVE, /* undoes ENTER: the path becomes again what g0 has kept of it, if it is a link of ours */
+    AG_STEP_CLEAR, /* the application's path goes, if it is a link of ours; one that stays leads nowhere */
+    AG_STEP_REMOVE_LINK, /* absent is fine */
+    /* These ask the application (application.h). */
+    AG_STEP_VALIDATE,
     AG_STEP_RELOAD,
+    AG_STEP_PROVE, /* it serves the leaf of the generation at path; with is_gone, it does so no more */
 };
 
 struct ag_step {
     enum ag_step_kind kind;
     char *path, *target;
     struct cs_buf content; /* wiped */
+    uint64_t size;
     unsigned mode;
-    bool adopt;
+    enum ag_file file; /* of the application's path, or what is written */
+    bool adopt, is_gone;
 };
 
 struct ag_plan {
     struct ag_step steps[AG_LIMIT_PLAN_STEPS];
     size_t count;
-    const struct ag_connector *connector; /* borrowed: owner, group, reload */
+    const char *folder;                   /* the agent's state folder; borrowed */
+    const struct ag_connector *connector; /* borrowed */
+    /* The application's failures are noted, and the plan goes on: there is no other way than back. */
+    bool is_way_back;
 };
 
-/* What is written. PEM. */
+/* What a generation is made of. */
+struct ag_material {
+    struct cs_slice chain_pem, key_pem;
+    struct cs_slice intermediates_pem; /* the chain without its leaf; may be empty */
+    struct cs_slice leaf_der, key_der;
+};
+
 struct ag_install {
     const char *folder; /* the agent's state folder */
     const struct ag_connector *connector;
     uint64_t generation;
-    struct cs_slice chain_pem, key_pem;
+    uint64_t previous; /* 0: nothing of ours is installed, and what the application has is kept first */
+    const struct ag_material *material; /* NULL: a removal */
 };
 CS_MUST_USE int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, struct cs_err *err);
+
+/* Where `current` leads: that tells how far an order came. */
+enum ag_place {
+    AG_AT_OTHER,    /* nowhere, or to what was removed before: the order has entered nothing */
+    AG_AT_PREVIOUS, /* to the generation before it, g0 before the first */
+    AG_AT_NEW,
+};
 
 struct ag_put_back {
     const char *folder;
     const struct ag_connector *connector;
     uint64_t generation; /* goes */
-    uint64_t previous;   /* comes back; 0: nothing was installed */
-    bool reload;         /* the application may have seen the new one */
+    uint64_t previous;   /* comes back; 0: what was there before the first push */
+    enum ag_place at;
+    bool seen; /* the application may have seen the new one: it is asked to reload, and proves it */
 };
 CS_MUST_USE int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret,
                                  struct cs_err *err);
 
-/* After a power cut: the files are whole and the link is switched, the application has to be told. */
-CS_MUST_USE int ag_plan_finish(const char *folder, const struct ag_connector *connector, struct ag_plan **ret,
-                               struct cs_err *err);
+/* After a power cut: the link is switched, what lies behind it is done again. */
+struct ag_finish {
+    const char *folder;
+    const struct ag_connector *connector;
+    uint64_t previous;
+    bool removes;
+};
+CS_MUST_USE int ag_plan_finish(const struct ag_finish *finish, struct ag_plan **ret, struct cs_err *err);
+
+/* Before the application starts at boot: the copies of a connector become what `current` leads to, which is
+ * first switched to generation `back_to` where `switch_back` says so. Nothing is asked of the application. */
+CS_MUST_USE int ag_plan_restore(const char *folder, const struct ag_connector *connector, bool switch_back,
+                                uint64_t back_to, struct ag_plan **ret, struct cs_err *err);
 
 void ag_plan_free(struct ag_plan *plan);
 CS_DEFINE_AUTO(ag_plan_freep, struct ag_plan, ag_plan_free)

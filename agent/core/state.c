@@ -2,7 +2,9 @@
 
 #include "shared/base/reader.h"
 
-static const char magic[] = "countersign-agent-state 1\n";
+/* Version 1 had no removals. It is read, and written no more. */
+static const char magic[] = "countersign-agent-state 2\n";
+static const char magic_1[] = "countersign-agent-state 1\n";
 
 void ag_state_init(struct ag_state *state, struct cs_slice device_id)
 {
@@ -57,6 +59,7 @@ static void put_order(struct writer *writer, const struct ag_order *order)
     put(writer, cs_digest_slice(&order->core_digest));
     put_u8(writer, (uint8_t)order->phase);
     put_u8(writer, order->acknowledged);
+    put_u8(writer, order->removes);
     put_u64(writer, order->generation);
     put_u64(writer, order->previous_generation);
     put_u32(writer, order->attempt);
@@ -106,12 +109,13 @@ int ag_state_encode(const struct ag_state *state, struct cs_buf *out, struct cs_
 
 /* ---- reading */
 
-static int take_order(struct cs_reader *reader, struct ag_order *order)
+static int take_order(struct cs_reader *reader, bool version_1, struct ag_order *order)
 {
     cs_reader_copy(reader, order->order_id, sizeof order->order_id);
     cs_reader_copy(reader, order->core_digest.bytes, sizeof order->core_digest.bytes);
     order->phase = (enum ag_phase)cs_reader_u8(reader);
     order->acknowledged = cs_reader_u8(reader) == 1;
+    order->removes = !version_1 && cs_reader_u8(reader) == 1;
     order->generation = cs_reader_u64(reader);
     order->previous_generation = cs_reader_u64(reader);
     order->attempt = cs_reader_u32(reader);
@@ -123,7 +127,7 @@ static int take_order(struct cs_reader *reader, struct ag_order *order)
     return cs_buf_append(&order->account, account);
 }
 
-static int take_connector(struct cs_reader *reader, struct ag_connector_state *connector)
+static int take_connector(struct cs_reader *reader, bool version_1, struct ag_connector_state *connector)
 {
     size_t name_len = cs_reader_u8(reader);
 
@@ -137,7 +141,7 @@ static int take_connector(struct cs_reader *reader, struct ag_connector_state *c
     if (!cs_reader_ok(reader) || connector->order_count > AG_LIMIT_ORDERS_KEPT)
         return CS_ECORRUPT;
     for (size_t i = 0; i < connector->order_count; i++) {
-        int code = take_order(reader, &connector->orders[i]);
+        int code = take_order(reader, version_1, &connector->orders[i]);
 
         if (code)
             return code;
@@ -145,7 +149,7 @@ static int take_connector(struct cs_reader *reader, struct ag_connector_state *c
     return CS_OK;
 }
 
-static int take_state(struct cs_reader *reader, struct ag_state *state)
+static int take_state(struct cs_reader *reader, bool version_1, struct ag_state *state)
 {
     cs_reader_copy(reader, state->device_id, sizeof state->device_id);
     state->policy_version = cs_reader_u32(reader);
@@ -162,7 +166,7 @@ static int take_state(struct cs_reader *reader, struct ag_state *state)
     }
     state->connector_count = count;
     for (size_t i = 0; i < count; i++) {
-        int code = take_connector(reader, &state->connectors[i]);
+        int code = take_connector(reader, version_1, &state->connectors[i]);
 
         if (code)
             return code;
@@ -173,8 +177,9 @@ static int take_state(struct cs_reader *reader, struct ag_state *state)
 int ag_state_decode(struct cs_slice bytes, struct ag_state *ret, struct cs_err *err)
 {
     struct cs_slice head = cs_slice_str(magic);
+    bool version_1 = cs_slice_starts_with(bytes, cs_slice_str(magic_1));
 
-    if (!cs_slice_starts_with(bytes, head) || bytes.len < head.len + CS_SHA256_BYTES)
+    if ((!version_1 && !cs_slice_starts_with(bytes, head)) || bytes.len < head.len + CS_SHA256_BYTES)
         return cs_err_set(err, CS_ECORRUPT,
                           "the device's state is damaged or was written by another version");
     struct cs_slice body = cs_slice(bytes.ptr, bytes.len - CS_SHA256_BYTES);
@@ -184,7 +189,7 @@ int ag_state_decode(struct cs_slice bytes, struct ag_state *ret, struct cs_err *
         return cs_err_set(err, CS_ECORRUPT, "the device's state is damaged: its checksum does not fit");
     struct ag_state state = {0};
     struct cs_reader reader = cs_reader(cs_slice_from(body, head.len));
-    int code = take_state(&reader, &state);
+    int code = take_state(&reader, version_1, &state);
 
     if (code) {
         ag_state_free(&state);

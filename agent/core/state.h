@@ -25,6 +25,7 @@ struct ag_order {
     struct cs_digest core_digest; /* of the order core's bytes: a retry is the same order, the same core */
     enum ag_phase phase;
     bool acknowledged; /* the controller has the final report */
+    bool removes;      /* takes the certificate away: its generation is an empty one */
     uint64_t generation;
     uint64_t previous_generation; /* what to put back; 0: nothing was installed */
     uint32_t attempt;

@@ -43,11 +43,19 @@
     X(KEY_SEAL, "key-seal", "the sealed private key cannot be opened by this device for this order")         \
     X(KEY_MALFORMED, "key-malformed", "what was sealed is not a private key")                                \
     X(KEY_MISMATCH, "key-mismatch", "the private key does not fit the certificate")                          \
+    X(NAMES_OTHER, "names-other", "the certificate is not for a name that the app connector must have")      \
+    X(GENERATION_GONE, "generation-gone", "this device has the generation to go back to no more")            \
+    X(GENERATION_OTHER, "generation-other", "the generation to go back to is not what was signed for")       \
     /* applying it */                                                                                        \
+    X(TARGET_UNSAFE, "target-unsafe", "somebody else decides what is where the files belong")                \
+    X(NO_ROOM, "no-room", "there is not enough room on the disk")                                            \
     X(FOREIGN_FILE, "foreign-file", "a file that is not ours is where the certificate or key belongs")       \
     X(STORAGE_FAILED, "storage-failed", "the files could not be written")                                    \
+    X(VALIDATE_FAILED, "validate-failed", "the application would not take the new files")                    \
+    X(VALIDATE_TIMEOUT, "validate-timeout", "the validate command did not end in its time")                  \
     X(RELOAD_FAILED, "reload-failed", "the reload command failed")                                           \
     X(RELOAD_TIMEOUT, "reload-timeout", "the reload command did not end in its time")                        \
+    X(PROBE_FAILED, "probe-failed", "the application does not serve what was installed")                     \
     X(INTERRUPTED, "interrupted", "the agent was stopped before the certificate was in place")               \
     /* requests for a key (key_request.h) */                                                                 \
     X(KEY_REQUEST_MALFORMED, "key-request-malformed", "the key request does not parse")                      \

@@ -107,7 +107,9 @@ static void on_device_fatal(void *owner, const struct cs_err *why)
     session->on_fatal(session->owner, why);
 }
 
-static const struct ag_device_events device_events = {on_statement, on_policy_wanted, on_full,
+static void on_change(void *owner);
+
+static const struct ag_device_events device_events = {on_statement, on_policy_wanted, on_full, on_change,
                                                       on_device_fatal};
 
 /* ---- receiving */
@@ -154,14 +156,21 @@ static void begin_streaming(struct ag_session *session)
     ag_session_look_at_identity(session);
 }
 
-/* Without a session it waits: the next one begins with an advertisement. */
 static void on_check_timer(uv_timer_t *timer)
 {
     struct ag_session *session = timer->data;
 
-    if (session->state != AG_SESSION_STREAMING || !ag_device_look(session->device))
+    ag_device_check(session->device);
+}
+
+/* Without a session it waits: the next one begins with an advertisement. */
+static void on_change(void *owner)
+{
+    struct ag_session *session = owner;
+
+    if (session->state != AG_SESSION_STREAMING)
         return;
-    cs_log(CS_LOG_INFO, "device", "what is installed was changed by hand, or is as it was again", CS_FEND);
+    cs_log(CS_LOG_INFO, "device", "what is installed or served is not as it was", CS_FEND);
     advertise(session);
 }
 

@@ -48,6 +48,10 @@ struct cs_cert_info {
 };
 void cs_chain_info(const struct cs_chain *chain, size_t index, struct cs_cert_info *ret);
 
+/* The leaf is for this DNS name or IP address: by its subjectAltName, a wildcard covering one label (RFC 6125
+ * section 6.4); one that has no DNS name and no address there by its common name. */
+bool cs_chain_leaf_bears(const struct cs_chain *chain, const char *name);
+
 /* All DER one behind the other, as cs_chain_parse() takes it; valid as long as the chain. */
 struct cs_slice cs_chain_bytes(const struct cs_chain *chain);
 /* SHA-256 over these bytes: what an order core names as chain digest. */
