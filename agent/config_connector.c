@@ -45,7 +45,8 @@ static int take_choice(struct ag_loading *loading, const char *key, const char *
         *out = i;
         return CS_OK;
     }
-    return ag_config_wrong(loading, "%s takes %s or %s", key, words[0], words[1]);
+    return words[2] ? ag_config_wrong(loading, "%s takes %s, %s or %s", key, words[0], words[1], words[2])
+                    : ag_config_wrong(loading, "%s takes %s or %s", key, words[0], words[1]);
 }
 
 static int take_mode(struct ag_loading *loading, const char *value)
@@ -265,11 +266,11 @@ static int take_preset(struct ag_loading *loading, const char *value)
 
 static int take_bool(struct ag_loading *loading, const char *key, const char *value, bool *out)
 {
-    static const char *const words[] = {"no", "yes", NULL};
+    static const char *const words[] = {"yes", "no", NULL};
     int choice = 0;
     int code = take_choice(loading, key, value, words, &choice);
 
-    *out = choice == 1;
+    *out = !code && choice == 0;
     return code;
 }
 

@@ -309,7 +309,7 @@ void ag_installed_reported(struct ag_installed *installed, const struct ag_confi
 
         if (strcmp(config->connectors.items[i].name, connector) != 0)
             continue;
-        *told = (struct ag_content){.is_there = digest.len == sizeof told->digest.bytes};
+        told->is_there = digest.len == sizeof told->digest.bytes;
         if (told->is_there)
             memcpy(told->digest.bytes, digest.ptr, digest.len);
     }

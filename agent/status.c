@@ -119,7 +119,7 @@ static int write_connector(const struct ag_state *state, const struct ag_connect
 
     LINE(out, "\nconnector \"%s\" (%s) at %s\n", connector->name, connector->application,
          connector->paths[AG_FILE_CERTIFICATE] ? connector->paths[AG_FILE_CERTIFICATE]
-                                             : connector->paths[AG_FILE_BUNDLE]);
+                                               : connector->paths[AG_FILE_BUNDLE]);
     if (!known || known->installed_generation == 0)
         LINE(out, "  nothing is installed by Countersign\n");
     else

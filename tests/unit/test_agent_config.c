@@ -4,6 +4,7 @@
 #include "agent/config.h"
 #include "shared/base/buf.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,11 +40,18 @@ static void reads_what_is_documented(void **unused CS_UNUSED)
                   "key = /etc/nginx/web.key\n"
                   "group = www-data\n"
                   "key_mode = 0640\n"
+                  "validate = /usr/sbin/nginx -t\n"
+                  "names = a.example b.example\n"
+                  "probe = [::1]:8443\n"
+                  "probe_name = a.example\n"
+                  "run_as = www-data\n"
                   "reload = /usr/sbin/nginx -s 'reload now' \"a\\\"b\" c\\ d\n"
                   "reload_timeout = 1m\n"
                   "[connector \"mail\"]\n"
-                  "certificate = /m.pem\n"
-                  "key = /m.key\n",
+                  "bundle = /m.pem\n"
+                  "bundle_order = key-first\n"
+                  "placement = copies\n"
+                  "reload = signal HUP /run/mail.pid maild\n",
                   &config, &err),
              err);
     assert_string_equal(config.controller.host, "controller.example");
@@ -57,12 +65,27 @@ static void reads_what_is_documented(void **unused CS_UNUSED)
 
     assert_int_equal(web->key_mode, 0640);
     assert_int_equal(web->reload_timeout_s, 60);
-    assert_string_equal(web->reload[0], "/usr/sbin/nginx");
-    assert_string_equal(web->reload[2], "reload now");
-    assert_string_equal(web->reload[3], "a\"b");
-    assert_string_equal(web->reload[4], "c d");
-    assert_null(web->reload[5]);
-    assert_string_equal(ag_connectors_find(&config.connectors, "mail")->application, "file");
+    assert_string_equal(web->reload.argv[0], "/usr/sbin/nginx");
+    assert_string_equal(web->reload.argv[2], "reload now");
+    assert_string_equal(web->reload.argv[3], "a\"b");
+    assert_string_equal(web->reload.argv[4], "c d");
+    assert_null(web->reload.argv[5]);
+    assert_string_equal(web->validate[1], "-t");
+    assert_string_equal(web->names[1], "b.example");
+    assert_string_equal(web->probe.host, "::1");
+    assert_int_equal(web->probe.port, 8443);
+    assert_string_equal(web->probe.server_name, "a.example");
+    assert_string_equal(web->run_as, "www-data");
+    const struct ag_connector *mail = ag_connectors_find(&config.connectors, "mail");
+
+    assert_string_equal(mail->application, "file");
+    assert_string_equal(mail->paths[AG_FILE_BUNDLE], "/m.pem");
+    assert_true(mail->key_first);
+    assert_int_equal(mail->placement, AG_PLACE_COPIES);
+    assert_int_equal(mail->reload.kind, AG_RELOAD_SIGNAL);
+    assert_int_equal(mail->reload.signal, SIGHUP);
+    assert_string_equal(mail->reload.pid_file, "/run/mail.pid");
+    assert_string_equal(mail->reload.program, "maild");
     assert_null(ag_connectors_find(&config.connectors, "ftp"));
     ag_config_free(&config);
 }
@@ -88,12 +111,26 @@ static void names_what_is_wrong(void **unused CS_UNUSED)
         {"world-readable key", WEB "key_mode = 0644\n",
          ":4: key_mode takes an octal mode without rights for others"},
         {"key that cannot be read", WEB "key_mode = 0200\n", ":4: key_mode"},
-        {"open quote", WEB "reload = a 'b\n", ":4: reload takes a program"},
+        {"open quote", WEB "reload = a 'b\n", ":4: reload takes /PROGRAM"},
         {"adopt", WEB "adopt = maybe\n", ":4: adopt takes yes or no"},
         {"a path that is none", "[connector \"web\"]\nkey = b\n", ":2: key takes the absolute path"},
         {"no key", "[connector \"web\"]\ncertificate = /a\n", "connector \"web\" needs certificate and key"},
         {"one path twice", "[connector \"web\"]\ncertificate = /a\nkey = /a\n", "names one path twice"},
         {"a name that is a path", "[connector \"../x\"]\nkey = /a\n", ":2: a connector's name"},
+        {"a path with .. in it", WEB "bundle = /etc/../x\n", ":4: bundle takes the absolute path"},
+        {"a relative command", WEB "validate = nginx -t\n",
+         ":4: validate takes the absolute path of a program"},
+        {"an unknown reload", WEB "reload = gently\n", ":4: reload takes /PROGRAM"},
+        {"an unknown signal", WEB "reload = signal KILL /run/x.pid x\n", ":4: reload = signal takes HUP"},
+        {"a signal to nobody", WEB "reload = signal HUP /run/x.pid\n", ":4: reload takes /PROGRAM"},
+        {"haproxy without a bundle", WEB "reload = haproxy /run/haproxy.sock\n", "which takes a bundle"},
+        {"a probe without a port", WEB "probe = 127.0.0.1\n", ":4: probe takes HOST:PORT"},
+        {"an unknown protocol", WEB "probe_starttls = ldap\n", ":4: probe_starttls takes"},
+        {"too many names", WEB "names = 1 2 3 4 5 6 7 8 9\n", ":4: names takes at most 8"},
+        {"a placement", WEB "placement = hardlinks\n", ":4: placement takes links or copies"},
+        {"an unknown preset", "[connector \"web\"]\npreset = none\n",
+         ":2: there is no preset \"none\"; there are"},
+        {"a preset that comes late", WEB "preset = file\n", ":4: preset stands first"},
         {"declared twice", WEB "[agent]\nkeepalive = 9s\n" WEB, ":7: connector \"web\" is declared twice"},
     };
 

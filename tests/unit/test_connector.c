@@ -78,8 +78,8 @@ static void is_found_by_its_name(void **unused CS_UNUSED)
     assert_non_null(connectors.items);
     memcpy(connectors.items[0].name, "web", 4);
     memcpy(connectors.items[1].name, "mail", 5);
-    connectors.items[1].reload[0] = strdup("/bin/true");
-    connectors.items[1].certificate = strdup("/etc/mail.pem");
+    connectors.items[1].reload.argv[0] = strdup("/bin/true");
+    connectors.items[1].paths[AG_FILE_CERTIFICATE] = strdup("/etc/mail.pem");
     assert_ptr_equal(ag_connectors_find(&connectors, "mail"), &connectors.items[1]);
     assert_null(ag_connectors_find(&connectors, "db"));
     ag_connectors_free(&connectors);

@@ -103,7 +103,10 @@ static void on_busy(void *owner CS_UNUSED, bool busy CS_UNUSED)
 static void on_fatal(void *owner CS_UNUSED, const struct cs_err *why CS_UNUSED)
 {
 }
-static const struct ag_device_events events = {on_statement, on_policy_wanted, on_busy, on_fatal};
+static void on_change(void *owner CS_UNUSED)
+{
+}
+static const struct ag_device_events events = {on_statement, on_policy_wanted, on_busy, on_change, on_fatal};
 
 /* An enrolled device with the deployment's policy, as its files are. */
 static void write_state(struct scene *scene)

@@ -17,7 +17,8 @@ struct cut_port {
     struct ag_port *real;
     int left;
     unsigned reloads;
-    int reload_status;
+    int reload_status, validate_status;
+    bool no_room;
 };
 
 static struct cut_port *cut_of(struct ag_port *port)
@@ -65,13 +66,29 @@ static int cut_remove_link(struct ag_port *port, const char *path, struct cs_err
 {
     return cut(port, err) ? CS_EIO : REAL(port)->remove_link(REAL(port), path, err);
 }
-static int cut_copy_name(struct ag_port *port, const char *path, const char *second, struct cs_err *err)
+static int cut_copy(struct ag_port *port, const char *from, const char *to, size_t limit_bytes,
+                    struct cs_err *err)
 {
-    return cut(port, err) ? CS_EIO : REAL(port)->copy_name(REAL(port), path, second, err);
+    return cut(port, err) ? CS_EIO : REAL(port)->copy(REAL(port), from, to, limit_bytes, err);
 }
-static int cut_rename(struct ag_port *port, const char *path, const char *to, struct cs_err *err)
+static int cut_read_file(struct ag_port *port, const char *path, size_t limit_bytes, struct cs_buf *out,
+                         struct cs_err *err)
 {
-    return cut(port, err) ? CS_EIO : REAL(port)->rename(REAL(port), path, to, err);
+    return REAL(port)->read_file(REAL(port), path, limit_bytes, out, err);
+}
+static int cut_check_place(struct ag_port *port, const char *path, const char *owner, struct cs_err *err)
+{
+    return REAL(port)->check_place(REAL(port), path, owner, err);
+}
+static int cut_room(struct ag_port *port, const char *path, uint64_t *ret_bytes, struct cs_err *err)
+{
+    struct cut_port *self = cut_of(port);
+
+    if (self->no_room) {
+        *ret_bytes = 4096;
+        return CS_OK;
+    }
+    return REAL(port)->room(REAL(port), path, ret_bytes, err);
 }
 static int cut_look_at(struct ag_port *port, const char *path, enum ag_entry_kind *ret, struct cs_err *err)
 {
@@ -86,7 +103,7 @@ static int cut_list_folder(struct ag_port *port, const char *path,
 {
     return REAL(port)->list_folder(REAL(port), path, on_entry, data, err);
 }
-static int cut_run(struct ag_port *port, const struct ag_command *command CS_UNUSED,
+static int cut_run(struct ag_port *port, const struct ag_command *command,
                    void (*on_end)(void *owner, const struct ag_command_result *result), void *owner,
                    struct cs_err *err)
 {
@@ -94,13 +111,16 @@ static int cut_run(struct ag_port *port, const struct ag_command *command CS_UNU
 
     if (cut(port, err))
         return CS_EIO;
-    self->reloads++;
-    on_end(owner, &(struct ag_command_result){AG_COMMAND_EXITED, self->reload_status, ""});
+    bool reloads = strcmp(command->argv[0], "reload") == 0;
+
+    self->reloads += reloads;
+    on_end(owner, &(struct ag_command_result){AG_COMMAND_EXITED,
+                                              reloads ? self->reload_status : self->validate_status, "said"});
     return CS_OK;
 }
 
 struct stage {
-    char folder[64], certificate[96], key[96], bundle[96], word[8];
+    char folder[64], certificate[96], key[96], bundle[96], word[8], question[16];
     struct ag_connector connector;
     struct ag_posix *posix;
     struct cut_port cut;
@@ -118,13 +138,18 @@ static void begin(struct stage *stage)
     snprintf(stage->key, sizeof stage->key, "%s/web.key", stage->folder);
     snprintf(stage->bundle, sizeof stage->bundle, "%s/web.all", stage->folder);
     snprintf(stage->word, sizeof stage->word, "reload");
-    stage->connector = (struct ag_connector){.name = "web",
-                                             .certificate = stage->certificate,
-                                             .key = stage->key,
-                                             .bundle = stage->bundle,
-                                             .key_mode = 0600,
-                                             .reload = {stage->word},
-                                             .reload_timeout_s = 5};
+    snprintf(stage->question, sizeof stage->question, "validate");
+    stage->connector = (struct ag_connector){
+        .name = "web",
+        .paths = {[AG_FILE_CERTIFICATE] = stage->certificate,
+                  [AG_FILE_KEY] = stage->key,
+                  [AG_FILE_BUNDLE] = stage->bundle},
+        .key_mode = 0600,
+        .validate = {stage->question},
+        .reload = {.kind = AG_RELOAD_COMMAND, .argv = {stage->word}},
+        .validate_timeout_s = 5,
+        .reload_timeout_s = 5,
+    };
     check_ok(ag_posix_new(NULL, &stage->posix, &err), err);
     stage->cut = (struct cut_port){
         .port =
@@ -135,8 +160,10 @@ static void begin(struct stage *stage)
                 .remove_folder = cut_remove_folder,
                 .switch_link = cut_switch_link,
                 .remove_link = cut_remove_link,
-                .copy_name = cut_copy_name,
-                .rename = cut_rename,
+                .copy = cut_copy,
+                .read_file = cut_read_file,
+                .check_place = cut_check_place,
+                .room = cut_room,
                 .look_at = cut_look_at,
                 .read_link = cut_read_link,
                 .list_folder = cut_list_folder,
@@ -173,7 +200,7 @@ static enum ag_verdict apply(struct stage *stage, struct ag_plan *plan)
     return stage->applied.verdict;
 }
 
-static enum ag_verdict install(struct stage *stage, uint64_t generation)
+static enum ag_verdict install_over(struct stage *stage, uint64_t generation, uint64_t previous)
 {
     char chain[32], key[32];
     struct ag_plan *plan = NULL;
@@ -181,21 +208,52 @@ static enum ag_verdict install(struct stage *stage, uint64_t generation)
 
     snprintf(chain, sizeof chain, "chain %u\n", (unsigned)generation);
     snprintf(key, sizeof key, "key %u\n", (unsigned)generation);
-    const struct ag_install what = {stage->folder, &stage->connector, generation, cs_slice_str(chain),
-                                    cs_slice_str(key)};
+    const struct ag_material written = {.chain_pem = cs_slice_str(chain), .key_pem = cs_slice_str(key)};
+    const struct ag_install what = {stage->folder, &stage->connector, generation, previous, &written};
 
     check_ok(ag_plan_install(&what, &plan, &err), err);
     return apply(stage, plan);
 }
 
-static enum ag_verdict put_back(struct stage *stage, uint64_t generation, uint64_t previous)
+static enum ag_verdict install(struct stage *stage, uint64_t generation)
 {
-    const struct ag_put_back what = {stage->folder, &stage->connector, generation, previous, true};
+    return install_over(stage, generation, generation - 1);
+}
+
+static enum ag_verdict take_away(struct stage *stage, uint64_t generation, uint64_t previous)
+{
+    const struct ag_install what = {stage->folder, &stage->connector, generation, previous, NULL};
+    struct ag_plan *plan = NULL;
+    struct cs_err err;
+
+    check_ok(ag_plan_install(&what, &plan, &err), err);
+    return apply(stage, plan);
+}
+
+static enum ag_verdict put_back_from(struct stage *stage, uint64_t generation, uint64_t previous,
+                                     enum ag_place at)
+{
+    const struct ag_put_back what = {stage->folder, &stage->connector, generation, previous, at, true};
     struct ag_plan *plan = NULL;
     struct cs_err err;
 
     check_ok(ag_plan_put_back(&what, &plan, &err), err);
     return apply(stage, plan);
+}
+
+/* As the device does it: what `current` leads to tells how far it came. */
+static enum ag_verdict put_back(struct stage *stage, uint64_t generation, uint64_t previous)
+{
+    char path[128], target[AG_LIMIT_PATH_BYTES];
+    enum ag_place at = AG_AT_OTHER;
+    uint64_t leads = 0;
+    struct ag_port *real = stage->cut.real;
+
+    snprintf(path, sizeof path, "%s/connectors/web/current", stage->folder);
+    if (access(path, F_OK) == 0 && real->read_link(real, path, target, sizeof target, NULL) == CS_OK &&
+        ag_generation_parse(target, &leads))
+        at = leads == generation ? AG_AT_NEW : leads == previous ? AG_AT_PREVIOUS : AG_AT_OTHER;
+    return put_back_from(stage, generation, previous, at);
 }
 
 /* The number in the file that the application reads; 0: nothing there. -1: not whole. */
@@ -235,7 +293,7 @@ static void installs_and_replaces(void **unused CS_UNUSED)
     begin(&stage);
     assert_int_equal(install(&stage, 1), AG_OK);
     assert_int_equal(served(&stage), 1);
-    assert_int_equal(install(&stage, 7), AG_OK);
+    assert_int_equal(install_over(&stage, 7, 1), AG_OK);
     assert_int_equal(served(&stage), 7);
     assert_int_equal(stage.cut.reloads, 2);
     assert_int_equal(stat(stage.key, &info), 0);
@@ -266,7 +324,7 @@ static void is_whole_wherever_the_power_is_cut(void **unused CS_UNUSED)
             assert_int_equal(put_back(&stage, 2, 1), AG_OK);
             assert_int_equal(served(&stage), 1);
         }
-        assert_int_equal(install(&stage, 3), AG_OK);
+        assert_int_equal(install_over(&stage, 3, now == 2 && changes % 2 ? 2 : 1), AG_OK);
         assert_int_equal(served(&stage), 3);
         end(&stage);
     }
@@ -345,27 +403,103 @@ static void keeps_some_old_generations(void **unused CS_UNUSED)
     end(&stage);
 }
 
-static void planning_touches_nothing(void **unused CS_UNUSED)
+static void a_removal_takes_everything_away_at_once(void **unused CS_UNUSED)
 {
-    static char certificate[] = "/nowhere/c", key[] = "/nowhere/k";
-    static const struct ag_connector connector = {
-        .name = "web", .certificate = certificate, .key = key, .key_mode = 0640};
-    const struct ag_install what = {"/nowhere", &connector, 3, CS_SLICE_LIT("chain"), CS_SLICE_LIT("key")};
-    static const enum ag_step_kind kinds[] = {
-        AG_STEP_CHECK_ENTRY, AG_STEP_CHECK_ENTRY, AG_STEP_MAKE_FOLDER, AG_STEP_REMOVE_FOLDER,
-        AG_STEP_MAKE_FOLDER, AG_STEP_WRITE_FILE,  AG_STEP_WRITE_FILE,  AG_STEP_SYNC_FOLDER,
-        AG_STEP_SYNC_FOLDER, AG_STEP_SWITCH_LINK, AG_STEP_ENTER,       AG_STEP_ENTER,
-    };
-    cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
-    struct cs_err err;
+    bool done = false;
 
-    check_ok(ag_plan_install(&what, &plan, &err), err);
-    assert_int_equal(plan->count, CS_ARRAY_LEN(kinds));
-    for (size_t i = 0; i < plan->count; i++)
-        assert_int_equal(plan->steps[i].kind, kinds[i]);
-    assert_string_equal(plan->steps[6].path, "/nowhere/connectors/web/g3/key.pem");
-    assert_int_equal(plan->steps[6].mode, 0640);
-    assert_string_equal(plan->steps[9].target, "g3");
+    for (int changes = 0; !done; changes++) {
+        struct stage stage;
+
+        begin(&stage);
+        assert_int_equal(install(&stage, 1), AG_OK);
+        stage.cut.left = changes;
+        done = take_away(&stage, 2, 1) == AG_OK;
+        int now = served(&stage);
+
+        assert_true(now == 1 || now == 0);
+        assert_true(!done || now == 0);
+        stage.cut.left = 1000;
+        if (!done) {
+            assert_int_equal(put_back(&stage, 2, 1), AG_OK);
+            assert_int_equal(served(&stage), 1);
+        } else {
+            assert_int_equal(access(stage.key, F_OK), -1);
+            assert_int_equal(install_over(&stage, 3, 0), AG_OK);
+            assert_int_equal(served(&stage), 3);
+        }
+        end(&stage);
+    }
+}
+
+static void what_validation_refuses_goes_back_without_a_trace(void **unused CS_UNUSED)
+{
+    struct stage stage;
+
+    begin(&stage);
+    assert_int_equal(install(&stage, 1), AG_OK);
+    stage.cut.validate_status = 3;
+    assert_int_equal(install(&stage, 2), AG_VALIDATE_FAILED);
+    assert_string_equal(stage.applied.detail, "validate ended with status 3: said");
+    assert_int_equal(stage.cut.reloads, 1);
+    assert_int_equal(put_back(&stage, 2, 1), AG_OK);
+    assert_int_equal(stage.applied.complaint, AG_OK);
+    assert_int_equal(stage.cut.reloads, 2);
+    assert_int_equal(served(&stage), 1);
+    end(&stage);
+}
+
+static void a_reload_that_fails_on_the_way_back_is_noted(void **unused CS_UNUSED)
+{
+    struct stage stage;
+
+    begin(&stage);
+    assert_int_equal(install(&stage, 1), AG_OK);
+    stage.cut.reload_status = 1;
+    assert_int_equal(install(&stage, 2), AG_RELOAD_FAILED);
+    assert_int_equal(put_back(&stage, 2, 1), AG_OK);
+    assert_int_equal(stage.applied.complaint, AG_RELOAD_FAILED);
+    assert_string_equal(stage.applied.complaint_detail, "reload ended with status 1: said");
+    assert_int_equal(served(&stage), 1);
+    assert_false(has_generation(&stage, 2));
+    end(&stage);
+}
+
+static void a_full_disk_is_seen_before_anything_is_changed(void **unused CS_UNUSED)
+{
+    struct stage stage;
+
+    begin(&stage);
+    assert_int_equal(install(&stage, 1), AG_OK);
+    stage.cut.no_room = true;
+    assert_int_equal(install(&stage, 2), AG_NO_ROOM);
+    assert_non_null(strstr(stage.applied.detail, "make room there"));
+    assert_false(stage.applied.switched);
+    assert_false(has_generation(&stage, 2));
+    assert_int_equal(served(&stage), 1);
+    end(&stage);
+}
+
+static void copies_are_files_of_their_own(void **unused CS_UNUSED)
+{
+    struct stage stage;
+    struct stat info;
+
+    begin(&stage);
+    stage.connector.placement = AG_PLACE_COPIES;
+    assert_int_equal(install(&stage, 1), AG_OK);
+    assert_int_equal(install(&stage, 2), AG_OK);
+    assert_int_equal(served(&stage), 2);
+    assert_int_equal(lstat(stage.key, &info), 0);
+    assert_true(S_ISREG(info.st_mode));
+    assert_int_equal(info.st_mode & 0777, 0600);
+    stage.cut.reload_status = 1;
+    assert_int_equal(install(&stage, 3), AG_RELOAD_FAILED);
+    stage.cut.reload_status = 0;
+    assert_int_equal(put_back(&stage, 3, 2), AG_OK);
+    assert_int_equal(served(&stage), 2);
+    assert_int_equal(take_away(&stage, 4, 2), AG_OK);
+    assert_int_equal(served(&stage), 0);
+    end(&stage);
 }
 
 static void only_its_own_folders_are_generations(void **unused CS_UNUSED)
@@ -383,7 +517,11 @@ static void only_its_own_folders_are_generations(void **unused CS_UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(planning_touches_nothing),
+        cmocka_unit_test(a_removal_takes_everything_away_at_once),
+        cmocka_unit_test(what_validation_refuses_goes_back_without_a_trace),
+        cmocka_unit_test(a_reload_that_fails_on_the_way_back_is_noted),
+        cmocka_unit_test(a_full_disk_is_seen_before_anything_is_changed),
+        cmocka_unit_test(copies_are_files_of_their_own),
         cmocka_unit_test(only_its_own_folders_are_generations),
         cmocka_unit_test(installs_and_replaces),
         cmocka_unit_test(is_whole_wherever_the_power_is_cut),

@@ -8,18 +8,23 @@
 
 enum { ROOM = 4096 };
 
-static struct ag_connector web = {.name = "web",
-                                  .certificate = (char[]){"/etc/web.pem"},
-                                  .key = (char[]){"/etc/web.key"},
-                                  .key_mode = 0600};
+static struct ag_connector web = {
+    .name = "web",
+    .paths = {[AG_FILE_CERTIFICATE] = (char[]){"/etc/web.pem"}, [AG_FILE_KEY] = (char[]){"/etc/web.key"}},
+    .key_mode = 0600};
 
 static const char *word(enum ag_step_kind kind)
 {
     static const char *const words[] = {
-        [AG_STEP_CHECK_ENTRY] = "check", [AG_STEP_REMOVE_FOLDER] = "remove", [AG_STEP_MAKE_FOLDER] = "make",
-        [AG_STEP_WRITE_FILE] = "write",  [AG_STEP_SYNC_FOLDER] = "sync",     [AG_STEP_SWITCH_LINK] = "switch",
-        [AG_STEP_ENTER] = "enter",       [AG_STEP_LEAVE] = "leave",          [AG_STEP_REMOVE_LINK] = "unlink",
-        [AG_STEP_RELOAD] = "reload",
+        [AG_STEP_CHECK_PLACE] = "place",  [AG_STEP_CHECK_ENTRY] = "check",
+        [AG_STEP_CHECK_ROOM] = "room",    [AG_STEP_REMOVE_FOLDER] = "remove",
+        [AG_STEP_MAKE_FOLDER] = "make",   [AG_STEP_KEEP_OLD] = "keep",
+        [AG_STEP_WRITE_FILE] = "write",   [AG_STEP_SYNC_FOLDER] = "sync",
+        [AG_STEP_SWITCH_LINK] = "switch", [AG_STEP_ENTER] = "enter",
+        [AG_STEP_COPY] = "copy",          [AG_STEP_LEAVE] = "leave",
+        [AG_STEP_CLEAR] = "clear",        [AG_STEP_REMOVE_LINK] = "unlink",
+        [AG_STEP_VALIDATE] = "validate",  [AG_STEP_RELOAD] = "reload",
+        [AG_STEP_PROVE] = "prove",
     };
 
     return words[kind];
@@ -51,102 +56,229 @@ static const char *told(const struct ag_plan *plan, char room[ROOM])
     return room;
 }
 
-static void installs_beside_what_is_there_and_switches_one_link(void **unused CS_UNUSED)
-{
-    const struct ag_install install = {"/s", &web, 7, CS_SLICE_LIT("CHAIN"), CS_SLICE_LIT("KEY")};
-    cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
-    char room[ROOM];
-    struct cs_err err;
-
-    check_ok(ag_plan_install(&install, &plan, &err), err);
-    assert_string_equal(told(plan, room), "check /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                          "check /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-                                          "make /s/connectors/web 711\n"
-                                          "remove /s/connectors/web/g7\n"
-                                          "make /s/connectors/web/g7 711\n"
-                                          "write /s/connectors/web/g7/chain.pem 644 CHAIN\n"
-                                          "write /s/connectors/web/g7/key.pem 600 KEY\n"
-                                          "sync /s/connectors/web/g7\n"
-                                          "sync /s/connectors/web\n"
-                                          "switch /s/connectors/web/current > g7\n"
-                                          "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n");
-}
+static const struct ag_material material = {
+    .chain_pem = {(const uint8_t *)"CHAIN", 5},
+    .key_pem = {(const uint8_t *)"KEY", 3},
+    .intermediates_pem = {(const uint8_t *)"MORE", 4},
+    .leaf_der = {(const uint8_t *)"LEAF", 4},
+    .key_der = {(const uint8_t *)"SECRET", 6},
+};
 
 static struct ag_connector all_of_it(void)
 {
-    static char bundle[] = "/etc/web.all", reload[] = "/bin/true";
+    static char bundle[] = "/etc/web.all", more[] = "/etc/web.more", command[] = "/bin/true", host[] = "::1";
     struct ag_connector connector = web;
 
-    connector.bundle = bundle;
-    connector.reload[0] = reload;
+    connector.paths[AG_FILE_BUNDLE] = bundle;
+    connector.paths[AG_FILE_INTERMEDIATES] = more;
+    connector.validate[0] = command;
+    connector.reload = (struct ag_reload){.kind = AG_RELOAD_COMMAND, .argv = {command}};
+    connector.probe = (struct ag_probe){.host = host, .port = 443};
     connector.adopt = true;
     return connector;
 }
 
-static void writes_a_bundle_and_reloads_where_the_connector_has_them(void **unused CS_UNUSED)
+/* Of a plan, from the first line that starts so. */
+static void check_plan(const struct ag_install *install, const char *wanted)
 {
-    struct ag_connector connector = all_of_it();
-    const struct ag_install install = {"/s", &connector, 7, CS_SLICE_LIT("CHAIN"), CS_SLICE_LIT("KEY")};
     cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
     char room[ROOM];
     struct cs_err err;
 
-    check_ok(ag_plan_install(&install, &plan, &err), err);
-    told(plan, room);
-    assert_non_null(strstr(room, "write /s/connectors/web/g7/bundle.pem 600 CHAINKEY\n"));
-    assert_non_null(strstr(room, "check /etc/web.all > /s/connectors/web/current/bundle.pem\n"));
-    assert_string_equal(room + strlen(room) - strlen("reload\n"), "reload\n");
-    assert_true(plan->steps[0].adopt);
+    check_ok(ag_plan_install(install, &plan, &err), err);
+    assert_string_equal(told(plan, room), wanted);
 }
 
-static void puts_back_the_one_before_or_leaves_nothing(void **unused CS_UNUSED)
+static void installs_beside_what_is_there_and_switches_one_link(void **unused CS_UNUSED)
+{
+    check_plan(&(struct ag_install){"/s", &web, 7, 6, &material},
+               "place /etc/web.key\n"
+               "place /etc/web.pem\n"
+               "check /etc/web.key > /s/connectors/web/current/key.pem\n"
+               "check /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+               "make /s/connectors/web 711\n"
+               "room /s/connectors/web\n"
+               "remove /s/connectors/web/g7\n"
+               "make /s/connectors/web/g7 711\n"
+               "write /s/connectors/web/g7/key.pem 600 KEY\n"
+               "write /s/connectors/web/g7/chain.pem 644 CHAIN\n"
+               "sync /s/connectors/web/g7\n"
+               "sync /s/connectors/web\n"
+               "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
+               "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+               "switch /s/connectors/web/current > g7\n");
+}
+
+static const char *install_and_find(const struct ag_connector *connector, uint64_t previous, bool removes,
+                                    char room[ROOM])
+{
+    const struct ag_install install = {"/s", connector, 7, previous, removes ? NULL : &material};
+    cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
+    struct cs_err err;
+
+    check_ok(ag_plan_install(&install, &plan, &err), err);
+    return told(plan, room);
+}
+
+static void the_first_keeps_what_was_there(void **unused CS_UNUSED)
+{
+    char room[ROOM];
+
+    assert_non_null(strstr(install_and_find(&web, 0, false, room),
+                           "keep /s/connectors/web\nremove /s/connectors/web/g7\n"));
+    assert_null(strstr(install_and_find(&web, 6, false, room), "keep"));
+}
+
+static void writes_what_the_connector_wants(void **unused CS_UNUSED)
 {
     struct ag_connector connector = all_of_it();
+    char room[ROOM];
+
+    install_and_find(&connector, 6, false, room);
+    assert_non_null(strstr(room, "write /s/connectors/web/g7/bundle.pem 600 CHAINKEY\n"));
+    assert_non_null(strstr(room, "write /s/connectors/web/g7/intermediates.pem 644 MORE\n"));
+    assert_non_null(strstr(room, "check /etc/web.all > /s/connectors/web/current/bundle.pem\n"));
+    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\nvalidate\nreload\n"
+                                                "prove /s/connectors/web/current\n");
+    connector.key_first = true;
+    connector.format = AG_FORMAT_DER;
+    install_and_find(&connector, 6, false, room);
+    assert_non_null(strstr(room, "write /s/connectors/web/g7/bundle.pem 600 KEYCHAIN\n"));
+    assert_non_null(strstr(room, "write /s/connectors/web/g7/key.der 600 SECRET\n"));
+    assert_non_null(strstr(room, "write /s/connectors/web/g7/leaf.der 644 LEAF\n"));
+    assert_non_null(strstr(room, "enter /etc/web.key > /s/connectors/web/current/key.der\n"));
+}
+
+static void copies_come_after_the_switch(void **unused CS_UNUSED)
+{
+    struct ag_connector connector = web;
+    char room[ROOM];
+
+    connector.placement = AG_PLACE_COPIES;
+    install_and_find(&connector, 6, false, room);
+    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\n"
+                                                "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
+                                                "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+    assert_null(strstr(room, "enter"));
+    assert_non_null(strstr(room, "room /etc/web.key\n"));
+}
+
+static void a_removal_switches_to_an_empty_generation(void **unused CS_UNUSED)
+{
+    struct ag_connector connector = all_of_it();
+    char room[ROOM];
+
+    connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
+    install_and_find(&connector, 6, true, room);
+    assert_null(strstr(room, "write"));
+    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\nvalidate\nreload\n"
+                                                "prove /s/connectors/web/g6\n"
+                                                "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
+                                                "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+}
+
+static void puts_back_the_one_before_or_what_was_there_before_the_first(void **unused CS_UNUSED)
+{
     static const struct {
+        const char *says;
         uint64_t previous;
-        bool reload;
+        enum ag_place at;
+        bool seen, copies;
         const char *wanted;
     } cases[] = {
-        {6, true, "switch /s/connectors/web/current > g6\nreload\nremove /s/connectors/web/g7\n"},
-        {6, false, "switch /s/connectors/web/current > g6\nremove /s/connectors/web/g7\n"},
-        {0, true,
+        {"nothing was entered", 6, AG_AT_OTHER, false, false, "remove /s/connectors/web/g7\n"},
+        {"nothing was entered, the first", 0, AG_AT_OTHER, true, false, "remove /s/connectors/web/g7\n"},
+        {"not switched", 6, AG_AT_PREVIOUS, false, false, "remove /s/connectors/web/g7\n"},
+        {"switched", 6, AG_AT_NEW, false, false,
+         "switch /s/connectors/web/current > g6\n"
+         "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
+         "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+         "reload\nprove /s/connectors/web/current\nremove /s/connectors/web/g7\n"},
+        {"switched back before the power went", 6, AG_AT_PREVIOUS, true, true,
+         "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
+         "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+         "reload\nprove /s/connectors/web/current\nremove /s/connectors/web/g7\n"},
+        {"the first, switched", 0, AG_AT_NEW, true, false,
+         "switch /s/connectors/web/current > g0\n"
+         "reload\nprove /s/connectors/web/current\n"
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
          "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "leave /etc/web.all > /s/connectors/web/current/bundle.pem\n"
-         "unlink /s/connectors/web/current\nremove /s/connectors/web/g7\n"},
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
+        {"the first, as copies", 0, AG_AT_NEW, true, true,
+         "switch /s/connectors/web/current > g0\n"
+         "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
+         "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+         "reload\nprove /s/connectors/web/current\n"
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
+        {"the first, entered and not switched", 0, AG_AT_PREVIOUS, false, false,
+         "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
+         "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
     };
+    struct ag_connector connector = all_of_it();
 
+    connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
     for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
-        const struct ag_put_back put_back = {"/s", &connector, 7, cases[i].previous, cases[i].reload};
+        const struct ag_put_back put_back = {"/s",        &connector,   7, cases[i].previous,
+                                             cases[i].at, cases[i].seen};
         cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
         char room[ROOM];
         struct cs_err err;
 
+        connector.placement = cases[i].copies ? AG_PLACE_COPIES : AG_PLACE_LINKS;
         check_ok(ag_plan_put_back(&put_back, &plan, &err), err);
-        assert_string_equal(told(plan, room), cases[i].wanted);
+        assert_true(plan->is_way_back);
+        if (strcmp(told(plan, room), cases[i].wanted) != 0)
+            fail_msg("%s:\n%s", cases[i].says, room);
     }
 }
 
-static void finishes_by_entering_and_reloading(void **unused CS_UNUSED)
+static void finishes_by_doing_again_what_follows_the_switch(void **unused CS_UNUSED)
 {
     struct ag_connector connector = all_of_it();
+    struct ag_finish finish = {"/s", &connector, 6, false};
     cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
+    cs_auto(ag_plan_freep) struct ag_plan *removal = NULL;
     char room[ROOM];
     struct cs_err err;
 
-    check_ok(ag_plan_finish("/s", &connector, &plan, &err), err);
+    connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
+    check_ok(ag_plan_finish(&finish, &plan, &err), err);
     assert_string_equal(told(plan, room), "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
                                           "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-                                          "enter /etc/web.all > /s/connectors/web/current/bundle.pem\n"
-                                          "reload\n");
+                                          "validate\nreload\nprove /s/connectors/web/current\n");
+    finish.removes = true;
+    check_ok(ag_plan_finish(&finish, &removal, &err), err);
+    assert_string_equal(told(removal, room), "validate\nreload\nprove /s/connectors/web/g6\n"
+                                             "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
+                                             "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+}
+
+static void restores_copies_and_asks_nobody(void **unused CS_UNUSED)
+{
+    struct ag_connector connector = all_of_it();
+    cs_auto(ag_plan_freep) struct ag_plan *links = NULL;
+    cs_auto(ag_plan_freep) struct ag_plan *copies = NULL;
+    char room[ROOM];
+    struct cs_err err;
+
+    connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
+    check_ok(ag_plan_restore("/s", &connector, false, 6, &links, &err), err);
+    assert_int_equal(links->count, 0);
+    connector.placement = AG_PLACE_COPIES;
+    check_ok(ag_plan_restore("/s", &connector, true, 6, &copies, &err), err);
+    assert_string_equal(told(copies, room), "switch /s/connectors/web/current > g6\n"
+                                            "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
+                                            "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n");
 }
 
 static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
 {
     char folder[AG_LIMIT_PATH_BYTES + 1];
-    const struct ag_install install = {folder, &web, 7, CS_SLICE_LIT("CHAIN"), CS_SLICE_LIT("KEY")};
-    const struct ag_put_back back = {folder, &web, 7, 6, true}, away = {folder, &web, 7, 0, true};
+    const struct ag_install install = {folder, &web, 7, 6, &material};
+    const struct ag_put_back back = {folder, &web, 7, 6, AG_AT_NEW, true},
+                             away = {folder, &web, 7, 0, AG_AT_NEW, true};
+    const struct ag_finish finish = {folder, &web, 6, false};
     struct ag_plan *plan = NULL;
     struct cs_err err;
 
@@ -166,14 +298,15 @@ static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
     }
     check_code(ag_plan_put_back(&back, &plan, &err), CS_ETOOBIG);
     check_code(ag_plan_put_back(&away, &plan, &err), CS_ETOOBIG);
-    check_code(ag_plan_finish(folder, &web, &plan, &err), CS_ETOOBIG);
+    check_code(ag_plan_finish(&finish, &plan, &err), CS_ETOOBIG);
 }
 
 static void plan_short_of_memory(void *data)
 {
     struct ag_connector *connector = data;
-    const struct ag_install install = {"/s", connector, 7, CS_SLICE_LIT("CHAIN"), CS_SLICE_LIT("KEY")};
-    const struct ag_put_back put_back = {"/s", connector, 7, 0, true};
+    const struct ag_install install = {"/s", connector, 7, 0, &material};
+    const struct ag_put_back put_back = {"/s", connector, 7, 0, AG_AT_NEW, true};
+    const struct ag_finish what = {"/s", connector, 6, false};
     struct ag_plan *plan = NULL, *back = NULL, *finish = NULL;
     struct cs_err err;
     int rc = ag_plan_install(&install, &plan, &err);
@@ -181,7 +314,7 @@ static void plan_short_of_memory(void *data)
     if (rc == CS_OK)
         rc = ag_plan_put_back(&put_back, &back, &err);
     if (rc == CS_OK)
-        rc = ag_plan_finish("/s", connector, &finish, &err);
+        rc = ag_plan_finish(&what, &finish, &err);
     assert_true(rc == CS_OK ? finish != NULL : rc == CS_ENOMEM && !finish && alloc_fail_happened());
     ag_plan_free(plan);
     ag_plan_free(back);
@@ -227,9 +360,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(installs_beside_what_is_there_and_switches_one_link),
-        cmocka_unit_test(writes_a_bundle_and_reloads_where_the_connector_has_them),
-        cmocka_unit_test(puts_back_the_one_before_or_leaves_nothing),
-        cmocka_unit_test(finishes_by_entering_and_reloading),
+        cmocka_unit_test(the_first_keeps_what_was_there),
+        cmocka_unit_test(writes_what_the_connector_wants),
+        cmocka_unit_test(copies_come_after_the_switch),
+        cmocka_unit_test(a_removal_switches_to_an_empty_generation),
+        cmocka_unit_test(puts_back_the_one_before_or_what_was_there_before_the_first),
+        cmocka_unit_test(finishes_by_doing_again_what_follows_the_switch),
+        cmocka_unit_test(restores_copies_and_asks_nobody),
         cmocka_unit_test(refuses_a_path_that_does_not_fit),
         cmocka_unit_test(says_when_memory_runs_out),
         cmocka_unit_test(knows_a_generation_by_its_one_name),

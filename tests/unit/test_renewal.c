@@ -83,6 +83,9 @@ static void on_busy(void *owner, bool busy)
     (void)owner;
     (void)busy;
 }
+static void on_change(void *owner CS_UNUSED)
+{
+}
 static void on_fatal(void *owner, const struct cs_err *why)
 {
     (void)owner;
@@ -105,7 +108,8 @@ static struct cs_buf issue(struct scene *scene, struct cs_slice spki, int64_t no
 
 static void open_device(struct scene *scene)
 {
-    static const struct ag_device_events events = {on_statement, on_policy_wanted, on_busy, on_fatal};
+    static const struct ag_device_events events = {on_statement, on_policy_wanted, on_busy, on_change,
+                                                   on_fatal};
     struct cs_err err;
 
     check_ok(ag_device_open(&scene->device, &scene->config, &scene->cutting.port, &err), err);
