@@ -37,6 +37,8 @@ enum {
     AG_SEQUENCE_BLOCK = 64,
     /* The last of what a command says, for the report. */
     AG_LIMIT_COMMAND_OUTPUT = 320,
+    /* The most of an answer that is looked at when an application is asked through its socket. */
+    AG_LIMIT_ANSWER_BYTES = 4096,
     /* Processes and threads that a command may have at once, where a cgroup can hold it to that: a service
      * manager's client has some, a fork bomb thousands. */
     AG_LIMIT_COMMAND_PROCESSES = 128,

@@ -2,6 +2,9 @@
  * the folder that it changed. */
 #include "agent/port/posix.h"
 
+#include "agent/port/pid_file.h"
+#include "agent/port/work.h"
+
 #include "shared/crypto/crypto.h"
 
 #include <dirent.h>
@@ -18,7 +21,7 @@
 
 struct ag_posix {
     struct ag_port port;
-    struct ag_process *process; /* NULL without a loop */
+    struct ag_work work;
 };
 
 static int fail(struct cs_err *err, const char *doing, const char *path)
@@ -389,7 +392,7 @@ static int posix_remove_link(struct ag_port *port CS_UNUSED, const char *path, s
     return sync_fd(place.folder, path, err);
 }
 
-/* ---- clock, random, commands */
+/* ---- clock, random */
 
 static int64_t posix_clock_s(struct ag_port *port CS_UNUSED)
 {
@@ -412,27 +415,63 @@ static void posix_random(struct ag_port *port CS_UNUSED, void *out, size_t len)
     cs_random(out, len);
 }
 
+static int64_t posix_ticks_ms(struct ag_port *port CS_UNUSED)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- what takes time */
+
+static struct ag_work *work_of(struct ag_port *port)
+{
+    return &CS_CONTAINER_OF(port, struct ag_posix, port)->work;
+}
+
 static int posix_run(struct ag_port *port, const struct ag_command *command,
                      void (*on_end)(void *owner, const struct ag_command_result *result), void *owner,
                      struct cs_err *err)
 {
-    struct ag_posix *posix = CS_CONTAINER_OF(port, struct ag_posix, port);
+    return ag_work_run(work_of(port), command, on_end, owner, err);
+}
 
-    cs_assert(posix->process);
-    return ag_process_run(posix->process, command, on_end, owner, err);
+static int posix_talk(struct ag_port *port, const struct ag_talk *talk,
+                      void (*on_end)(void *owner, const struct ag_talk_result *result), void *owner,
+                      struct cs_err *err)
+{
+    return ag_work_talk(work_of(port), talk, on_end, owner, err);
+}
+
+static int posix_probe(struct ag_port *port, const struct ag_probe *probe, uint32_t timeout_ms,
+                       void (*on_end)(void *owner, const struct ag_probe_result *result), void *owner,
+                       struct cs_err *err)
+{
+    return ag_work_probe(work_of(port), probe, timeout_ms, on_end, owner, err);
+}
+
+static int posix_wait(struct ag_port *port, uint32_t ms, void (*on_end)(void *owner), void *owner,
+                      struct cs_err *err)
+{
+    return ag_work_wait(work_of(port), ms, on_end, owner, err);
 }
 
 static void posix_stop(struct ag_port *port)
 {
-    struct ag_posix *posix = CS_CONTAINER_OF(port, struct ag_posix, port);
+    ag_work_stop(work_of(port));
+}
 
-    if (posix->process)
-        ag_process_stop(posix->process);
+static int posix_send_signal(struct ag_port *port CS_UNUSED, const char *pid_file, const char *program,
+                             int number, struct cs_err *err)
+{
+    return ag_pid_file_signal(pid_file, program, number, err);
 }
 
 static const struct ag_port posix_port = {
     .clock_s = posix_clock_s,
     .clock_synchronised = posix_clock_synchronised,
+    .ticks_ms = posix_ticks_ms,
     .random = posix_random,
     .read_file = posix_read_file,
     .write_file = posix_write_file,
@@ -447,7 +486,11 @@ static const struct ag_port posix_port = {
     .switch_link = posix_switch_link,
     .remove_link = posix_remove_link,
     .run = posix_run,
+    .talk = posix_talk,
+    .probe = posix_probe,
+    .wait = posix_wait,
     .stop = posix_stop,
+    .send_signal = posix_send_signal,
 };
 
 int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err)
@@ -457,13 +500,9 @@ int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err)
     if (!posix)
         return cs_err_nomem(err);
     posix->port = posix_port;
-    int code = loop ? ag_process_new(loop, &posix->process, err) : CS_OK;
-
-    if (code)
-        free(posix);
-    else
-        *ret = posix;
-    return code;
+    posix->work.loop = loop;
+    *ret = posix;
+    return CS_OK;
 }
 
 struct ag_port *ag_posix_port(struct ag_posix *posix)
@@ -475,8 +514,7 @@ void ag_posix_close(struct ag_posix *posix)
 {
     if (!posix)
         return;
-    if (posix->process)
-        ag_process_close(posix->process);
+    ag_work_stop(&posix->work);
     free(posix);
 }
 

@@ -1,106 +1,111 @@
-/* One command at a time on the loop. The handles live in struct ag_process; `open` counts them, and a new
- * command waits for none: a run is over, and reported, once its handles are closed. */
-#include "agent/core/limits.h"
-#include "agent/port/posix.h"
+/* RUNNING --exit--> CLOSING --handles closed--> told, freed
+ *    |                 ^
+ *    +--time, stop--> ENDING: kills again and again until nothing is left, or GIVE_UP rounds are over */
+#include "agent/port/process.h"
 
+#include "agent/port/cgroup.h"
+#include "agent/port/said.h"
+
+#include <pwd.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
+enum {
+    READ_BYTES = 1024,
+    /* What may wait in a pipe that its writer has made as large as the system lets root: 1 MiB. */
+    DRAIN_READS = 1024 * 1024 / READ_BYTES,
+    ROUND_MS = 10,
+    /* Who is not dead after three seconds hangs in the kernel, and nobody can end it. */
+    GIVE_UP = 3000 / ROUND_MS,
+};
+
 struct ag_process {
-    uv_loop_t *loop;
+    struct ag_task task;
     uv_process_t process;
     uv_timer_t timer;
     uv_pipe_t pipe;
-    int open;     /* handles that are not closed */
-    bool running; /* a command was started and not reported */
+    enum { RUNNING, ENDING, CLOSING } phase;
+    unsigned open; /* handles that are not closed */
+    unsigned rounds;
     bool exited;
-    bool abandoned; /* its owner does not want to hear of it */
-    bool closing;   /* the whole goes once the handles are closed */
+    struct ag_cgroup group;
+    struct ag_said said;
+    struct cs_err unlimited; /* why no group holds it, if none does */
+    struct ag_command_result result;
     void (*on_end)(void *owner, const struct ag_command_result *result);
     void *owner;
-    struct ag_command_result result;
-    char output[AG_LIMIT_COMMAND_OUTPUT];
-    size_t output_len;
-    char incoming[512];
+    char incoming[READ_BYTES];
 };
 
-int ag_process_new(uv_loop_t *loop, struct ag_process **ret, struct cs_err *err)
-{
-    struct ag_process *process = calloc(1, sizeof *process);
-
-    if (!process)
-        return cs_err_nomem(err);
-    process->loop = loop;
-    *ret = process;
-    return CS_OK;
-}
-
-/* Keeps the end of what was said, as one line. */
-static void keep_output(struct ag_process *process, const char *bytes, size_t len)
-{
-    size_t room = sizeof process->output - 1;
-
-    if (len > room) {
-        bytes += len - room;
-        len = room;
-    }
-    if (process->output_len + len > room) {
-        size_t drop = process->output_len + len - room;
-
-        memmove(process->output, process->output + drop, process->output_len - drop);
-        process->output_len -= drop;
-    }
-    for (size_t i = 0; i < len; i++) {
-        char c = bytes[i];
-
-        process->output[process->output_len++] = c >= 0x20 && c < 0x7f ? c : ' ';
-    }
-}
-
-static void report(struct ag_process *process)
-{
-    while (process->output_len > 0 && process->output[process->output_len - 1] == ' ')
-        process->output_len--;
-    process->output[process->output_len] = '\0';
-    process->result.output = process->output;
-    process->running = false;
-    if (!process->abandoned)
-        process->on_end(process->owner, &process->result);
-}
-
-static void maybe_closed(struct ag_process *process)
-{
-    if (process->open > 0)
-        return;
-    bool closing = process->closing;
-
-    if (process->running)
-        report(process);
-    if (closing)
-        free(process);
-}
+/* ---- the end */
 
 static void on_closed(uv_handle_t *handle)
 {
     struct ag_process *process = handle->data;
 
-    process->open--;
-    maybe_closed(process);
-}
-
-static void close_handle(uv_handle_t *handle)
-{
-    if (!uv_is_closing(handle))
-        uv_close(handle, on_closed);
+    if (--process->open > 0)
+        return;
+    process->result.output = ag_said_text(&process->said);
+    if (ag_task_end(&process->task))
+        process->on_end(process->owner, &process->result);
+    free(process);
 }
 
 static void close_handles(struct ag_process *process)
 {
-    close_handle((uv_handle_t *)&process->process);
-    close_handle((uv_handle_t *)&process->timer);
-    close_handle((uv_handle_t *)&process->pipe);
+    uv_handle_t *const handles[] = {(uv_handle_t *)&process->process, (uv_handle_t *)&process->timer,
+                                    (uv_handle_t *)&process->pipe};
+
+    process->phase = CLOSING;
+    for (size_t i = 0; i < CS_ARRAY_LEN(handles); i++)
+        if (handles[i]->data) /* was begun */
+            uv_close(handles[i], on_closed);
 }
+
+/* One round of killing. The process group is asked as long as its leader is there, so that no other can have
+ * its number. */
+static void kill_all(struct ag_process *process)
+{
+    bool left = false;
+
+    if (process->group.path[0])
+        left = !ag_cgroup_end(&process->group);
+    if (!process->exited)
+        kill(-process->process.pid, SIGKILL);
+    if ((process->exited && !left) || ++process->rounds > GIVE_UP)
+        close_handles(process);
+}
+
+static void on_round(uv_timer_t *timer)
+{
+    kill_all(timer->data);
+}
+
+static void begin_ending(struct ag_process *process)
+{
+    process->phase = ENDING;
+    uv_read_stop((uv_stream_t *)&process->pipe);
+    uv_timer_start(&process->timer, on_round, ROUND_MS, ROUND_MS);
+    kill_all(process);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+    struct ag_process *process = timer->data;
+
+    process->result.how = AG_COMMAND_TIMEOUT;
+    begin_ending(process);
+}
+
+static void abandon(struct ag_task *task)
+{
+    struct ag_process *process = CS_CONTAINER_OF(task, struct ag_process, task);
+
+    if (process->phase == RUNNING)
+        begin_ending(process);
+}
+
+/* ---- what it says */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested CS_UNUSED, uv_buf_t *ret)
 {
@@ -114,71 +119,113 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     struct ag_process *process = stream->data;
 
     if (count > 0)
-        keep_output(process, buf->base, (size_t)count);
+        ag_said_hear(&process->said, cs_slice(buf->base, (size_t)count));
     else if (count < 0)
         uv_read_stop(stream);
 }
 
-/* A daemon that the command left behind may keep the pipe open: its end is not waited for, what has arrived
- * is taken. */
+/* Somebody whom the command left behind may keep the pipe open, and even go on writing: its end is not waited
+ * for, what has arrived is taken. */
 static void drain(struct ag_process *process)
 {
     uv_os_fd_t fd;
 
     if (uv_fileno((uv_handle_t *)&process->pipe, &fd) != 0)
         return;
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < DRAIN_READS; i++) {
         ssize_t count = read(fd, process->incoming, sizeof process->incoming);
 
         if (count <= 0)
             return;
-        keep_output(process, process->incoming, (size_t)count);
+        ag_said_hear(&process->said, cs_slice(process->incoming, (size_t)count));
     }
 }
 
-static void on_process_exit(uv_process_t *handle, int64_t status, int signal)
+static void on_process_exit(uv_process_t *handle, int64_t status, int number)
 {
     struct ag_process *process = handle->data;
 
     process->exited = true;
-    drain(process);
-    if (process->result.how != AG_COMMAND_TIMEOUT) {
-        process->result.how = signal ? AG_COMMAND_KILLED : AG_COMMAND_EXITED;
-        process->result.status = signal ? signal : (int)status;
+    if (process->phase == ENDING) {
+        drain(process);
+        kill_all(process);
+    } else if (process->phase == RUNNING) {
+        drain(process);
+        process->result.how = number ? AG_COMMAND_KILLED : AG_COMMAND_EXITED;
+        process->result.status = number ? number : (int)status;
+        ag_cgroup_let_go(&process->group);
+        close_handles(process);
     }
-    close_handles(process);
 }
 
-static void kill_group(struct ag_process *process)
+/* ---- the beginning */
+
+/* With the user's primary group; libuv drops all others. */
+static int find_user(const char *name, uv_process_options_t *options, struct cs_err *err)
 {
-    if (process->running && !process->exited)
-        kill(-process->process.pid, SIGKILL);
+    bool is_number = name[0] != '\0' && strspn(name, "0123456789") == strlen(name);
+    const struct passwd *user = is_number ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
+
+    if (!user)
+        return cs_err_set(
+            err, CS_ENOTFOUND,
+            "this device has no user \"%s\": create it, or name another in the agent's configuration", name);
+    options->uid = user->pw_uid;
+    options->gid = user->pw_gid;
+    options->flags |= UV_PROCESS_SETUID | UV_PROCESS_SETGID;
+    return CS_OK;
 }
 
-static void on_timeout(uv_timer_t *timer)
+static int explain(int status, const struct ag_command *command, struct cs_err *err)
 {
-    struct ag_process *process = timer->data;
+    const char *program = command->argv[0];
 
-    process->result.how = AG_COMMAND_TIMEOUT;
-    kill_group(process);
+    if (status == UV_ENOENT)
+        return cs_err_set(err, CS_ENOTFOUND,
+                          "there is no program %s on this device, or what runs it is missing", program);
+    if (status == UV_EPERM && command->user)
+        return cs_err_set(err, CS_EDENIED,
+                          "%s cannot be run as the user \"%s\": the agent itself must run as root for that",
+                          program, command->user);
+    if (status == UV_EACCES || status == UV_EPERM)
+        return cs_err_set(err, CS_EDENIED,
+                          "%s may not be run: check its mode, and whom the folders on the way let through",
+                          program);
+    return cs_err_set(err, CS_EIO, "%s was not started: %s", program, uv_strerror(status));
 }
 
-/* Standard output and error go to the same pipe; the writing end is closed here, whatever happens. */
-static int spawn(struct ag_process *process, const struct ag_command *command, uv_file output)
+/* Born in a group of its own where there can be one, and without otherwise. */
+static int spawn_held(struct ag_process *process, uv_loop_t *loop, const uv_process_options_t *options)
+{
+    bool held = ag_cgroup_enter("/proc/self", &process->group, &process->unlimited) == CS_OK;
+    int status = uv_spawn(loop, &process->process, options);
+
+    if (held)
+        held = ag_cgroup_leave(&process->group, &process->unlimited) == CS_OK;
+    if (!held)
+        process->result.unlimited = process->unlimited.msg;
+    process->process.data = process;
+    process->open++;
+    return status;
+}
+
+/* Standard output and error go to the same pipe. */
+static int spawn(struct ag_process *process, uv_loop_t *loop, const struct ag_command *command,
+                 uv_file output, struct cs_err *err)
 {
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 locale[] = "LC_ALL=C", home[] = "HOME=/";
     char *environment[] = {path, locale, home, NULL};
     char **argv = NULL;
     uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE},
+        {.flags = UV_IGNORE}, /* the null device */
         {.flags = UV_INHERIT_FD, .data.fd = output},
         {.flags = UV_INHERIT_FD, .data.fd = output},
     };
 
     /* libuv asks for char ** and changes nothing. */
     memcpy(&argv, &command->argv, sizeof argv);
-    const uv_process_options_t options = {
+    uv_process_options_t options = {
         .exit_cb = on_process_exit,
         .file = argv[0],
         .args = argv,
@@ -188,67 +235,61 @@ static int spawn(struct ag_process *process, const struct ag_command *command, u
         .stdio_count = 3,
         .stdio = stdio,
     };
+    int code = command->user ? find_user(command->user, &options, err) : CS_OK;
 
-    return uv_spawn(process->loop, &process->process, &options);
+    if (code)
+        return code;
+    int status = spawn_held(process, loop, &options);
+
+    return status == 0 ? CS_OK : explain(status, command, err);
 }
 
-static void begin(struct ag_process *process)
+static void not_started(struct ag_process *process, const struct cs_err *why)
 {
-    memset(&process->result, 0, sizeof process->result);
-    process->output_len = 0;
-    process->exited = false;
-    process->abandoned = false;
-    uv_timer_init(process->loop, &process->timer);
-    uv_pipe_init(process->loop, &process->pipe, 0);
+    process->result.how = AG_COMMAND_NOT_STARTED;
+    ag_said_hear(&process->said, cs_slice_str(why->msg));
+    ag_cgroup_let_go(&process->group);
+    close_handles(process);
+}
+
+static void begin_handles(struct ag_process *process, uv_loop_t *loop)
+{
+    uv_timer_init(loop, &process->timer);
+    uv_pipe_init(loop, &process->pipe, 0);
     process->timer.data = process->pipe.data = process;
-    process->open = 3;
-    process->running = true;
+    process->open = 2;
 }
 
-int ag_process_run(struct ag_process *process, const struct ag_command *command,
-                   void (*on_end)(void *owner, const struct ag_command_result *result), void *owner,
-                   struct cs_err *err)
+int ag_process_begin(uv_loop_t *loop, struct ag_task **slot, const struct ag_command *command,
+                     void (*on_end)(void *owner, const struct ag_command_result *result), void *owner,
+                     struct cs_err *err)
 {
-    if (process->running || process->closing || process->open > 0)
-        return cs_err_set(err, CS_EBUSY, "a command is running already");
+    struct ag_process *process;
+    struct cs_err why;
     uv_file ends[2];
 
     if (uv_pipe(ends, UV_NONBLOCK_PIPE, 0) != 0)
-        return cs_err_set(err, CS_EBUSY, "too many files are open to run a command");
+        return cs_err_set(err, CS_EFULL, "no pipe can be made to run %s: too many files are open",
+                          command->argv[0]);
+    process = calloc(1, sizeof *process);
+    if (!process) {
+        close(ends[0]);
+        close(ends[1]);
+        return cs_err_nomem(err);
+    }
     process->on_end = on_end;
     process->owner = owner;
-    begin(process);
-    int opened = uv_pipe_open(&process->pipe, ends[0]);
-    int status = spawn(process, command, ends[1]);
-
-    close(ends[1]);
-    if (opened != 0)
+    uv_update_time(loop);
+    begin_handles(process, loop);
+    ag_task_begin(&process->task, slot, abandon);
+    if (uv_pipe_open(&process->pipe, ends[0]) != 0)
         close(ends[0]); /* then nobody hears what it says, and it still runs */
-    process->process.data = process;
-    if (status != 0) {
-        process->result.how = AG_COMMAND_NOT_STARTED;
-        process->result.status = -status;
-        keep_output(process, uv_strerror(status), strlen(uv_strerror(status)));
-        close_handles(process);
-        return CS_OK;
-    }
-    if (opened == 0)
+    else
         uv_read_start((uv_stream_t *)&process->pipe, on_alloc, on_read);
-    uv_timer_start(&process->timer, on_timeout, command->timeout_ms, 0);
+    if (spawn(process, loop, command, ends[1], &why) != CS_OK)
+        not_started(process, &why);
+    else
+        uv_timer_start(&process->timer, on_timeout, command->timeout_ms, 0);
+    close(ends[1]);
     return CS_OK;
-}
-
-void ag_process_stop(struct ag_process *process)
-{
-    if (!process->running)
-        return;
-    process->abandoned = true;
-    kill_group(process);
-}
-
-void ag_process_close(struct ag_process *process)
-{
-    process->closing = true;
-    ag_process_stop(process);
-    maybe_closed(process);
 }

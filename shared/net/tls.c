@@ -14,7 +14,7 @@ struct cs_tls_config {
     mbedtls_ssl_config ssl;
     mbedtls_x509_crt own, anchors;
     mbedtls_pk_context key; /* refers to the caller's cs_key inside PSA */
-    bool is_server, ignore_peer_expiry, asks_for_peer, alpn_required;
+    bool is_server, ignore_peer_expiry, only_looks, keeps_peer, alpn_required;
     char alpn[ALPN_BYTES];
     const char *alpn_list[ALPN_MOST + 1];
 };
@@ -61,7 +61,9 @@ static int check_options(const struct cs_tls_options *options, struct cs_err *er
 {
     if (options->is_server && !options->certificate)
         return cs_err_set(err, CS_EINVAL, "a TLS server needs a certificate");
-    if (!options->is_server && !options->anchors)
+    if (options->only_looks && (options->is_server || options->anchors))
+        return cs_err_set(err, CS_EINVAL, "only a TLS client that trusts nobody can be one that only looks");
+    if (!options->is_server && !options->anchors && !options->only_looks)
         return cs_err_set(err, CS_EINVAL, "a TLS client needs the CA that its server must come from");
     if (options->require_peer && !options->anchors)
         return cs_err_set(err, CS_EINVAL, "to require client certificates a TLS server needs their CA");
@@ -124,7 +126,7 @@ static int set_up(struct cs_tls_config *config, const struct cs_tls_options *opt
     mbedtls_ssl_conf_ciphersuites(ssl, cipher_suites);
     mbedtls_ssl_conf_groups(ssl, groups);
     mbedtls_ssl_conf_cert_profile(ssl, &cs_certificate_profile);
-    mbedtls_ssl_conf_authmode(ssl, !config->asks_for_peer ? MBEDTLS_SSL_VERIFY_NONE
+    mbedtls_ssl_conf_authmode(ssl, !options->anchors ? MBEDTLS_SSL_VERIFY_NONE
                                    : options->is_server && !options->require_peer
                                        ? MBEDTLS_SSL_VERIFY_OPTIONAL
                                        : MBEDTLS_SSL_VERIFY_REQUIRED);
@@ -153,7 +155,8 @@ int cs_tls_config_new(const struct cs_tls_options *options, struct cs_tls_config
         return cs_err_nomem(err);
     config->is_server = options->is_server;
     config->ignore_peer_expiry = options->ignore_peer_expiry;
-    config->asks_for_peer = options->anchors != NULL;
+    config->only_looks = options->only_looks;
+    config->keeps_peer = options->anchors || options->only_looks;
     mbedtls_ssl_config_init(&config->ssl);
     mbedtls_x509_crt_init(&config->own);
     mbedtls_x509_crt_init(&config->anchors);
@@ -217,7 +220,7 @@ int cs_tls_new(struct cs_tls_config *config, const char *server_name, struct cs_
     struct cs_tls *tls;
     int rc;
 
-    if (!config->is_server && !server_name)
+    if (!config->is_server && !server_name && !config->only_looks)
         return cs_err_set(err, CS_EINVAL,
                           "a TLS client must know the name that its server's certificate bears");
     tls = calloc(1, sizeof *tls);
@@ -226,7 +229,7 @@ int cs_tls_new(struct cs_tls_config *config, const char *server_name, struct cs_
     tls->config = config;
     mbedtls_ssl_init(&tls->ssl);
     rc = mbedtls_ssl_setup(&tls->ssl, &config->ssl);
-    if (rc == 0 && !config->is_server)
+    if (rc == 0 && !config->is_server && server_name)
         rc = mbedtls_ssl_set_hostname(&tls->ssl, server_name);
     if (rc != 0) {
         cs_tls_free(tls);
@@ -305,7 +308,7 @@ static int establish(struct cs_tls *tls, struct cs_err *err)
         return refuse(
             tls, MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL, CS_EUNSUPPORTED, err,
             "the peer named no application protocol (ALPN): it is no client or server of this service");
-    if (peer && tls->config->asks_for_peer) {
+    if (peer && tls->config->keeps_peer) {
         /* Where a certificate is optional mbedTLS lets a bad one through and leaves the verdict to us. */
         if (mbedtls_ssl_get_verify_result(&tls->ssl) != 0) {
             int code = tls_explain(MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, &tls->flaw, true, err);

@@ -20,7 +20,11 @@ struct cs_tls_options {
     const struct cs_chain *certificate; /* own chain; NULL on a client without one. Copied. */
     const struct cs_key *key;           /* its key; borrowed, outlives the config */
     const struct cs_chain
-        *anchors;            /* what the peer's chain must lead to; copied. NULL on a server: asks for none */
+        *anchors; /* what the peer's chain must lead to; copied. NULL on a server: asks for none */
+    /* Client, in place of anchors: nothing of the server is verified but that it has the key of the leaf that
+     * it shows, whoever issued that and whatever name it bears. For seeing which certificate is served, and
+     * unfit for anything else: nothing read from such a peer may be believed, no secret be sent to it. */
+    bool only_looks;
     bool require_peer;       /* server: a client without a certificate is refused */
     bool ignore_peer_expiry; /* the caller checks dates itself (late renewal, clockless devices) */
     const char *alpn; /* "h2": offered, or required; a peer that offers none of it is refused. Several in
@@ -34,7 +38,8 @@ void cs_tls_config_free(struct cs_tls_config *config);
 
 struct cs_tls;
 
-/* `server_name`: on a client the DNS name or IP that the server's certificate must bear; NULL on a server.
+/* `server_name`: on a client the DNS name or IP that the server's certificate must bear; NULL on a server. On
+ * a client that only looks the name that the server is asked for, NULL for none.
  * The config outlives it. */
 CS_MUST_USE int cs_tls_new(struct cs_tls_config *config, const char *server_name, struct cs_tls **ret,
                            struct cs_err *err);
@@ -62,8 +67,8 @@ struct cs_buf *cs_tls_pending(struct cs_tls *tls);
 bool cs_tls_established(const struct cs_tls *tls);
 /* The application protocol agreed on, NULL for none. After the handshake only. */
 const char *cs_tls_alpn(const struct cs_tls *tls);
-/* DER of the verified peer leaf (own copy, valid as long as tls), empty without one. After the handshake
- * only. */
+/* DER of the peer's leaf, verified as the options say (own copy, valid as long as tls), empty without one.
+ * After the handshake only. */
 struct cs_slice cs_tls_peer_certificate(const struct cs_tls *tls);
 /* Gives back what an idle connection does not need (handshake state, record buffers). Safe at any time: no-op
  * mid-record. */
