@@ -136,28 +136,43 @@ int cli_check_certificate(struct cs_slice id, struct cs_slice chain, struct cli_
     return CS_OK;
 }
 
+static bool is_chain_of(struct cs_slice digest, const struct cli_check_certificate *certificate)
+{
+    return cs_slice_eq(digest, cs_digest_slice(&certificate->chain_digest));
+}
+
+/* What is wrong with it; NULL: nothing. */
+static const char *find_wrong(const countersign_v1_OrderCore *core,
+                              const struct cli_check_certificate *certificate)
+{
+    const bool has_key = core->key_mode != countersign_v1_KeyMode_KEY_MODE_NONE;
+
+    if (core->action == countersign_v1_Action_ACTION_REMOVE) {
+        if (core->chain_digest.size || core->leaf_spki_digest.size || has_key)
+            return "names a chain or key, though nothing is to be installed";
+        return is_chain_of(CS_PB_BYTES(&core->expects), certificate)
+                   ? NULL
+                   : "removes another certificate than the one that is meant";
+    }
+    if (!is_chain_of(CS_PB_BYTES(&core->chain_digest), certificate))
+        return "names another chain than the certificate's";
+    if (!cs_slice_eq(CS_PB_BYTES(&core->leaf_spki_digest), cs_digest_slice(&certificate->leaf.spki_digest)))
+        return "names another key than the certificate's";
+    if (core->action != countersign_v1_Action_ACTION_ROLL_BACK)
+        return has_key ? NULL : "brings no private key";
+    if (has_key)
+        return "brings a private key, though the device has it";
+    return core->expects.size ? NULL : "rolls back whatever is there";
+}
+
 static int check_content(const countersign_v1_OrderCore *core,
                          const struct cli_check_certificate *certificate, struct cs_err *err)
 {
-    bool install = core->action == countersign_v1_Action_ACTION_INSTALL;
-    const char *wrong = NULL;
+    const char *wrong = find_wrong(core, certificate);
 
-    if (!install) {
-        if (core->chain_digest.size || core->leaf_spki_digest.size ||
-            core->key_mode != countersign_v1_KeyMode_KEY_MODE_NONE)
-            wrong = "names a chain or key, though nothing is to be installed";
-    } else if (!cs_slice_eq(CS_PB_BYTES(&core->chain_digest), cs_digest_slice(&certificate->chain_digest))) {
-        wrong = "names another chain than the certificate's";
-    } else if (!cs_slice_eq(CS_PB_BYTES(&core->leaf_spki_digest),
-                            cs_digest_slice(&certificate->leaf.spki_digest))) {
-        wrong = "names another key than the certificate's";
-    } else if (core->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE) {
-        wrong = "brings no private key";
-    }
-    if (wrong)
-        return cs_err_set(err, CS_EAUTH, "WO-%llu for %s/%s %s: nothing was signed",
-                          (unsigned long long)core->number, core->device_name, core->connector, wrong);
-    return CS_OK;
+    return wrong ? cs_err_set(err, CS_EAUTH, "WO-%llu for %s/%s %s: nothing was signed",
+                              (unsigned long long)core->number, core->device_name, core->connector, wrong)
+                 : CS_OK;
 }
 
 static int check_generation(const countersign_v1_OrderCore *core,

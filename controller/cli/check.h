@@ -57,9 +57,11 @@ struct cli_check_order {
      * device may have moved on. */
     bool fresh;
 };
-/* The device is admitted under this name and device-id; for an install: chain and leaf key are the
- * certificate's and a key comes along; for the others: neither; the connector is one that the device says it
- * has, the generation the next that it takes. */
+/* The device is admitted under this name and device-id; install: chain and leaf key are the certificate's and
+ * a key comes along; roll back: they are the certificate's, too, and no key comes along (which generation it
+ * is cannot be told from here: the device holds it against the chain); remove: what is expected is the
+ * certificate's chain; the connector is one that the device says it has, the generation the next that it
+ * takes. */
 CS_MUST_USE int cli_check_core(const countersign_v1_OrderCore *core, const struct cli_check_order *order,
                                struct cs_err *err);
 /* The same for a device that was checked already, so that its signatures are verified once for all of its

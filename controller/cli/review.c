@@ -50,11 +50,11 @@ static int open_orders(struct cli *cli, struct cli_review *review, struct cs_err
         return cs_err_nomem(err);
     for (size_t i = 0; i < review->cores.count; i++) {
         const countersign_v1_OrderCore *core = review->cores.cores[i];
-        bool install = core->action == countersign_v1_Action_ACTION_INSTALL;
+        bool removal = core->action == countersign_v1_Action_ACTION_REMOVE;
 
         review->orders[i].index = (uint32_t)i;
         review->orders[i].rule = cs_policy_rule(cli->policy, core->device_name, core->connector,
-                                                install ? &review->certificate.leaf : NULL);
+                                                removal ? NULL : &review->certificate.leaf);
     }
     return CS_OK;
 }

@@ -48,7 +48,7 @@ int ctl_rules_load(struct ctl_view *view, const struct cs_policy *policy, uint64
         cs_auto_free countersign_v1_OrderCore *core = NULL;
 
         rc = cs_core_decode(walk.value, &core, err);
-        /* All orders of a request carry the same chain, or none does. */
+        /* All orders of a request name the same chain, or none does. */
         if (rc == CS_OK && !has_leaf && core->chain_digest.size) {
             rc = ctl_leaf_load(view, CTL_BYTES(core->chain_digest), &leaf, err);
             has_leaf = true;

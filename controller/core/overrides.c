@@ -1,5 +1,7 @@
 #include "controller/core/overrides.h"
 
+#include "controller/core/actions.h"
+
 static bool is_among(countersign_v1_Override wanted, const countersign_v1_Override *overrides, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -10,11 +12,13 @@ static bool is_among(countersign_v1_Override wanted, const countersign_v1_Overri
 
 /* The dates are those of the leaf, its last second included (RFC 5280, section 4.1.2.5), as the device judges
  * them. */
-pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, int64_t now_s,
-                               countersign_v1_Override ret[2])
+pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, countersign_v1_Action action,
+                               int64_t now_s, countersign_v1_Override ret[2])
 {
     pb_size_t count = 0;
 
+    if (action == countersign_v1_Action_ACTION_REMOVE)
+        return 0;
     if (certificate->not_after_s < now_s)
         ret[count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
     if (certificate->revoked)
@@ -23,30 +27,31 @@ pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, int64_t n
 }
 
 /* One that is needed and was not signed, the graver first; UNSPECIFIED: there is none. */
-static countersign_v1_Override missing(const ctl_certificate_row *certificate,
+static countersign_v1_Override missing(const ctl_certificate_row *certificate, countersign_v1_Action action,
                                        const countersign_v1_Override *overrides, size_t count, int64_t now_s)
 {
     countersign_v1_Override needed[2];
 
-    for (pb_size_t i = ctl_overrides_needed(certificate, now_s, needed); i > 0; i--)
+    for (pb_size_t i = ctl_overrides_needed(certificate, action, now_s, needed); i > 0; i--)
         if (!is_among(needed[i - 1], overrides, count))
             return needed[i - 1];
     return countersign_v1_Override_OVERRIDE_UNSPECIFIED;
 }
 
-int ctl_overrides_check(const ctl_certificate_row *certificate, const countersign_v1_Override *overrides,
-                        size_t count, int64_t now_s, struct cs_err *err)
+int ctl_overrides_check(const ctl_certificate_row *certificate, countersign_v1_Action action,
+                        const countersign_v1_Override *overrides, size_t count, int64_t now_s,
+                        struct cs_err *err)
 {
-    switch (missing(certificate, overrides, count, now_s)) {
+    switch (missing(certificate, action, overrides, count, now_s)) {
     case countersign_v1_Override_OVERRIDE_REVOKED:
         return cs_err_set(
             err, CS_ESTATE,
-            "the certificate is revoked: a push of it has to sign OVERRIDE_REVOKED (countersign "
-            "push --even-revoked)");
+            "the certificate is revoked: a push of it, and a roll back to it, has to sign OVERRIDE_REVOKED "
+            "(--even-revoked)");
     case countersign_v1_Override_OVERRIDE_EXPIRED:
         return cs_err_set(err, CS_ESTATE,
-                          "the certificate has expired: a push of it has to sign OVERRIDE_EXPIRED "
-                          "(countersign push --even-expired)");
+                          "the certificate has expired: a push of it, and a roll back to it, has to sign "
+                          "OVERRIDE_EXPIRED (--even-expired)");
     default:
         return CS_OK;
     }
@@ -57,8 +62,8 @@ int ctl_request_check_overrides(struct ctl_run *run, const ctl_request_row *requ
     ctl_certificate_row certificate;
     int rc = ctl_certificate_load(run, CTL_BYTES(request->certificate_id), &certificate);
 
-    return rc == CS_OK ? ctl_overrides_check(&certificate, request->overrides, request->overrides_count,
-                                             run->now_s, run->err)
+    return rc == CS_OK ? ctl_overrides_check(&certificate, ctl_action_of(request->action), request->overrides,
+                                             request->overrides_count, run->now_s, run->err)
                        : rc;
 }
 
@@ -84,7 +89,8 @@ int ctl_order_check_fit(struct ctl_run *run, ctl_request_row *request, ctl_order
 
     if (rc != CS_OK)
         return rc;
-    lacks = missing(&certificate, request->overrides, request->overrides_count, run->now_s);
+    lacks = missing(&certificate, ctl_action_of(request->action), request->overrides,
+                    request->overrides_count, run->now_s);
     *ret_fit =
         lacks == countersign_v1_Override_OVERRIDE_UNSPECIFIED ||
         (ctl_phase_info(order->phase)->handed_over && lacks == countersign_v1_Override_OVERRIDE_EXPIRED);
@@ -115,7 +121,7 @@ static int end_if_revoked(struct ctl_run *run, uint64_t number)
     ctl_certificate_row certificate;
     int rc = ctl_request_load(run, number, &request);
 
-    if (rc != CS_OK ||
+    if (rc != CS_OK || request.action == countersign_v1_Action_ACTION_REMOVE ||
         is_among(countersign_v1_Override_OVERRIDE_REVOKED, request.overrides, request.overrides_count))
         return rc;
     rc = ctl_certificate_load(run, CTL_BYTES(request.certificate_id), &certificate);

@@ -1,6 +1,7 @@
-/* overrides.h - what a push of a revoked or expired certificate needs: that the requester signed that it is
- * meant. Asked at PreparePush, SubmitPush, every accepting decision and every hand-over, because a
- * certificate can be revoked or expire between any two of them. Pure; internal to controller/core. */
+/* overrides.h - what a push of a revoked or expired certificate needs, and a roll back to one: that the
+ * requester signed that it is meant. A removal needs nothing: it is what people want of such a one. Asked at
+ * PreparePush, SubmitPush, every accepting decision and every hand-over, because a certificate can be revoked
+ * or expire between any two of them. Pure; internal to controller/core. */
 #ifndef CTL_CORE_OVERRIDES_H
 #define CTL_CORE_OVERRIDES_H
 
@@ -8,13 +9,13 @@
 
 /* CS_OK, or CS_ESTATE with a sentence that names the flag: the certificate is revoked or has expired and the
  * override for that is not among these. */
-CS_MUST_USE int ctl_overrides_check(const ctl_certificate_row *certificate,
+CS_MUST_USE int ctl_overrides_check(const ctl_certificate_row *certificate, countersign_v1_Action action,
                                     const countersign_v1_Override *overrides, size_t count, int64_t now_s,
                                     struct cs_err *err);
 
 /* All that a request would have to sign now, in rising order: how many. */
-pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, int64_t now_s,
-                               countersign_v1_Override ret[2]);
+pb_size_t ctl_overrides_needed(const ctl_certificate_row *certificate, countersign_v1_Action action,
+                               int64_t now_s, countersign_v1_Override ret[2]);
 
 /* As ctl_overrides_check() for a request that was submitted. */
 CS_MUST_USE int ctl_request_check_overrides(struct ctl_run *run, const ctl_request_row *request);

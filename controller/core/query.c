@@ -7,6 +7,13 @@
 
 #include "shared/base/text.h"
 
+#include <pb_encode.h>
+
+enum {
+    SUBMESSAGE_BYTES = 4, /* tag and length of a device in the message */
+    END_BYTES = 16,       /* what follows the devices */
+};
+
 static int get_meta(struct ctl_view *view, ctl_meta_row *ret, struct cs_err *err)
 {
     struct ctl_key key = ctl_key(CTL_TABLE_META);
@@ -224,6 +231,7 @@ int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *pres
     size_t most = ctl_page_size(request->limit, CS_ARRAY_LEN(reply->devices));
     struct ctl_key prefix = table;
     struct ctl_walk walk;
+    size_t bytes = 0;
     int rc;
 
     (void)now_s;
@@ -236,14 +244,20 @@ int ctl_query_ListDevices(struct ctl_view *view, const struct ctl_presence *pres
         walk = ctl_walk_after(&prefix, &after, false);
     }
     while ((rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
-        if (reply->devices_count == most) {
+        countersign_v1_Device *shown = &reply->devices[reply->devices_count];
+        size_t size = 0;
+
+        /* A message holds a page of usual devices, but not one of devices with all that they can say. */
+        if (reply->devices_count == most ||
+            bytes + countersign_v1_Device_size + SUBMESSAGE_BYTES > CS_LIMIT_MESSAGE_BYTES - END_BYTES) {
             reply->more = true;
             return CS_OK;
         }
-        rc = show_name(view, presence, (const char *)walk.key.ptr + table.len,
-                       &reply->devices[reply->devices_count], err);
+        rc = show_name(view, presence, (const char *)walk.key.ptr + table.len, shown, err);
         if (rc != CS_OK)
             return rc;
+        cs_assert(pb_get_encoded_size(&size, countersign_v1_Device_fields, shown));
+        bytes += size + SUBMESSAGE_BYTES;
         reply->devices_count++;
     }
     return ctl_walked(rc);

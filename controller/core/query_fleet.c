@@ -2,6 +2,7 @@
  * delivery is made of. */
 #include "controller/core/query.h"
 
+#include "controller/core/actions.h"
 #include "controller/core/query_rows.h"
 #include "controller/core/workflow.h"
 #include "shared/trust/merkle.h"
@@ -238,7 +239,7 @@ static int take_decisions(struct ctl_view *view, struct ctl_delivery_request *re
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-/* Chain and held key; orders that carry none (remove, roll back) have an empty chain digest. */
+/* Chain and held key; removals and roll backs carry neither. */
 static int take_certificate(struct ctl_view *view, const ctl_request_row *row,
                             struct ctl_delivery_request *ret, struct cs_err *err)
 {
@@ -248,7 +249,7 @@ static int take_certificate(struct ctl_view *view, const ctl_request_row *row,
     if (row->certificate_id.size != sizeof ret->certificate_id)
         return cs_err_set(err, CS_ECORRUPT, "the record of REQ-%" PRIu64 " is incomplete", row->number);
     memcpy(ret->certificate_id, row->certificate_id.bytes, sizeof ret->certificate_id);
-    if (row->chain_digest.size == 0)
+    if (ctl_action_of(row->action) != countersign_v1_Action_ACTION_INSTALL)
         return CS_OK;
     rc = ctl_bytes_get(view, &key, &ret->chain, err);
     if (rc != CS_OK)

@@ -1,5 +1,6 @@
 /* What a push would need, before it is requested. The controller's word only: clients that sign compute it
  * themselves from their own policy (controller/cli/plan.c). */
+#include "controller/core/actions.h"
 #include "controller/core/evaluate.h"
 #include "controller/core/overrides.h"
 #include "controller/core/query_rows.h"
@@ -30,7 +31,8 @@ static int on_target(void *data, const char *device_name, const char *connector,
     return CS_OK;
 }
 
-/* Every attachment that is asked for, as PreparePush would take them. */
+/* Every attachment that is asked for, as PreparePush would take them; of a removal also those where nothing
+ * is to be removed. `leaf` NULL: a removal. */
 static int add_orders(struct ctl_view *view, const countersign_v1_ExplainPushRequest *request,
                       const struct cs_cert_info *leaf, struct cs_needs *needs, struct cs_err *err)
 {
@@ -86,6 +88,7 @@ int ctl_query_ExplainPush(struct ctl_view *view, const struct ctl_presence *pres
     cs_auto(cs_policy_freep) struct cs_policy *policy = NULL;
     cs_auto_free struct cs_cert_info *leaf = calloc(1, sizeof *leaf);
     cs_auto_free struct cs_needs *needs = calloc(1, sizeof *needs);
+    const countersign_v1_Action action = ctl_action_of(request->action);
     ctl_certificate_row certificate;
     int rc;
 
@@ -99,12 +102,12 @@ int ctl_query_ExplainPush(struct ctl_view *view, const struct ctl_presence *pres
     if (rc != CS_OK)
         return rc;
     *needs = cs_needs_begin(policy);
-    rc = add_orders(view, request, leaf, needs, err);
+    rc = add_orders(view, request, action == countersign_v1_Action_ACTION_REMOVE ? NULL : leaf, needs, err);
     if (rc != CS_OK)
         return rc;
     cs_needs_sort(needs);
     reply->policy_version = cs_policy_version(policy);
-    reply->overrides_count = ctl_overrides_needed(&certificate, now_s, reply->overrides);
+    reply->overrides_count = ctl_overrides_needed(&certificate, action, now_s, reply->overrides);
     for (size_t i = 0; i < needs->count; i++)
         show_need(&needs->list[i], policy, request->requester, &reply->needs[reply->needs_count++]);
     return CS_OK;

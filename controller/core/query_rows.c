@@ -1,5 +1,6 @@
 #include "controller/core/query_rows.h"
 
+#include "controller/core/actions.h"
 #include "controller/core/colour.h"
 #include "controller/core/workflow.h"
 #include "shared/base/text.h"
@@ -105,6 +106,7 @@ void ctl_show_request(const ctl_request_row *row, countersign_v1_Request *ret)
     ret->start_s = row->start_s;
     ret->completed = orders_in(row, countersign_v1_OrderState_ORDER_STATE_COMPLETED);
     ret->failed = orders_in(row, countersign_v1_OrderState_ORDER_STATE_FAILED);
+    ret->action = ctl_action_of(row->action);
 }
 
 static void show_connector(const ctl_connector_row *row, countersign_v1_DeviceConnector *ret)
@@ -114,6 +116,7 @@ static void show_connector(const ctl_connector_row *row, countersign_v1_DeviceCo
     ret->generation = row->generation;
     CTL_BYTES_COPY(ret->certificate_id, row->certificate_id);
     CTL_BYTES_COPY(ret->installed_digest, row->installed_digest);
+    CTL_TEXT_SET(ret->remark, row->remark);
 }
 
 int ctl_device_closed(const ctl_device_row *device, struct cs_err *err)

@@ -138,6 +138,7 @@ static int show_place(const struct page *page, const ctl_certificate_row *certif
         return ctl_walked(rc);
     said = sync_of(CTL_BYTES(connector.installed_digest), certificate);
     CTL_TEXT_SET(ret->application, connector.application);
+    CTL_TEXT_SET(ret->remark, connector.remark);
     ret->in_sync = said == SYNC(IN_SYNC);
     if (ret->connected && connector.declared)
         ret->sync = said;

@@ -165,6 +165,7 @@ static int declare(struct ctl_run *run, const ctl_device_row *device,
     if (advertised->generation > connector.generation)
         connector.generation = advertised->generation;
     CTL_BYTES_COPY(connector.installed_digest, advertised->installed_digest);
+    CTL_TEXT_SET(connector.remark, advertised->remark);
     rc = ctl_connector_store(run, device_id, &connector);
     return rc == CS_OK ? ctl_attachments_refresh(run, device->name, &connector) : rc;
 }
@@ -252,6 +253,8 @@ static int update_connector(struct ctl_run *run, const ctl_device_row *device, b
     if (report->outcome == countersign_v1_Outcome_OUTCOME_COMPLETED && newest) {
         CTL_BYTES_COPY(connector.certificate_id, order->certificate_id);
         CTL_BYTES_COPY(connector.completed_digest, request->chain_digest);
+        if (order->action == countersign_v1_Action_ACTION_REMOVE)
+            connector.certificate_id.size = 0;
     }
     if (newest)
         CTL_BYTES_COPY(connector.installed_digest, report->installed_digest);

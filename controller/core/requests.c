@@ -1,4 +1,5 @@
 /* From the click to the signed request: reservations, submission, cancelling. */
+#include "controller/core/actions.h"
 #include "controller/core/evaluate.h"
 #include "controller/core/orders.h"
 #include "controller/core/overrides.h"
@@ -24,8 +25,8 @@ static int check_request(struct ctl_run *run, const struct ctl_submit_push *subm
         return cs_err_set(run->err, CS_EINVAL, "the push request is from the future: set the client's clock");
     if (request->decide_by_s <= run->now_s)
         return cs_err_set(run->err, CS_EINVAL, "the push request's time to decide is over already");
-    return ctl_overrides_check(certificate, request->overrides, request->overrides_count, run->now_s,
-                               run->err);
+    return ctl_overrides_check(certificate, ctl_action_of(reserved->action), request->overrides,
+                               request->overrides_count, run->now_s, run->err);
 }
 
 static void fill_request(ctl_request_row *row, const struct ctl_submit_push *submit,
@@ -39,7 +40,9 @@ static void fill_request(ctl_request_row *row, const struct ctl_submit_push *sub
     CTL_BYTES_SET(row->digest, cs_digest_slice(&submit->digest));
     CTL_BYTES_COPY(row->certificate_id, certificate->id);
     CTL_TEXT_SET(row->certificate_name, certificate->common_name);
-    CTL_BYTES_COPY(row->chain_digest, certificate->chain_digest);
+    row->action = ctl_action_of(reserved->action);
+    if (row->action != countersign_v1_Action_ACTION_REMOVE)
+        CTL_BYTES_COPY(row->chain_digest, certificate->chain_digest);
     CTL_TEXT_SET(row->requester, request->requester);
     row->requested_at_s = request->requested_at_s;
     row->decide_by_s = request->decide_by_s;
@@ -263,7 +266,8 @@ int ctl_submit_push_run(struct ctl_run *run, const void *body, void *reply)
         return rc;
     answer->number = reserved.number;
     ctl_run_changed(run, "", "REQ-%" PRIu64, reserved.number);
-    ctl_run_detail(run, "requested by %s, %u orders from WO-%" PRIu64, signed_request->requester,
+    ctl_run_detail(run, "%s requested by %s, %u orders from WO-%" PRIu64,
+                   ctl_action_noun(ctl_action_of(reserved.action)), signed_request->requester,
                    (unsigned)reserved.order_count, reserved.first_order);
     return CS_OK;
 }

@@ -1,5 +1,6 @@
 #include "controller/core/reservations.h"
 
+#include "controller/core/actions.h"
 #include "controller/core/overrides.h"
 #include "controller/core/sealed_keys.h"
 #include "controller/core/targets.h"
@@ -111,82 +112,63 @@ static void random_bytes(struct ctl_run *run, void *out, size_t len)
     run->context->random(run->context->random_data, out, len);
 }
 
-/* The next generation for the connector, written down so that nobody else gets it. */
-static int take_generation(struct ctl_run *run, const ctl_device_row *device, const char *name,
-                           uint64_t *ret_generation)
+/* The app connector as its device stated it last. */
+static int load_connector(struct ctl_run *run, const ctl_device_row *device, const char *name,
+                          ctl_connector_row *ret)
 {
-    ctl_connector_row connector;
-    uint64_t highest;
-    int rc = ctl_connector_load(run, CTL_BYTES(device->device_id), name, &connector);
+    int rc = ctl_connector_load(run, CTL_BYTES(device->device_id), name, ret);
 
-    if (rc == CS_ENOTFOUND || (rc == CS_OK && !connector.declared))
+    if (rc == CS_ENOTFOUND || (rc == CS_OK && !ret->declared))
         return cs_err_set(run->err, CS_ESTATE, "device %s does not advertise an app connector %s",
                           device->name, name);
-    if (rc != CS_OK)
-        return rc;
-    highest =
-        connector.generation > connector.last_generation ? connector.generation : connector.last_generation;
-    if (highest + 1 - connector.generation > CS_LIMIT_GENERATION_JUMP)
+    return rc;
+}
+
+/* The next generation for the connector, written down so that nobody else gets it. */
+static int take_generation(struct ctl_run *run, const ctl_device_row *device, ctl_connector_row *connector,
+                           uint64_t *ret_generation)
+{
+    uint64_t highest = connector->generation > connector->last_generation ? connector->generation
+                                                                          : connector->last_generation;
+
+    if (highest + 1 - connector->generation > CS_LIMIT_GENERATION_JUMP)
         return cs_err_set(run->err, CS_ESTATE,
                           "too many pushes for %s on %s were requested since the device last accepted one",
-                          name, device->name);
-    connector.last_generation = *ret_generation = highest + 1;
-    return ctl_connector_store(run, CTL_BYTES(device->device_id), &connector);
+                          connector->name, device->name);
+    connector->last_generation = *ret_generation = highest + 1;
+    return ctl_connector_store(run, CTL_BYTES(device->device_id), connector);
 }
 
-/* A key that was made on a device is nowhere else. */
-static int check_key_place(struct ctl_run *run, const struct preparation *prep, const ctl_device_row *device,
-                           const char *connector)
+static int add_order(struct ctl_run *run, struct preparation *prep, const ctl_device_row *device,
+                     ctl_connector_row *connector, bool named)
 {
-    const ctl_certificate_row *certificate = &prep->certificate;
-
-    if (prep->reserved.key_mode != countersign_v1_KeyMode_KEY_MODE_ON_DEVICE)
-        return CS_OK;
-    if (strcmp(certificate->device_name, device->name) != 0 || strcmp(certificate->connector, connector) != 0)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the certificate's key was made on %s for %s: it cannot be pushed to %s on %s",
-                          certificate->device_name, certificate->connector, connector, device->name);
-    if (!cs_slice_eq(CTL_BYTES(certificate->device_id), CTL_BYTES(device->device_id)))
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the certificate's key was made on %s before it was enrolled anew: request another",
-                          device->name);
-    return CS_OK;
-}
-
-static int add_target(struct ctl_run *run, struct preparation *prep, const char *device_name,
-                      const char *connector)
-{
-    uint32_t index = prep->reserved.order_count;
+    const struct ctl_action_place place = {device, connector, named};
+    const uint32_t index = prep->reserved.order_count;
     countersign_v1_OrderCore core = countersign_v1_OrderCore_init_zero;
     cs_auto(cs_buf_free) struct cs_buf bytes = CS_BUF_EMPTY;
     struct ctl_key key;
-    ctl_device_row device;
-    int rc;
+    bool means;
+    int rc = ctl_action_means(run, &prep->certificate, prep->reserved.action, &place, &means);
 
+    if (rc != CS_OK || !means)
+        return rc;
     if (index == CS_LIMIT_ORDERS_PER_REQUEST)
         return cs_err_set(run->err, CS_ETOOBIG, "one push request has at most %d app connectors",
                           CS_LIMIT_ORDERS_PER_REQUEST);
     rc = make_room(prep, index + 1, run->err);
     if (rc == CS_OK)
-        rc = ctl_device_load_named(run, device_name, &device);
+        rc = ctl_action_fill(run, &prep->certificate, prep->reserved.action, prep->reserved.key_mode, &place,
+                             &core);
     if (rc == CS_OK)
-        rc = ctl_device_check_open(run, &device);
-    if (rc == CS_OK)
-        rc = check_key_place(run, prep, &device, connector);
-    if (rc == CS_OK)
-        rc = take_generation(run, &device, connector, &core.generation);
+        rc = take_generation(run, device, connector, &core.generation);
     if (rc != CS_OK)
         return rc;
     core.order_id.size = sizeof core.order_id.bytes;
     random_bytes(run, core.order_id.bytes, sizeof core.order_id.bytes);
     core.number = ++run->meta.last_order;
-    CTL_TEXT_SET(core.device_name, device_name);
-    CTL_BYTES_COPY(core.device_id, device.device_id);
-    CTL_TEXT_SET(core.connector, connector);
-    core.action = countersign_v1_Action_ACTION_INSTALL;
-    CTL_BYTES_COPY(core.chain_digest, prep->certificate.chain_digest);
-    CTL_BYTES_COPY(core.leaf_spki_digest, prep->certificate.spki_digest);
-    core.key_mode = prep->reserved.key_mode;
+    CTL_TEXT_SET(core.device_name, device->name);
+    CTL_BYTES_COPY(core.device_id, device->device_id);
+    CTL_TEXT_SET(core.connector, connector->name);
 
     rc = cs_message_encode(countersign_v1_OrderCore_fields, &core, &bytes, run->err);
     if (rc != CS_OK)
@@ -199,17 +181,37 @@ static int add_target(struct ctl_run *run, struct preparation *prep, const char 
     return ctl_bytes_put(run->view, &key, cs_buf_slice(&bytes), run->err);
 }
 
+static int add_target(struct ctl_run *run, struct preparation *prep, const char *device_name,
+                      const char *connector_name, bool named)
+{
+    ctl_device_row device;
+    ctl_connector_row connector;
+    int rc = ctl_device_load_named(run, device_name, &device);
+
+    if (rc == CS_OK)
+        rc = ctl_device_check_open(run, &device);
+    if (rc == CS_OK)
+        rc = ctl_action_check_key(run, &prep->certificate, prep->reserved.key_mode, &device, connector_name);
+    if (rc == CS_OK)
+        rc = load_connector(run, &device, connector_name, &connector);
+    return rc == CS_OK ? add_order(run, prep, &device, &connector, named) : rc;
+}
+
 struct adding {
     struct ctl_run *run;
     struct preparation *prep;
+    size_t named; /* that are still to come: they are first */
 };
 
 static int on_target(void *data, const char *device_name, const char *connector, struct cs_err *err)
 {
-    const struct adding *adding = data;
+    struct adding *adding = data;
+    const bool named = adding->named > 0;
 
     (void)err; /* the run's */
-    return add_target(adding->run, adding->prep, device_name, connector);
+    if (named)
+        adding->named--;
+    return add_target(adding->run, adding->prep, device_name, connector, named);
 }
 
 static int add_targets(struct ctl_run *run, struct preparation *prep,
@@ -222,9 +224,15 @@ static int add_targets(struct ctl_run *run, struct preparation *prep,
         .groups = request->groups,
         .group_count = request->groups_count,
     };
-    struct adding adding = {run, prep};
+    struct adding adding = {run, prep, request->targets_count};
+    int rc = ctl_targets_walk(run->view, &targets, on_target, &adding, run->err);
 
-    return ctl_targets_walk(run->view, &targets, on_target, &adding, run->err);
+    if (rc == CS_OK && prep->reserved.order_count == 0)
+        return cs_err_set(
+            run->err, CS_ESTATE,
+            "by what their devices last said this certificate is installed at none of these app "
+            "connectors: there is nothing to remove");
+    return rc;
 }
 
 /* With the leaves goes the whole tree: every delivery needs a proof out of it. */
@@ -249,29 +257,6 @@ static int store_reservation(struct ctl_run *run, struct preparation *prep)
     return rc == CS_OK ? ctl_index_put(run->view, &due, run->err) : rc;
 }
 
-/* As the certificate has its key, unless the client brings it along. */
-static int choose_key_mode(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
-                           struct preparation *prep)
-{
-    countersign_v1_KeyMode has = prep->certificate.key_mode, wanted = request->key_mode;
-
-    if (wanted == countersign_v1_KeyMode_KEY_MODE_UNSPECIFIED)
-        wanted = has;
-    if (wanted == countersign_v1_KeyMode_KEY_MODE_NONE)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the controller holds no private key for this certificate: import it with its key, "
-                          "or seal the key to the devices");
-    if (has == countersign_v1_KeyMode_KEY_MODE_ON_DEVICE && wanted != has)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the certificate's key was made on %s and is nowhere else: no key can be sealed",
-                          prep->certificate.device_name);
-    if (wanted != has && wanted != countersign_v1_KeyMode_KEY_MODE_SEALED)
-        return cs_err_set(run->err, CS_ESTATE,
-                          "the certificate's key is not there in the way that is asked for");
-    prep->reserved.key_mode = wanted;
-    return CS_OK;
-}
-
 static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
                           struct preparation *prep)
 {
@@ -279,23 +264,21 @@ static int check_pushable(struct ctl_run *run, const countersign_v1_PreparePushR
 
     if (run->meta.policy_version == 0)
         return cs_err_set(run->err, CS_ESTATE, "there is no trust policy yet: publish one first");
-    if (request->action != countersign_v1_Action_ACTION_UNSPECIFIED &&
-        request->action != countersign_v1_Action_ACTION_INSTALL)
-        return cs_err_set(
-            run->err, CS_EUNSUPPORTED,
-            "this controller prepares installs only, no removals and no roll backs by the device "
-            "itself: push the earlier certificate (countersign roll-back)");
     if (run->meta.reservations >= CTL_RESERVATIONS)
         return cs_err_set(run->err, CS_EBUSY,
                           "%d pushes are prepared and not submitted: try again in a few minutes",
                           CTL_RESERVATIONS);
+    if (request->action > _countersign_v1_Action_MAX)
+        return cs_err_set(run->err, CS_EINVAL, "this controller does not know action %d: is it too old?",
+                          (int)request->action);
+    prep->reserved.action = ctl_action_of(request->action);
     rc = ctl_certificate_load(run, CTL_BYTES(request->certificate_id), &prep->certificate);
     if (rc == CS_OK)
-        rc = ctl_overrides_check(&prep->certificate, request->overrides, request->overrides_count, run->now_s,
-                                 run->err);
-    if (rc != CS_OK)
-        return rc;
-    return choose_key_mode(run, request, prep);
+        rc = ctl_overrides_check(&prep->certificate, prep->reserved.action, request->overrides,
+                                 request->overrides_count, run->now_s, run->err);
+    return rc == CS_OK ? ctl_action_key_mode(&prep->certificate, prep->reserved.action, request->key_mode,
+                                             &prep->reserved.key_mode, run->err)
+                       : rc;
 }
 
 static int prepare(struct ctl_run *run, const countersign_v1_PreparePushRequest *request,
@@ -330,7 +313,7 @@ int ctl_prepare_push_run(struct ctl_run *run, const void *body, void *reply)
     CTL_BYTES_COPY(answer->request_id, prep->reserved.request_id);
     answer->order_count = prep->reserved.order_count;
     ctl_run_changed(run, "", "REQ-%" PRIu64, prep->reserved.number);
-    ctl_run_detail(run, "reserved with %u orders from WO-%" PRIu64, (unsigned)prep->reserved.order_count,
-                   prep->reserved.first_order);
+    ctl_run_detail(run, "%s reserved with %u orders from WO-%" PRIu64, ctl_action_noun(prep->reserved.action),
+                   (unsigned)prep->reserved.order_count, prep->reserved.first_order);
     return CS_OK;
 }

@@ -12,7 +12,16 @@ static const struct {
     /* refused before anything was begun, by a device that may be better in a moment */
     {"storage-failed", true},
     {"no-policy", true},
-    /* applied and put back, and so it would be again until somebody acts on the device */
+    {"no-room", true},
+    /* applied and put back, as after a reload that failed */
+    {"validate-failed", true},
+    {"validate-timeout", true},
+    {"probe-failed", true},
+    /* refused or put back, and so it would be again until somebody acts on the device */
+    {"target-unsafe", false},
+    {"names-other", false},
+    {"generation-gone", false},
+    {"generation-other", false},
     {"foreign-file", false},
     {"unknown-connector", false},
     {"key-missing", false},

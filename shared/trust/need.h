@@ -21,7 +21,7 @@ struct cs_needs {
 
 /* Nothing is pushed yet. `policy` must outlive it. */
 struct cs_needs cs_needs_begin(const struct cs_policy *policy);
-/* One more order. `leaf` NULL: an action that installs nothing. */
+/* One more order. `leaf` as cs_policy_rule() takes it: NULL for a removal. */
 void cs_needs_add(struct cs_needs *needs, const char *device_name, const char *connector,
                   const struct cs_cert_info *leaf);
 /* Most orders first; of as many the stricter first. */

@@ -80,8 +80,8 @@ bool cs_stage_admits(const countersign_v1_TrustPolicy *policy, const countersign
 /* How many people it takes, in all its stages together. */
 uint32_t cs_rule_people(const countersign_v1_Rule *rule);
 /* The rule for a push: the first that matches; where none matches, the strictest (most people in all, then
- * most stages). Never NULL. `leaf` NULL (remove, roll back): rules with conditions on the leaf do not match.
- */
+ * most stages). Never NULL. `leaf`: of the chain that the order core names, for a roll back the one that
+ * comes back; NULL (remove): rules with conditions on the leaf do not match. */
 const countersign_v1_Rule *cs_policy_rule(const struct cs_policy *policy, const char *device_name,
                                           const char *connector, const struct cs_cert_info *leaf);
 

@@ -167,7 +167,8 @@ static void check_core(struct cs_check *check, const countersign_v1_OrderCore *c
 {
     bool installs = core->action == countersign_v1_Action_ACTION_INSTALL;
     bool rolls_back = core->action == countersign_v1_Action_ACTION_ROLL_BACK;
-    size_t certificate_digest_bytes = installs ? CS_SHA256_BYTES : 0;
+    /* A roll back carries no chain, but people sign which one comes back. */
+    size_t certificate_digest_bytes = installs || rolls_back ? CS_SHA256_BYTES : 0;
 
     cs_check_size(check, "order_id", CS_PB_BYTES(&core->order_id), CS_ID_BYTES);
     cs_check_positive(check, "number", core->number);
@@ -228,6 +229,7 @@ static void check_advertisement(struct cs_check *check, const countersign_v1_Dev
         cs_check_name(check, "connectors.application", connector->application);
         cs_check_size_or_empty(check, "connectors.installed_digest",
                                CS_PB_BYTES(&connector->installed_digest), CS_SHA256_BYTES);
+        cs_check_text(check, "connectors.remark", connector->remark);
         for (pb_size_t k = 0; k < i; k++)
             cs_check_that(check, strcmp(message->connectors[k].name, connector->name) != 0,
                           "two connectors have one name");

@@ -195,8 +195,9 @@ static void removes(struct evil *e)
 }
 static void rolls_back(struct evil *e)
 {
-    removes(e);
     EVIL_CORE(e)->action = countersign_v1_Action_ACTION_ROLL_BACK;
+    EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    EVIL_CORE(e)->expects.size = 32;
     EVIL_CORE(e)->generation = 2;
     EVIL_CORE(e)->target_generation = 1;
 }

@@ -275,6 +275,7 @@ int control_prepare(struct control *c, const char *certificate, const char *devi
 
     cs_assert(body);
     CTL_BYTES_SET(body->certificate_id, cs_digest_slice(&id));
+    body->action = c->action;
     body->overrides_count = fill_overrides(c, body->overrides);
     if (device) {
         body->targets_count = 1;
@@ -579,6 +580,8 @@ int control_advertise(struct control *c, const char *name, const struct cs_diges
     }
     if (installed)
         CTL_BYTES_SET(statement->connectors[0].installed_digest, cs_digest_slice(installed));
+    if (c->remark)
+        CTL_TEXT_SET(statement->connectors[0].remark, c->remark);
     return say(c, CTL_ADVERTISEMENT, device.device_id.bytes, statement);
 }
 

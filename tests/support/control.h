@@ -41,9 +41,11 @@ struct control {
     /* What the next requests sign beside the usual. */
     uint32_t max_attempts; /* 0: the 3 of deployment.h */
     bool even_expired, even_revoked;
-    bool with_mail;          /* devices advertise "mail" beside "web" */
-    int64_t decide_within_s; /* 0: as deployment.h has it */
-    bool unchecked;          /* leave the invariants alone: the caller checks now and then */
+    countersign_v1_Action action; /* unspecified: install */
+    bool with_mail;               /* devices advertise "mail" beside "web" */
+    const char *remark;           /* that they make about "web"; NULL: none */
+    int64_t decide_within_s;      /* 0: as deployment.h has it */
+    bool unchecked;               /* leave the invariants alone: the caller checks now and then */
 };
 
 void control_start(struct control *ret);

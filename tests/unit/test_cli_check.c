@@ -257,6 +257,55 @@ static void removal_with_chain(struct world *world)
 {
     world->core.action = countersign_v1_Action_ACTION_REMOVE;
 }
+static void make_removal(struct world *world)
+{
+    world->core.action = countersign_v1_Action_ACTION_REMOVE;
+    world->core.key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    world->core.chain_digest.size = world->core.leaf_spki_digest.size = 0;
+    CS_PB_SET(&world->core.expects, cs_digest_slice(&world->certificate.chain_digest));
+}
+static void make_roll_back(struct world *world)
+{
+    world->core.action = countersign_v1_Action_ACTION_ROLL_BACK;
+    world->core.key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    world->core.target_generation = 3;
+    world->core.expects.size = CS_SHA256_BYTES;
+}
+static void removal_with_key(struct world *world)
+{
+    make_removal(world);
+    world->core.key_mode = countersign_v1_KeyMode_KEY_MODE_HELD;
+}
+static void removal_of_another(struct world *world)
+{
+    make_removal(world);
+    world->core.expects.bytes[0] ^= 1;
+}
+static void removal_of_whatever(struct world *world)
+{
+    make_removal(world);
+    world->core.expects.size = 0;
+}
+static void roll_back_to_another(struct world *world)
+{
+    make_roll_back(world);
+    world->core.chain_digest.bytes[0] ^= 1;
+}
+static void roll_back_to_another_key(struct world *world)
+{
+    make_roll_back(world);
+    world->core.leaf_spki_digest.bytes[0] ^= 1;
+}
+static void roll_back_with_key(struct world *world)
+{
+    make_roll_back(world);
+    world->core.key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
+}
+static void roll_back_of_whatever(struct world *world)
+{
+    make_roll_back(world);
+    world->core.expects.size = 0;
+}
 static void no_admission(struct world *world)
 {
     cs_buf_clear(&world->admission);
@@ -322,6 +371,13 @@ static void refuses_what_was_not_asked_for(void **state)
         {old_generation, "is at 4"},
         {far_generation, "is at 4"},
         {removal_with_chain, "nothing is to be installed"},
+        {removal_with_key, "nothing is to be installed"},
+        {removal_of_another, "removes another certificate"},
+        {removal_of_whatever, "removes another certificate"},
+        {roll_back_to_another, "another chain"},
+        {roll_back_to_another_key, "another key"},
+        {roll_back_with_key, "though the device has it"},
+        {roll_back_of_whatever, "whatever is there"},
         {no_admission, "is not admitted"},
         {admission_by_nobody, "the admission of device gw-1"},
         {admission_by_another, "the admission of device gw-1"},
@@ -344,6 +400,18 @@ static void refuses_what_was_not_asked_for(void **state)
         check_says(err, cases[i].says);
         tear_down(&fresh_world);
     }
+}
+
+static void accepts_a_removal_and_a_roll_back_that_were_asked_for(void **state)
+{
+    struct world *world = *state;
+    struct cs_err err;
+
+    make_roll_back(world);
+    check_ok(check(world, true, &err), err);
+    make_removal(world);
+    world->core.target_generation = 0;
+    check_ok(check(world, true, &err), err);
 }
 
 static void a_decider_need_not_catch_the_device_standing_still(void **state)
@@ -443,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(accepts_what_was_asked_for),
+        IN_WORLD(accepts_a_removal_and_a_roll_back_that_were_asked_for),
         cmocka_unit_test(refuses_what_was_not_asked_for),
         IN_WORLD(believes_the_key_that_a_renewal_names),
         IN_WORLD(a_decider_need_not_catch_the_device_standing_still),

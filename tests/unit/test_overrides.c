@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PHASE(name)   countersign_store_v1_Phase_PHASE_##name
+#define ACTION(name)  countersign_v1_Action_ACTION_##name
 #define OUTCOME(name) countersign_v1_Outcome_OUTCOME_##name
 
 enum { BEHIND_ITS_END_S = 366 * 86400 };
@@ -232,8 +233,10 @@ static void its_last_second_still_counts(void **state)
 
     (void)state;
     row.not_after_s = 1000;
-    assert_int_equal(ctl_overrides_check(&row, NULL, 0, 1000, &err), CS_OK);
-    assert_int_equal(ctl_overrides_check(&row, NULL, 0, 1001, &err), CS_ESTATE);
+    assert_int_equal(ctl_overrides_check(&row, ACTION(INSTALL), NULL, 0, 1000, &err), CS_OK);
+    assert_int_equal(ctl_overrides_check(&row, ACTION(INSTALL), NULL, 0, 1001, &err), CS_ESTATE);
+    assert_int_equal(ctl_overrides_check(&row, ACTION(ROLL_BACK), NULL, 0, 1001, &err), CS_ESTATE);
+    assert_int_equal(ctl_overrides_check(&row, ACTION(REMOVE), NULL, 0, 1001, &err), CS_OK);
 }
 
 int main(void)

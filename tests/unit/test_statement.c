@@ -383,8 +383,9 @@ static void make_removal(C *m)
 }
 static void make_roll_back(C *m)
 {
-    make_removal(m);
     m->action = countersign_v1_Action_ACTION_ROLL_BACK;
+    m->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    m->expects.size = 32;
     m->generation = 3;
     m->target_generation = 1;
 }
@@ -393,6 +394,12 @@ CHANGE(c_remove_key, C, make_removal(m); m->key_mode = countersign_v1_KeyMode_KE
 CHANGE(c_remove_chain, C, make_removal(m); m->chain_digest.size = 32)
 CHANGE(c_roll_back_nowhere, C, make_roll_back(m); m->target_generation = 0)
 CHANGE(c_roll_forward, C, make_roll_back(m); m->target_generation = 3)
+CHANGE(c_roll_back_any, C, make_roll_back(m); m->expects.size = 0)
+CHANGE(c_roll_back_key, C, make_roll_back(m); m->key_mode = countersign_v1_KeyMode_KEY_MODE_HELD)
+CHANGE(c_roll_back_chain, C, make_roll_back(m); m->chain_digest.size = 0)
+CHANGE(c_roll_back_leaf, C, make_roll_back(m); m->leaf_spki_digest.size = 0)
+CHANGE(c_remove_leaf, C, make_removal(m); m->leaf_spki_digest.size = 32)
+CHANGE(c_remove_target, C, make_removal(m); m->target_generation = 1)
 
 static void refuses_incomplete_order_cores(void **state)
 {
@@ -414,6 +421,12 @@ static void refuses_incomplete_order_cores(void **state)
     try_core("a roll back", make_roll_back, CS_OK);
     try_core("a roll back to nowhere", c_roll_back_nowhere, CS_EPARSE);
     try_core("a roll back forwards", c_roll_forward, CS_EPARSE);
+    try_core("a roll back whatever is there", c_roll_back_any, CS_EPARSE);
+    try_core("a roll back with a key", c_roll_back_key, CS_EPARSE);
+    try_core("a roll back to whatever chain", c_roll_back_chain, CS_EPARSE);
+    try_core("a roll back to whatever key", c_roll_back_leaf, CS_EPARSE);
+    try_core("a removal with a leaf", c_remove_leaf, CS_EPARSE);
+    try_core("a removal with a target", c_remove_target, CS_EPARSE);
 }
 
 CHANGE(a_identity, countersign_v1_Admission, m->identity_spki.bytes[3] ^= 1)
@@ -428,6 +441,8 @@ CHANGE(v_clockless, countersign_v1_DeviceAdvertisement, m->made_at_s = 0)
 CHANGE(v_twice, countersign_v1_DeviceAdvertisement, m->connectors_count = 2;
        m->connectors[1] = m->connectors[0])
 CHANGE(v_digest, countersign_v1_DeviceAdvertisement, m->connectors[0].installed_digest.size = 1)
+CHANGE(v_remark, countersign_v1_DeviceAdvertisement, memcpy(m->connectors[0].remark, "gone", 5))
+CHANGE(v_remark_control, countersign_v1_DeviceAdvertisement, memcpy(m->connectors[0].remark, "\033[2J", 5))
 CHANGE(v_nothing_declared, countersign_v1_DeviceAdvertisement, m->connectors_count = 0)
 CHANGE(s_empty, countersign_v1_DeviceCsr, m->csr.size = 0)
 CHANGE(s_refused, countersign_v1_DeviceCsr, m->csr.size = 0; memcpy(m->verdict, "no", 3))
@@ -470,6 +485,8 @@ static void refuses_incomplete_statements_of_the_other_kinds(void **state)
     try_advertisement("a device without a clock", v_clockless, CS_OK);
     try_advertisement("a connector twice", v_twice, CS_EPARSE);
     try_advertisement("a digest of one byte", v_digest, CS_EPARSE);
+    try_advertisement("a remark", v_remark, CS_OK);
+    try_advertisement("a remark with a control character", v_remark_control, CS_EPARSE);
     try_advertisement("no connector", v_nothing_declared, CS_OK);
     try_csr("no CSR", s_empty, CS_EPARSE);
     try_csr("a digest of 16 bytes", s_digest, CS_EPARSE);
