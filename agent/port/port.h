@@ -148,8 +148,8 @@ struct ag_port {
 
     /* Calls on_change from the loop soon after something was made, changed or removed in one of the folders,
      * once for what comes together; a folder that is not there is passed over, and looked for again at the
-     * next call. Replaces what was watched before; count 0 ends it. CS_EFULL: the system lets nobody watch
-     * more. */
+     * next call. Replaces what was watched before; count 0 ends it. What changed before is for the caller to
+     * look at, once it watches. CS_EFULL: the system lets nobody watch more than the first of them. */
     int (*watch)(struct ag_port *port, const char *const *folders, size_t count,
                  void (*on_change)(void *owner), void *owner, struct cs_err *err);
 };

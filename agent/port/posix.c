@@ -4,6 +4,7 @@
 #include "agent/port/os_error.h"
 #include "agent/port/place.h"
 #include "agent/port/posix_impl.h"
+#include "agent/port/watch.h"
 #include "shared/crypto/crypto.h"
 
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 
 struct ag_posix {
     struct ag_port port;
-    struct ag_process *process; /* NULL without a loop */
+    struct ag_process *process; /* NULL without a loop, as the next */
+    struct ag_watch *watch;
 };
 
 /* ---- clock, random */
@@ -68,6 +70,16 @@ static void posix_stop(struct ag_port *port)
         ag_process_stop(posix->process);
 }
 
+static int posix_watch(struct ag_port *port, const char *const *folders, size_t count,
+                       void (*on_change)(void *owner), void *owner, struct cs_err *err)
+{
+    struct ag_posix *posix = CS_CONTAINER_OF(port, struct ag_posix, port);
+
+    if (!posix->watch)
+        return cs_err_set(err, CS_EUNSUPPORTED, "folders are watched by a running agent only");
+    return ag_watch_set(posix->watch, folders, count, on_change, owner, err);
+}
+
 /* ---- the wiring */
 
 static const struct ag_port posix_port = {
@@ -92,6 +104,7 @@ static const struct ag_port posix_port = {
     .room = ag_posix_room,
     .run = posix_run,
     .stop = posix_stop,
+    .watch = posix_watch,
 };
 
 int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err)
@@ -103,6 +116,8 @@ int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err)
     posix->port = posix_port;
     int code = loop ? ag_process_new(loop, &posix->process, err) : CS_OK;
 
+    if (!code && loop)
+        code = ag_watch_new(loop, &posix->watch, err);
     if (code)
         ag_posix_close(posix);
     else
@@ -121,6 +136,7 @@ void ag_posix_close(struct ag_posix *posix)
         return;
     if (posix->process)
         ag_process_close(posix->process);
+    ag_watch_close(posix->watch);
     free(posix);
 }
 

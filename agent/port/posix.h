@@ -1,4 +1,5 @@
-/* posix.h - the real machine behind port.h. Commands run on a libuv loop; all else needs none. */
+/* posix.h - the real machine behind port.h. Commands run, and folders are watched, on a libuv loop; all else
+ * needs none. */
 #ifndef AG_PORT_POSIX_H
 #define AG_PORT_POSIX_H
 
@@ -8,7 +9,7 @@
 
 struct ag_posix;
 
-/* `loop` may be NULL where no command will run. */
+/* `loop` may be NULL where no command will run and no folder is watched. */
 CS_MUST_USE int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err);
 struct ag_port *ag_posix_port(struct ag_posix *posix);
 /* Ends a command that runs; frees from the loop once its handles are closed, so run the loop to its end. */
