@@ -80,8 +80,10 @@ struct ag_port {
     int64_t (*ticks_ms)(struct ag_port *port);
     void (*random)(struct ag_port *port, void *out, size_t len);
 
-    /* Follows a link at the end of the path, as an application does. Appends the content; CS_ENOTFOUND
-     * without the file, CS_ETOOBIG beyond limit_bytes. */
+    /* Follows a link at the end of the path, as an application does, and then whatever links are on its way:
+     * the application's leads through the state folder. What others may read by the agent's eyes is for the
+     * caller to think of. Appends the content; CS_ENOTFOUND without the file, CS_ETOOBIG beyond limit_bytes
+     * or for what is no file, which is not opened. */
     int (*read_file)(struct ag_port *port, const char *path, size_t limit_bytes, struct cs_buf *out,
                      struct cs_err *err);
     /* A new file with this content, synced; the folder is not. CS_EEXISTS if there is one. */
@@ -90,9 +92,10 @@ struct ag_port {
     /* The same in place of any that is there: beside, synced, renamed over it, folder synced. */
     int (*replace_file)(struct ag_port *port, const char *path, struct cs_slice content,
                         const struct ag_file_look *look, struct cs_err *err);
-    /* `to` becomes what `from` is, with its owner, mode and label: a file of the same content, in place of
-     * any that is there, durably as replace_file; or a link, that leads where `from` leads, made absolute.
-     * CS_ENOTFOUND without `from`, CS_ETOOBIG for a file beyond limit_bytes or for what is neither. */
+    /* `to` becomes what `from` is: a file of the same content, with its owner, mode and label, in place of
+     * any that is there, durably as replace_file; or a link (the agent's), that leads where `from` leads,
+     * made absolute. CS_ENOTFOUND without `from`, CS_ETOOBIG for a file beyond limit_bytes or for what is
+     * neither. */
     int (*copy)(struct ag_port *port, const char *from, const char *to, size_t limit_bytes,
                 struct cs_err *err);
     /* Present is fine. */
@@ -105,10 +108,11 @@ struct ag_port {
     int (*remove_folder)(struct ag_port *port, const char *path, struct cs_err *err);
 
     int (*look_at)(struct ag_port *port, const char *path, enum ag_entry_kind *ret, struct cs_err *err);
-    /* Follows links. CS_ENOTFOUND without the file. */
+    /* Follows a link at the end as read_file does. CS_ENOTFOUND without the file. */
     int (*stamp_of)(struct ag_port *port, const char *path, struct ag_stamp *ret, struct cs_err *err);
     int (*read_link)(struct ag_port *port, const char *path, char *ret, size_t size, struct cs_err *err);
-    /* `path` leads to `target` by one rename over whatever link or file is there. */
+    /* `path` leads to `target` by one rename over whatever link or file is there; nothing is written when it
+     * does so already. */
     int (*switch_link)(struct ag_port *port, const char *path, const char *target, struct cs_err *err);
     int (*remove_link)(struct ag_port *port, const char *path,
                        struct cs_err *err); /* or file; absent is fine */
@@ -118,7 +122,8 @@ struct ag_port {
      * owner can write it, or it is sticky as /tmp; none is a link. CS_EDENIED says which is not, and what to
      * do; CS_ENOTFOUND likewise. */
     int (*check_place)(struct ag_port *port, const char *path, const char *owner, struct cs_err *err);
-    /* Bytes that can still be written beside `path` by the agent. */
+    /* Bytes that can still be written beside `path` by the agent, which leaves alone what is kept for root;
+     * 0 on a file system that is read-only. */
     int (*room)(struct ag_port *port, const char *path, uint64_t *ret_bytes, struct cs_err *err);
 
     /* One of these at a time; CS_EBUSY when one is under way. on_end comes from the loop, never from here.
@@ -144,8 +149,8 @@ struct ag_port {
 
     /* Calls on_change from the loop soon after something was made, changed or removed in one of the folders,
      * once for what comes together; a folder that is not there is passed over, and looked for again at the
-     * next call. Replaces what was watched before; count 0 ends it. CS_EFULL: the system lets nobody watch
-     * more. */
+     * next call. Replaces what was watched before; count 0 ends it. What changed before is for the caller to
+     * look at, once it watches. CS_EFULL: the system lets nobody watch more than the first of them. */
     int (*watch)(struct ag_port *port, const char *const *folders, size_t count,
                  void (*on_change)(void *owner), void *owner, struct cs_err *err);
 };

@@ -1,4 +1,4 @@
-/* posix.h - the real machine behind port.h. What takes time runs on a libuv loop (work.h); all else needs
+/* posix.h - the real machine behind port.h. What takes time runs, and folders are watched, on a libuv loop; all else needs
  * none. */
 #ifndef AG_PORT_POSIX_H
 #define AG_PORT_POSIX_H
@@ -9,7 +9,7 @@
 
 struct ag_posix;
 
-/* `loop` may be NULL where nothing that takes time will be asked for. */
+/* `loop` may be NULL where nothing that takes time will be asked for, and no folder is watched. */
 CS_MUST_USE int ag_posix_new(uv_loop_t *loop, struct ag_posix **ret, struct cs_err *err);
 struct ag_port *ag_posix_port(struct ag_posix *posix);
 /* Ends what is under way, whose handles the loop then closes: run the loop to its end. */

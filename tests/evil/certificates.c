@@ -419,8 +419,10 @@ static const struct evil_strategy strategies[] = {
      .prepared = begins_in_the_window,
      .device = clock_is_lost},
 
-    {.says = "delivers a removal", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = removes},
-    {.says = "delivers a roll back", .end = EVIL_ENDS(ACTION_UNSUPPORTED), .prepared = rolls_back},
+    {.says = "delivers a removal of what is not there", .end = EVIL_ENDS(EXPECTS_OTHER), .prepared = removes},
+    {.says = "delivers a roll back to what is not kept",
+     .end = EVIL_ENDS(GENERATION_GONE),
+     .prepared = rolls_back},
 
     {.says = "reads the key that it was given to hold, and delivers", .end = EVIL_ADMITS(READS_HELD_KEYS)},
     {.says = "delivers the key that the requester sealed",

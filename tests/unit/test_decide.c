@@ -9,6 +9,7 @@ struct world {
     struct deployment d;
     struct cs_key *kem, *other_kem;
     struct cs_buf other_pkcs8;
+    struct cs_buf kept_chain, kept_key; /* PEM of an earlier generation */
     struct ag_connector web;
     struct ag_connectors connectors;
     struct ag_state state;
@@ -54,6 +55,25 @@ static void removes(struct spoiling *s)
     CORE(s)->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
     CORE(s)->chain_digest.size = CORE(s)->leaf_spki_digest.size = 0;
     CORE(s)->expects.size = 32;
+}
+static void removes_what_is_there(struct spoiling *s)
+{
+    removes(s);
+    memset(CORE(s)->expects.bytes, 7, 32);
+}
+static void unknown_action(struct spoiling *s)
+{
+    /* As a newer controller may have it; what signs and parses here knows three. */
+    CORE(s)->action = (countersign_v1_Action)4;
+}
+static void rolls_back(struct spoiling *s)
+{
+    CORE(s)->action = countersign_v1_Action_ACTION_ROLL_BACK;
+    CORE(s)->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    CORE(s)->generation = 2;
+    CORE(s)->target_generation = 1;
+    CORE(s)->expects.size = 32;
+    memset(CORE(s)->expects.bytes, 7, 32);
 }
 static void key_on_device(struct spoiling *s)
 {
@@ -219,6 +239,11 @@ static void other_chain(struct spoiling *s)
 {
     s->story->message.chain.bytes[s->story->message.chain.size - 1] ^= 1;
 }
+static void nothing_with_it(struct spoiling *s)
+{
+    s->story->message.chain.size = 0;
+    s->story->message.has_sealed_key = false;
+}
 static void no_key(struct spoiling *s)
 {
     s->story->message.has_sealed_key = false;
@@ -325,6 +350,56 @@ static void of_another_deployment(struct spoiling *s)
     s->world->facts.deployment_id = CS_SLICE_ARRAY(other);
 }
 
+static void something_is_installed(struct spoiling *s)
+{
+    struct ag_connector_state *connector = NULL;
+    struct cs_err err;
+
+    check_ok(ag_state_connector_make(&s->world->state, "web", &connector, &err), err);
+    connector->installed_generation = 1;
+    memset(connector->installed_digest.bytes, 7, sizeof connector->installed_digest.bytes);
+}
+static void keeps(struct spoiling *s, struct cs_slice chain_der, struct cs_slice pkcs8)
+{
+    cs_auto(cs_chain_freep) struct cs_chain *chain = NULL;
+    struct cs_err err;
+
+    something_is_installed(s);
+    check_ok(cs_chain_parse(chain_der, &chain, &err), err);
+    check_ok(cs_chain_write_pem(chain, &s->world->kept_chain, &err), err);
+    check_ok(cs_pem_write("PRIVATE KEY", pkcs8, &s->world->kept_key, &err), err);
+    s->world->facts.kept_chain = cs_buf_slice(&s->world->kept_chain);
+    s->world->facts.kept_key = cs_buf_slice(&s->world->kept_key);
+}
+static void keeps_it(struct spoiling *s)
+{
+    keeps(s, cs_buf_slice(&s->story->chain), cs_buf_slice(&s->story->pkcs8));
+}
+static void keeps_another(struct spoiling *s)
+{
+    keeps(s, cs_chain_der(s->story->ca.chain, 0), cs_buf_slice(&s->story->pkcs8));
+}
+static void keeps_it_with_another_key(struct spoiling *s)
+{
+    keeps(s, cs_buf_slice(&s->story->chain), cs_buf_slice(&s->world->other_pkcs8));
+}
+static void keeps_it_without_a_key(struct spoiling *s)
+{
+    keeps(s, cs_buf_slice(&s->story->chain), CS_SLICE_LIT("no key"));
+}
+static void wants_its_name(struct spoiling *s)
+{
+    static char name[] = "WEB.example";
+
+    s->world->web.names[0] = name;
+}
+static void wants_another_name(struct spoiling *s)
+{
+    static char name[] = "web.example", other[] = "mail.example";
+
+    s->world->web.names[0] = name;
+    s->world->web.names[1] = other;
+}
 static void has_made_the_key(struct spoiling *s)
 {
     s->world->facts.own_key = cs_buf_slice(&s->story->pkcs8);
@@ -452,7 +527,49 @@ static const struct case_ cases[] = {
     {.says = "refuses a connector that is not declared",
      .verdict = AG_UNKNOWN_CONNECTOR,
      .before = other_connector},
-    {.says = "refuses an action that it cannot do", .verdict = AG_ACTION_UNSUPPORTED, .before = removes},
+    {.says = "refuses an action that nobody here knows", .verdict = AG_ORDER_MALFORMED, .before = unknown_action},
+
+    {.says = "removes what is installed",
+     .verdict = AG_OK,
+     .before = removes_what_is_there,
+     .message = nothing_with_it,
+     .facts = something_is_installed},
+    {.says = "refuses to remove where nothing is installed", .verdict = AG_EXPECTS_OTHER, .before = removes},
+    {.says = "refuses to remove something else",
+     .verdict = AG_EXPECTS_OTHER,
+     .before = removes,
+     .facts = something_is_installed},
+    {.says = "goes back to what it keeps",
+     .verdict = AG_OK,
+     .before = rolls_back,
+     .message = nothing_with_it,
+     .facts = keeps_it},
+    {.says = "looks at no chain and key that come with a roll back",
+     .verdict = AG_OK,
+     .before = rolls_back,
+     .facts = keeps_it},
+    {.says = "goes back to nothing that it does not keep",
+     .verdict = AG_GENERATION_GONE,
+     .before = rolls_back,
+     .facts = something_is_installed},
+    {.says = "goes back to no chain that was not signed for",
+     .verdict = AG_GENERATION_OTHER,
+     .before = rolls_back,
+     .facts = keeps_another},
+    {.says = "goes back to no key that does not fit",
+     .verdict = AG_KEY_MISMATCH,
+     .before = rolls_back,
+     .facts = keeps_it_with_another_key},
+    {.says = "goes back to nothing that is no key",
+     .verdict = AG_GENERATION_OTHER,
+     .before = rolls_back,
+     .facts = keeps_it_without_a_key},
+    {.says = "takes a certificate with the name that the connector wants",
+     .verdict = AG_OK,
+     .facts = wants_its_name},
+    {.says = "refuses a certificate without a name that the connector wants",
+     .verdict = AG_NAMES_OTHER,
+     .facts = wants_another_name},
     {.says = "refuses an order that nobody signed for", .verdict = AG_NOT_IN_REQUEST, .message = other_core},
 
     {.says = "refuses a chain that was not signed for", .verdict = AG_CHAIN_DIGEST, .message = other_chain},
@@ -572,6 +689,8 @@ static void free_world(struct world *world)
     cs_key_free(world->kem);
     cs_key_free(world->other_kem);
     cs_buf_wipe(&world->other_pkcs8);
+    cs_buf_free(&world->kept_chain);
+    cs_buf_wipe(&world->kept_key);
     deployment_free(&world->d);
 }
 

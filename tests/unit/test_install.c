@@ -115,7 +115,8 @@ static int cut_run(struct ag_port *port, const struct ag_command *command,
 
     self->reloads += reloads;
     on_end(owner, &(struct ag_command_result){AG_COMMAND_EXITED,
-                                              reloads ? self->reload_status : self->validate_status, "said"});
+                                              reloads ? self->reload_status : self->validate_status, "said",
+                                              NULL});
     return CS_OK;
 }
 
