@@ -34,15 +34,19 @@ static int prepare_submit(struct ctl_op *op, struct cs_err *err)
 }
 
 /* The decision as the next one behind those that are stored; the core looks whether they still are the same.
- */
-static int evaluate(struct ctl_op *op, uint64_t number, struct cs_slice wire, struct cs_err *err)
+ * One that is stored already is not evaluated: *ret_again. */
+static int evaluate(struct ctl_op *op, uint64_t number, struct cs_slice wire, bool *ret_again,
+                    struct cs_err *err)
 {
     cs_auto(ctl_reading_close) struct ctl_reading reading = CTL_READING_NONE;
     int code;
 
     code = ctl_reading_open(op->shard->shared->store, &reading, err);
     if (code == CS_OK)
-        code = ctl_query_decidable(reading.view, number, err);
+        code = ctl_query_decided(reading.view, number, wire, ret_again, err);
+    if (code != CS_OK || *ret_again)
+        return code;
+    code = ctl_query_decidable(reading.view, number, err);
     if (code == CS_OK)
         code = ctl_evaluation_load(reading.view, op->trust->policy, number, ctl_shard_now_s(op->shard),
                                    &op->evaluation, err);
@@ -51,35 +55,61 @@ static int evaluate(struct ctl_op *op, uint64_t number, struct cs_slice wire, st
     return code;
 }
 
+/* These very bytes were verified and taken before, and the answer was lost: the core finds them and says how
+ * things stand. */
+static int decode_again(struct ctl_op *op, struct cs_slice wire, struct ctl_decide *ret, struct cs_err *err)
+{
+    countersign_v1_Decision *decision;
+    struct cs_envelope envelope;
+    int code = cs_envelope_parse(wire, &envelope, err);
+
+    if (code == CS_OK)
+        code = cs_decision_decode(envelope.payload, &decision, err);
+    if (code != CS_OK)
+        return code;
+    op->statement = decision;
+    ret->decision = decision;
+    ret->digest = cs_sha256(envelope.payload);
+    return CS_OK;
+}
+
+static void take_evaluated(struct ctl_op *op, struct ctl_decide *ret)
+{
+    const size_t last = cs_push_decision_count(op->evaluation.push) - 1;
+
+    ret->decision = cs_push_decision(op->evaluation.push, last);
+    ret->digest = cs_push_decision_digest(op->evaluation.push, last);
+    ret->push = op->evaluation.push;
+}
+
 static int prepare_decide(struct ctl_op *op, struct cs_err *err)
 {
     const countersign_v1_DecideRequest *request = op->request;
-    struct cs_slice wire = CS_PB_BYTES(&request->envelope);
-    const countersign_v1_Decision *decision;
-    size_t last;
+    struct ctl_decide *decide = &op->body.decide;
+    bool again = false;
     int code;
 
     code = ctl_signed_needs_policy(op, err);
-    if (code == CS_OK)
-        code = evaluate(op, request->number, wire, err);
     if (code != CS_OK)
         return code;
-    last = cs_push_decision_count(op->evaluation.push) - 1;
-    decision = cs_push_decision(op->evaluation.push, last);
-    code = ctl_signed_name(op, decision->decider, err);
-    if (code != CS_OK)
-        return code;
-    op->body.decide = (struct ctl_decide){
+    *decide = (struct ctl_decide){
         .number = request->number,
-        .envelope = wire,
-        .decision = decision,
-        .digest = cs_push_decision_digest(op->evaluation.push, last),
+        .envelope = CS_PB_BYTES(&request->envelope),
         .comment = request->comment,
         .policy_version = ctl_trust_version(op->trust),
-        .push = op->evaluation.push,
     };
-    op->task.command.body = &op->body.decide;
-    return ctl_signed_comment(request->comment, CS_PB_BYTES(&decision->comment_digest), err);
+    code = evaluate(op, request->number, decide->envelope, &again, err);
+    if (code == CS_OK && again)
+        code = decode_again(op, decide->envelope, decide, err);
+    if (code != CS_OK)
+        return code;
+    if (!again)
+        take_evaluated(op, decide);
+    code = ctl_signed_name(op, decide->decision->decider, err);
+    if (code != CS_OK)
+        return code;
+    op->task.command.body = decide;
+    return ctl_signed_comment(request->comment, CS_PB_BYTES(&decide->decision->comment_digest), err);
 }
 
 #define SERVICE "countersign.v1.PushService"

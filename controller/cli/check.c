@@ -79,6 +79,34 @@ int cli_check_report(const struct cs_device *device, const countersign_v1_OrderC
     return CS_OK;
 }
 
+/* The core is what the controller gave: what counts of it is what the report says, too. */
+int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                   struct cs_slice report_wire, const struct cs_digest *chain_digest, struct cs_err *err)
+{
+    const countersign_v1_Admission *admission = cs_device_admission(device);
+    cs_auto_free countersign_v1_DeviceReport *report = NULL;
+    const char *wrong = NULL;
+    int rc;
+
+    if (report_wire.len == 0)
+        return cs_err_set(err, CS_ENOTFOUND, "there is no report of device %s on WO-%llu",
+                          admission->device_name, (unsigned long long)core->number);
+    rc = cli_check_report(device, core, report_wire, &report, err);
+    if (rc != CS_OK)
+        return rc;
+    if (!cs_slice_eq(CS_PB_BYTES(&report->device_id), CS_PB_BYTES(&admission->device_id)))
+        wrong = "was made before the device was enrolled anew";
+    else if (report->outcome != countersign_v1_Outcome_OUTCOME_COMPLETED)
+        wrong = "does not say that it was completed";
+    else if (strcmp(report->connector, core->connector) != 0 || report->generation != core->generation)
+        wrong = "is about another app connector or generation";
+    else if (!cs_slice_eq(CS_PB_BYTES(&report->installed_digest), cs_digest_slice(chain_digest)))
+        wrong = "names another certificate";
+    return wrong ? cs_err_set(err, CS_EAUTH, "the report of device %s on WO-%llu %s", admission->device_name,
+                              (unsigned long long)core->number, wrong)
+                 : CS_OK;
+}
+
 int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,
                         const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_err *err)
 {

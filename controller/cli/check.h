@@ -22,6 +22,12 @@ CS_MUST_USE int cli_check_advertisement(const struct cs_device *device, struct c
 CS_MUST_USE int cli_check_report(const struct cs_device *device, const countersign_v1_OrderCore *core,
                                  struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err);
 
+/* The device that is admitted now said of this order that it was completed and left exactly this chain: its
+ * generation can be gone back to, as far as the device still has it. */
+CS_MUST_USE int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                               struct cs_slice report, const struct cs_digest *chain_digest,
+                               struct cs_err *err);
+
 /* A requester of the policy asked for this key (check_keys.c). free() *ret. */
 CS_MUST_USE int cli_check_key_request(const struct cs_policy *policy, struct cs_slice wire,
                                       struct cs_slice id, countersign_v1_KeyRequest **ret,

@@ -42,15 +42,17 @@ const struct cli_option cli_common_options[] = {
 #define CLI_OPTION_ZONE   CLI_OPTION("zone", "ZONE", "of --at: Europe/Berlin, +01:00 or UTC (default: yours)")
 #define CLI_OPTION_ORDERS CLI_OPTION("orders", "WO-1,WO-4..WO-9", "only these work orders of the request")
 
-/* What a push can be told, whichever command asks for it. */
-#define CLI_OPTIONS_PUSH                                                                                     \
+/* What a request can be told, whichever command makes it. */
+#define CLI_OPTIONS_REQUEST                                                                                  \
     CLI_OPTION("dry-run", NULL, "say which rules and people it would need; sign and send nothing"),          \
         CLI_OPTION("window", "TIME", "how long after its start the push stays valid (default 24h)"),         \
         CLI_OPTION("decide-by", "TIME", "how long people may take to decide (default 7d)"),                  \
-        CLI_OPTION("attempts", "N", "how often a device may try (default 3)"),                               \
-        CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),                       \
-        CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"), CLI_OPTION_WAIT,       \
-        CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE,                                           \
+        CLI_OPTION("attempts", "N", "how often a device may try (default 3)"), CLI_OPTION_WAIT,              \
+        CLI_OPTION_TIMEOUT, CLI_OPTION_YES, CLI_OPTION_PASSPHRASE
+/* And one that brings a certificate. */
+#define CLI_OPTIONS_PUSH                                                                                     \
+    CLI_OPTIONS_REQUEST, CLI_OPTION("even-expired", NULL, "push although the certificate has expired"),      \
+        CLI_OPTION("even-revoked", NULL, "push although the certificate is revoked"),                        \
         CLI_OPTION("key", "FILE", "seal this private key to the devices: the controller never sees it"),     \
         CLI_OPTION("key-passphrase-file", "FILE", "read the passphrase of --key from there")
 
@@ -319,14 +321,29 @@ const struct cli_command cli_commands[] = {
               "push client.example --key client.key --comment \"key stays with us\" --as alice",
               "push client.example --dry-run --as alice"),
      1, 1, cli_push_run},
-    {"roll-back", NULL, "DEVICE CONNECTOR", "Request a push of the certificate that was there before",
+    {"remove", NULL, "CERT", "Request that a certificate be removed from its app connectors",
+     "As a push, with the same stages and signatures: each device takes away what was installed, if it is "
+     "this certificate, and its application goes on without. Expired and revoked ones, too. The certificate "
+     "stays attached: `cert detach` unties it.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
+             CLI_OPTION_MANY("to", "DEVICE/CONNECTOR", "only there (default: wherever it is installed)"),
+             CLI_OPTION_MANY("group", "NAME", "only on devices of this group, beside --to"),
+             CLI_OPTIONS_REQUEST),
+     EXAMPLES("remove client.example --comment \"service ended\" --as alice",
+              "remove client.example --to gw-1/nginx --comment \"moved to gw-2\" --as alice"),
+     1, 1, cli_remove_run},
+    {"roll-back", NULL, "DEVICE CONNECTOR", "Request that the certificate that was there before come back",
      "Finds the completed work order before the one that brought what is installed now, says which "
-     "certificate it brought, and requests an ordinary push of it, with the same stages and signatures. It "
-     "has "
-     "to be attached there still.",
-     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS, CLI_OPTIONS_PUSH),
-     EXAMPLES("roll-back gw-1 nginx --comment \"the new one breaks old clients\" --as alice"), 2, 2,
-     cli_roll_back_run},
+     "certificate it brought, and requests it back, with the same stages and signatures as any push. It has "
+     "to be attached there still. Where the device's own signed report, verified here, tells which of its "
+     "generations that is, the device goes back to that one and no key travels; otherwise, and with --push "
+     "or "
+     "--key, it is an ordinary push. What is shown says which.",
+     OPTIONS(CLI_OPTION_COMMENT, CLI_OPTION_AS,
+             CLI_OPTION("push", NULL, "an ordinary push, whatever the device has kept"), CLI_OPTIONS_PUSH),
+     EXAMPLES("roll-back gw-1 nginx --comment \"the new one breaks old clients\" --as alice",
+              "roll-back gw-1 nginx --push --comment \"the new one breaks old clients\" --as alice"),
+     2, 2, cli_roll_back_run},
     {"approve", NULL, "REQ-n", "Accept a push request at the stage \"approve\"", DECISION_DETAILS,
      OPTIONS(CLI_OPTION_MANUAL, CLI_OPTION_AT, CLI_OPTION_ZONE, CLI_OPTION_ORDERS, CLI_OPTION_COMMENT,
              CLI_OPTION_AS, CLI_OPTION_WAIT, CLI_OPTION_TIMEOUT, CLI_OPTION_DRY_RUN, CLI_OPTION_YES,

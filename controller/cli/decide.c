@@ -207,6 +207,7 @@ static int show_all(struct cli_doc *doc, const struct deciding *deciding, const 
             (i / 8 < decision->orders.size && decision->orders.bytes[i / 8] >> i % 8 & 1))
             covered[count++] = review->cores.cores[i];
     cli_show_decision(doc, decision, deciding->open_name, deciding->comment);
+    cli_show_task(doc, covered, count, review->certificate.leaf.common_name);
     cli_field(doc, "request", "On request",
               cli_tinted(cli_show_request_number(request->number, number), CLI_BOLD));
     cli_field(doc, "request_words", "Request in words", cli_text(cs_spoken_text(&request_digest, words)));

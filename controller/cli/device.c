@@ -109,6 +109,7 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
         {"generation", "GENERATION", true},
         {"certificate_id", "CERTIFICATE", false},
         {"installed_digest", "INSTALLED CHAIN", false},
+        {"remark", "REMARK", false},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_GetDeviceResponse *reply = NULL;
@@ -141,7 +142,7 @@ int cli_device_show(struct cli *cli, struct cs_err *err)
 
         CLI_ROW(doc, cli_text(connector->name), cli_text(connector->application),
                 cli_number(connector->generation), cli_hex(CS_PB_BYTES(&connector->certificate_id)),
-                cli_hex(CS_PB_BYTES(&connector->installed_digest)));
+                cli_hex(CS_PB_BYTES(&connector->installed_digest)), cli_text(connector->remark));
     }
     return cli_write(cli, doc, err);
 }

@@ -17,6 +17,7 @@ static void add_waiting(struct cli *cli, struct cli_doc *doc, const countersign_
 {
     const countersign_v1_PushRequest *request = cs_push_request(review->push);
     const char *stage = "";
+    countersign_v1_Action action = countersign_v1_Action_ACTION_UNSPECIFIED;
     char number[CLI_TEXT_BYTES];
     uint64_t waiting = 0;
 
@@ -25,13 +26,15 @@ static void add_waiting(struct cli *cli, struct cli_doc *doc, const countersign_
 
         if (!cli_review_waits_for(cli, review, i, who))
             continue;
-        if (waiting++ == 0)
-            stage = cli_review_stage_name(review, i, &progress);
+        if (waiting++ > 0)
+            continue;
+        stage = cli_review_stage_name(review, i, &progress);
+        action = review->cores.cores[i]->action;
     }
     if (waiting)
         CLI_ROW(doc, cli_text(cli_show_request_number(request->number, number)),
-                cli_text(given->certificate_name), cli_text(stage), cli_number(waiting),
-                cli_text(request->requester), cli_time(request->decide_by_s),
+                cli_text(cli_show_action_word(action)), cli_text(given->certificate_name), cli_text(stage),
+                cli_number(waiting), cli_text(request->requester), cli_time(request->decide_by_s),
                 cli_text(cli_show_signed_comment(review->given->request.comment,
                                                  CS_PB_BYTES(&request->comment_digest))));
 }
@@ -41,9 +44,9 @@ static void add_suspect(struct cli_doc *doc, const countersign_v1_Request *given
 {
     char number[CLI_TEXT_BYTES];
 
-    CLI_ROW(doc, cli_text(cli_show_request_number(given->number, number)), cli_text(given->certificate_name),
-            cli_tinted("does not verify", CLI_RED), cli_number(0), cli_text(given->requester), cli_time(0),
-            cli_tinted(why->msg, CLI_RED));
+    CLI_ROW(doc, cli_text(cli_show_request_number(given->number, number)), cli_text("-"),
+            cli_text(given->certificate_name), cli_tinted("does not verify", CLI_RED), cli_number(0),
+            cli_text(given->requester), cli_time(0), cli_tinted(why->msg, CLI_RED));
 }
 
 static int add_page(struct cli *cli, struct cli_doc *doc, const countersign_v1_ListRequestsResponse *page,
@@ -73,9 +76,9 @@ static int add_page(struct cli *cli, struct cli_doc *doc, const countersign_v1_L
 int cli_inbox_run(struct cli *cli, struct cs_err *err)
 {
     static const struct cli_column columns[] = {
-        {"request", "REQUEST", CLI_ID},  {"certificate", "CERTIFICATE", 0}, {"stage", "STAGE", 0},
-        {"orders", "ORDERS", CLI_RIGHT}, {"requester", "REQUESTER", 0},     {"decide_by", "DECIDE BY", 0},
-        {"comment", "COMMENT", 0},
+        {"request", "REQUEST", CLI_ID}, {"action", "ACTION", 0},         {"certificate", "CERTIFICATE", 0},
+        {"stage", "STAGE", 0},          {"orders", "ORDERS", CLI_RIGHT}, {"requester", "REQUESTER", 0},
+        {"decide_by", "DECIDE BY", 0},  {"comment", "COMMENT", 0},
     };
     cs_auto(cli_doc_freep) struct cli_doc *doc = cli_doc_new();
     cs_auto_free countersign_v1_ListRequestsResponse *reply =

@@ -36,7 +36,7 @@ static void add_row(struct cli_doc *doc, const struct cs_need *need, const struc
 }
 
 void cli_show_needs(struct cli_doc *doc, const struct cs_policy *policy, const struct cs_cert_info *leaf,
-                    const struct cli_push_place *places, size_t count, const char *requester)
+                    const struct cli_places *places, const char *requester)
 {
     static const struct cli_column columns[] = {
         {.key = "rule", .title = "RULE"},
@@ -56,8 +56,8 @@ void cli_show_needs(struct cli_doc *doc, const struct cs_policy *policy, const s
         return;
     }
     *needs = cs_needs_begin(policy);
-    for (size_t i = 0; i < count; i++)
-        cs_needs_add(needs, places[i].device, places[i].connector, leaf);
+    for (size_t i = 0; i < places->count; i++)
+        cs_needs_add(needs, places->list[i].device, places->list[i].connector, leaf);
     cs_needs_sort(needs);
     for (size_t i = 0; i < needs->count; i++)
         for (size_t stage = 0; stage == 0 || stage < needs->list[i].rule->stages_count; stage++)

@@ -36,6 +36,7 @@ int cli_cert_show(struct cli *cli, struct cs_err *err);
 int cli_cert_attach(struct cli *cli, struct cs_err *err);
 int cli_cert_detach(struct cli *cli, struct cs_err *err);
 int cli_push_run(struct cli *cli, struct cs_err *err);
+int cli_remove_run(struct cli *cli, struct cs_err *err);
 int cli_roll_back_run(struct cli *cli, struct cs_err *err);
 int cli_approve_run(struct cli *cli, struct cs_err *err);
 int cli_implement_run(struct cli *cli, struct cs_err *err);

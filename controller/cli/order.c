@@ -164,6 +164,8 @@ int cli_order_show(struct cli *cli, struct cs_err *err)
     cli_field(doc, "device", "Device", cli_text(core->device_name));
     cli_field(doc, "connector", "Connector", cli_text(core->connector));
     cli_field(doc, "action", "Action", cli_text(cli_show_action_word(core->action)));
+    if (core->target_generation)
+        cli_field(doc, "target_generation", "Back to generation", cli_number(core->target_generation));
     cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode(cli->style, core->key_mode)));
     cli_field(doc, "order_generation", "Generation ordered", cli_number(core->generation));
     cli_field(doc, "order_id", "Order id", cli_hex(CS_PB_BYTES(&core->order_id)));

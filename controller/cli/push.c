@@ -1,10 +1,9 @@
-/* countersign push - a requester asks that a certificate be installed at its app connectors, and signs that.
- */
-#include "controller/cli/push.h"
+/* countersign push, remove - a requester asks that a certificate be installed at its app connectors, or
+ * removed from them, and signs that. What `roll-back` asks for goes the same way. */
 #include "controller/cli/attach_like.h"
-#include "controller/cli/fetch.h"
 #include "controller/cli/key_file.h"
 #include "controller/cli/nouns.h"
+#include "controller/cli/push_impl.h"
 #include "controller/cli/seal.h"
 #include "controller/cli/show.h"
 
@@ -14,31 +13,13 @@
 
 enum { WINDOW_HOURS = 24, DECIDE_BY_DAYS = 7, ATTEMPTS = 3, ATTEMPTS_MOST = 100 };
 
-/* What the person asked for, and what came of it. */
-struct pushing {
-    const struct cli_push_wish *wish;
-    countersign_v1_Certificate *certificate;
-    struct cli_check_certificate checked;
-    struct cli_topology attached;
-    struct cli_push_place *asked; /* sorted; the strings are borrowed */
-    size_t asked_count;
-    countersign_v1_PreparePushRequest *prepare; /* its targets are --to, its groups --group; neither: every
-                                                   attachment */
-    countersign_v1_PreparePushResponse prepared;
-    struct cli_fetched_cores cores;
-    int64_t window_s, decide_by_s;
-    uint64_t attempts;
-    const char *comment;
-    struct cs_buf pkcs8; /* with --key: sealed here, and wiped */
-};
-
 static void pushing_free(struct pushing *pushing)
 {
     cli_fetched_cores_free(&pushing->cores);
     cli_check_certificate_free(&pushing->checked);
     free(pushing->certificate);
     cli_topology_free(&pushing->attached);
-    free(pushing->asked);
+    free(pushing->asked.list);
     free(pushing->prepare);
     cs_buf_wipe(&pushing->pkcs8);
 }
@@ -62,62 +43,24 @@ static int read_options(struct cli *cli, struct pushing *pushing, struct cs_err 
     return rc;
 }
 
-static int by_place(const void *a, const void *b)
+static bool installs(const struct pushing *pushing)
 {
-    const struct cli_push_place *x = a, *y = b;
-    int order = strcmp(x->device, y->device);
-
-    return order ? order : strcmp(x->connector, y->connector);
+    return pushing->wish->action == countersign_v1_Action_ACTION_INSTALL;
 }
 
-static bool is_attached(const struct pushing *pushing, const char *device, const char *connector)
+static bool removes(const struct pushing *pushing)
 {
-    for (size_t i = 0; i < pushing->attached.count; i++)
-        if (strcmp(pushing->attached.rows[i].device_name, device) == 0 &&
-            strcmp(pushing->attached.rows[i].connector, connector) == 0)
-            return true;
-    return false;
+    return pushing->wish->action == countersign_v1_Action_ACTION_REMOVE;
 }
 
-static bool is_given(const countersign_v1_PreparePushRequest *prepare, const char *device,
-                     const char *connector)
-{
-    for (pb_size_t i = 0; i < prepare->targets_count; i++)
-        if (strcmp(prepare->targets[i].device_name, device) == 0 &&
-            strcmp(prepare->targets[i].connector, connector) == 0)
-            return true;
-    return false;
-}
-
-static int add_place(struct cli *cli, struct pushing *pushing, const char *device, const char *connector,
-                     struct cs_err *err)
-{
-    countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    countersign_v1_PushTarget target = {0};
-
-    if (strlen(device) >= sizeof target.device_name || strlen(connector) >= sizeof target.connector)
-        return cli_usage(cli, err, "%.60s/%.60s is no app connector", device, connector);
-    memcpy(target.device_name, device, strlen(device));
-    memcpy(target.connector, connector, strlen(connector));
-    if (is_given(prepare, device, connector))
-        return cli_usage(cli, err, "--to %s/%s is given twice", device, connector);
-    if (!is_attached(pushing, device, connector))
-        return cs_err_set(err, CS_ESTATE,
-                          "\"%.60s\" is not attached to %s/%s: countersign cert attach \"%.60s\" %s %s",
-                          pushing->certificate->common_name, device, connector,
-                          pushing->certificate->common_name, device, connector);
-    if (prepare->targets_count == CS_ARRAY_LEN(prepare->targets))
-        return cli_usage(cli, err, "at most %zu --to can be given; without any, every app connector is meant",
-                         CS_ARRAY_LEN(prepare->targets));
-    prepare->targets[prepare->targets_count++] = target;
-    return CS_OK;
-}
-
-/* In the order of their numbers, as they are signed. */
-static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
+/* In the order of their numbers, as they are signed. A removal takes none. */
+static pb_size_t read_overrides(struct cli *cli, const struct pushing *pushing,
+                                countersign_v1_Override ret[2])
 {
     pb_size_t count = 0;
 
+    if (removes(pushing))
+        return 0;
     if (cli_args_flag(&cli->args, "even-expired"))
         ret[count++] = countersign_v1_Override_OVERRIDE_EXPIRED;
     if (cli_args_flag(&cli->args, "even-revoked"))
@@ -125,122 +68,15 @@ static pb_size_t read_overrides(struct cli *cli, countersign_v1_Override ret[2])
     return count;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-/* One --group NAME: who is in it is the controller's word, so the person sees every place before signing. */
-static int add_group(struct cli *cli, struct pushing *pushing, const char *group, bool *wanted,
-                     struct cs_err *err)
-{
-    countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    cs_auto_free cli_device_name *names = NULL;
-    size_t count = 0, found = 0;
-    int rc = cs_name_check(cs_slice_str(group), "--group", err);
-
-    if (rc != CS_OK) {
-        cli->failure = CLI_USAGE;
-        return rc;
-    }
-    if (prepare->groups_count == CS_ARRAY_LEN(prepare->groups))
-        return cli_usage(cli, err, "at most %zu --group can be given", CS_ARRAY_LEN(prepare->groups));
-    snprintf(prepare->groups[prepare->groups_count++], sizeof prepare->groups[0], "%s", group);
-    rc = cli_fetch_group(cli, group, &names, &count, err);
-    if (rc != CS_OK)
-        return rc;
-    for (size_t i = 0; i < pushing->attached.count; i++)
-        if (count && bsearch(pushing->attached.rows[i].device_name, names, count, sizeof *names, by_name)) {
-            wanted[i] = true;
-            found++;
-        }
-    return found
-               ? CS_OK
-               : cs_err_set(err, CS_ESTATE,
-                            "\"%.60s\" is attached to none of the %zu devices in the group %s: `countersign "
-                            "device group` puts devices into groups, `countersign cert attach` attaches",
-                            pushing->certificate->common_name, count, group);
-}
-
-/* What was asked for, sorted: the targets and `wanted`, or everything. */
-static void find_places(struct pushing *pushing, const bool *wanted)
-{
-    const countersign_v1_PreparePushRequest *prepare = pushing->prepare;
-    const bool all = prepare->targets_count == 0 && prepare->groups_count == 0;
-
-    for (size_t i = 0; i < pushing->attached.count; i++) {
-        const countersign_v1_TopologyRow *row = &pushing->attached.rows[i];
-
-        if (all || wanted[i] || is_given(prepare, row->device_name, row->connector))
-            pushing->asked[pushing->asked_count++] =
-                (struct cli_push_place){row->device_name, row->connector, false};
-    }
-    qsort(pushing->asked, pushing->asked_count, sizeof *pushing->asked, by_place);
-}
-
-/* One --to DEVICE/CONNECTOR. */
-static int add_target(struct cli *cli, struct pushing *pushing, const char *text, struct cs_err *err)
-{
-    const char *slash = strchr(text, '/');
-    char device[CS_LIMIT_NAME_BYTES + 1];
-
-    if (!slash || (size_t)(slash - text) >= sizeof device)
-        return cli_usage(cli, err, "--to \"%.80s\" is not of the form DEVICE/CONNECTOR", text);
-    memcpy(device, text, (size_t)(slash - text));
-    device[slash - text] = '\0';
-    return add_place(cli, pushing, device, slash + 1, err);
-}
-
-static int read_places(struct cli *cli, struct pushing *pushing, bool *wanted, struct cs_err *err)
-{
-    const char *to, *group;
-    int rc = CS_OK;
-
-    for (size_t i = 0; rc == CS_OK && (to = cli_args_option_at(&cli->args, "to", i)) != NULL; i++)
-        rc = add_target(cli, pushing, to, err);
-    for (size_t i = 0; rc == CS_OK && (group = cli_args_option_at(&cli->args, "group", i)) != NULL; i++)
-        rc = add_group(cli, pushing, group, wanted, err);
-    return rc;
-}
-
-static int find_targets(struct cli *cli, struct pushing *pushing, struct cs_err *err)
-{
-    cs_auto_free bool *wanted = NULL;
-    int rc = cli_fetch_topology(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->attached, NULL, err);
-
-    if (rc != CS_OK)
-        return rc;
-    if (pushing->attached.count == 0)
-        return cs_err_set(
-            err, CS_ESTATE,
-            "\"%.80s\" is not attached to any app connector, so there is nowhere to push it: `countersign "
-            "device list` shows the connectors, `countersign cert attach CERT DEVICE CONNECTOR` attaches",
-            pushing->certificate->common_name);
-    pushing->prepare = CLI_NEW(countersign_v1_PreparePushRequest, err);
-    pushing->asked = calloc(pushing->attached.count, sizeof *pushing->asked);
-    wanted = calloc(pushing->attached.count, sizeof *wanted);
-    if (!pushing->prepare || !pushing->asked || !wanted)
-        return cs_err_nomem(err);
-    pushing->prepare->action = countersign_v1_Action_ACTION_INSTALL;
-    if (pushing->pkcs8.len)
-        pushing->prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
-    CS_PB_SET(&pushing->prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
-    pushing->prepare->overrides_count = read_overrides(cli, pushing->prepare->overrides);
-    if (pushing->wish->device)
-        rc = add_place(cli, pushing, pushing->wish->device, pushing->wish->connector, err);
-    else
-        rc = read_places(cli, pushing, wanted, err);
-    find_places(pushing, wanted);
-    return rc;
-}
-
 /* --key: the person brings the key, and nobody but the devices is to see it. */
 static int look_at_key(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    const char *path = cli_args_option(&cli->args, "key");
+    const char *path = installs(pushing) ? cli_args_option(&cli->args, "key") : NULL;
     const countersign_v1_Certificate *certificate = pushing->certificate;
     int rc;
 
+    if (!installs(pushing))
+        return CS_OK;
     if (!path && certificate->key_mode == countersign_v1_KeyMode_KEY_MODE_NONE)
         return cs_err_set(
             err, CS_ESTATE,
@@ -262,21 +98,6 @@ static int look_at_key(struct cli *cli, struct pushing *pushing, struct cs_err *
     return rc;
 }
 
-/* Every core says that the key comes as it was asked for. */
-static int check_key_modes(const struct pushing *pushing, struct cs_err *err)
-{
-    countersign_v1_KeyMode expected =
-        pushing->pkcs8.len ? countersign_v1_KeyMode_KEY_MODE_SEALED : pushing->certificate->key_mode;
-
-    for (size_t i = 0; i < pushing->cores.count; i++)
-        if (pushing->cores.cores[i]->key_mode != expected)
-            return cs_err_set(err, CS_EAUTH,
-                              "WO-%llu brings its private key in another way than was asked for: nothing was "
-                              "signed",
-                              (unsigned long long)pushing->cores.cores[i]->number);
-    return CS_OK;
-}
-
 static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
     int rc = cli_fetch_certificate(cli, pushing->wish->certificate, &pushing->certificate, err);
@@ -285,51 +106,34 @@ static int look_at_certificate(struct cli *cli, struct pushing *pushing, struct 
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&pushing->certificate->id), &pushing->checked, err);
     if (rc != CS_OK)
         return rc;
-    if (pushing->checked.leaf.not_after_s < cli->now_s && !cli_args_flag(&cli->args, "even-expired") &&
-        !cli_args_flag(&cli->args, "dry-run"))
+    if (!removes(pushing) && pushing->checked.leaf.not_after_s < cli->now_s &&
+        !cli_args_flag(&cli->args, "even-expired") && !cli_args_flag(&cli->args, "dry-run"))
         return cs_err_set(err, CS_ESTATE,
-                          "\"%.80s\" has expired: give --even-expired if it must be pushed all the same",
+                          "\"%.80s\" has expired: give --even-expired if it must go there all the same",
                           pushing->certificate->common_name);
     return CS_OK;
 }
 
-static int check_target(const countersign_v1_OrderCore *core, struct cli_push_place *places, size_t count,
-                        struct cs_err *err)
+/* Asks for everything that is asked of the controller. */
+static int compose_ask(struct cli *cli, struct pushing *pushing, struct cs_err *err)
 {
-    const struct cli_push_place wanted = {core->device_name, core->connector, false};
-    struct cli_push_place *place = bsearch(&wanted, places, count, sizeof *places, by_place);
+    const struct cli_push_wish *wish = pushing->wish;
+    countersign_v1_PreparePushRequest *prepare = CLI_NEW(countersign_v1_PreparePushRequest, err);
 
-    if (core->action != countersign_v1_Action_ACTION_INSTALL || !place)
-        return cs_err_set(err, CS_EAUTH,
-                          "the controller made a work order that was not asked for (%s %s/%s): nothing "
-                          "was signed",
-                          cli_show_action_word(core->action), core->device_name, core->connector);
-    if (core->expects.size != 0)
-        return cs_err_set(err, CS_EAUTH,
-                          "WO-%llu replaces only one certain certificate, which was not asked for: "
-                          "nothing was signed",
-                          (unsigned long long)core->number);
-    if (place->taken)
-        return cs_err_set(err, CS_EAUTH, "the controller made two work orders for %s/%s: nothing was signed",
-                          core->device_name, core->connector);
-    place->taken = true;
-    return CS_OK;
-}
-
-/* Every order is one that was asked for, none twice, none missing. */
-static int check_targets(const struct pushing *pushing, struct cs_err *err)
-{
-    const struct cli_fetched_cores *cores = &pushing->cores;
-    int rc = CS_OK;
-
-    if (cores->count != pushing->asked_count)
-        return cs_err_set(err, CS_EAUTH,
-                          "%zu app connectors were asked for, the controller made %zu work orders: nothing "
-                          "was signed",
-                          pushing->asked_count, cores->count);
-    for (size_t i = 0; rc == CS_OK && i < cores->count; i++)
-        rc = check_target(cores->cores[i], pushing->asked, pushing->asked_count, err);
-    return rc;
+    if (!prepare)
+        return CS_ENOMEM;
+    pushing->prepare = prepare;
+    prepare->action = wish->action;
+    if (pushing->pkcs8.len)
+        prepare->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
+    CS_PB_SET(&prepare->certificate_id, CS_PB_BYTES(&pushing->certificate->id));
+    prepare->overrides_count = read_overrides(cli, pushing, prepare->overrides);
+    pushing->asked.action = wish->action;
+    pushing->asked.target_generation = wish->target_generation;
+    pushing->asked.key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
+    if (installs(pushing))
+        pushing->asked.key_mode = prepare->key_mode ? prepare->key_mode : pushing->certificate->key_mode;
+    return cli_push_find_places(cli, pushing, err);
 }
 
 static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err *err)
@@ -340,9 +144,7 @@ static int prepare_push(struct cli *cli, struct pushing *pushing, struct cs_err 
         rc = cli_fetch_cores(cli, pushing->prepared.number, pushing->prepared.order_count, &pushing->cores,
                              err);
     if (rc == CS_OK)
-        rc = check_targets(pushing, err);
-    if (rc == CS_OK)
-        rc = check_key_modes(pushing, err);
+        rc = cli_places_check(&pushing->asked, pushing->cores.cores, pushing->cores.count, err);
     return rc == CS_OK ? cli_fetch_check_cores(cli, &pushing->cores, &pushing->checked, true, err) : rc;
 }
 
@@ -361,7 +163,7 @@ static void compose_request(struct cli *cli, const struct pushing *pushing,
     ret->decide_by_s = cli->now_s + pushing->decide_by_s;
     ret->window_s = pushing->window_s;
     ret->max_attempts = (uint32_t)pushing->attempts;
-    ret->overrides_count = read_overrides(cli, ret->overrides);
+    ret->overrides_count = read_overrides(cli, pushing, ret->overrides);
     CS_PB_SET(&ret->order_root, cs_digest_slice(&root));
     ret->order_count = (uint32_t)pushing->cores.count;
     CS_PB_SET(&ret->comment_digest, cs_digest_slice(&comment));
@@ -392,6 +194,8 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
         rc = cs_request_decode(cs_buf_slice(&payload), &decoded, err);
     if (rc == CS_OK) {
         show_note(statement, pushing);
+        cli_show_task(statement, pushing->cores.cores, pushing->cores.count,
+                      pushing->checked.leaf.common_name);
         cli_show_push_request(statement, decoded, pushing->comment);
         cli_show_certificate(statement, &pushing->checked);
         cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);
@@ -436,6 +240,8 @@ static int print_pushed(struct cli *cli, const struct pushing *pushing, struct c
  * says. */
 static void show_overrides(struct cli *cli, struct cli_doc *doc, const struct pushing *pushing)
 {
+    if (removes(pushing))
+        return;
     if (pushing->checked.leaf.not_after_s < cli->now_s)
         cli_field(doc, "override", "Override", cli_tinted("it has expired: --even-expired", CLI_RED));
     if (pushing->certificate->colour == countersign_v1_Colour_COLOUR_BLACK)
@@ -453,12 +259,13 @@ static int dry_run(struct cli *cli, const struct pushing *pushing, const counter
     if (rc != CS_OK)
         return rc;
     show_note(doc, pushing);
+    cli_field(doc, "action", "Action", cli_text(cli_show_action_word(pushing->wish->action)));
     cli_show_certificate(doc, &pushing->checked);
     show_overrides(cli, doc, pushing);
     cli_field(doc, "requester", "Requester", cli_text(requester->name));
-    cli_field(doc, "orders", "Work orders", cli_number(pushing->asked_count));
+    cli_field(doc, "orders", "Work orders", cli_number(pushing->asked.count));
     cli_field(doc, "policy_version", "Trust policy", cli_number(cs_policy_version(policy)));
-    cli_show_needs(doc, policy, &pushing->checked.leaf, pushing->asked, pushing->asked_count,
+    cli_show_needs(doc, policy, removes(pushing) ? NULL : &pushing->checked.leaf, &pushing->asked,
                    requester->name);
     cli_hint(doc,
              "Nothing was signed, nothing was sent. The rules are those of your own verified trust policy.");
@@ -493,7 +300,7 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
     if (rc == CS_OK && wish->like)
         rc = cli_attach_like(cli, pushing.certificate, err);
     if (rc == CS_OK)
-        rc = find_targets(cli, &pushing, err);
+        rc = compose_ask(cli, &pushing, err);
     if (rc == CS_OK)
         rc = cli_args_flag(&cli->args, "dry-run") ? dry_run(cli, &pushing, requester, err)
                                                   : ask_for_it(cli, &pushing, requester, err);
@@ -503,7 +310,16 @@ int cli_push(struct cli *cli, const struct cli_push_wish *wish, struct cs_err *e
 
 int cli_push_run(struct cli *cli, struct cs_err *err)
 {
-    const struct cli_push_wish wish = {.certificate = cli->args.operands[0], .like = true};
+    const struct cli_push_wish wish = {
+        .action = countersign_v1_Action_ACTION_INSTALL, .certificate = cli->args.operands[0], .like = true};
+
+    return cli_push(cli, &wish, err);
+}
+
+int cli_remove_run(struct cli *cli, struct cs_err *err)
+{
+    const struct cli_push_wish wish = {.action = countersign_v1_Action_ACTION_REMOVE,
+                                       .certificate = cli->args.operands[0]};
 
     return cli_push(cli, &wish, err);
 }

@@ -18,6 +18,7 @@ int cli_request_list(struct cli *cli, struct cs_err *err)
 {
     static const struct cli_column columns[] = {
         {"request", "REQUEST", false},
+        {"action", "ACTION", false},
         {"certificate", "CERTIFICATE", false},
         {"state", "STATE", false},
         {"stage", "STAGE", false},
@@ -47,7 +48,8 @@ int cli_request_list(struct cli *cli, struct cs_err *err)
             char number[CLI_TEXT_BYTES], state[CLI_TEXT_BYTES];
 
             state_text(r, state);
-            CLI_ROW(doc, cli_text(cli_show_request_number(r->number, number)), cli_text(r->certificate_name),
+            CLI_ROW(doc, cli_text(cli_show_request_number(r->number, number)),
+                    cli_text(cli_show_action_word(r->action)), cli_text(r->certificate_name),
                     cli_tinted(state, cli_show_state_tint(r->state)), cli_text(r->stage_name),
                     cli_number(r->order_count), cli_number(r->completed), cli_number(r->failed),
                     cli_text(r->requester), cli_time(r->requested_at_s), cli_text(r->comment));
@@ -107,6 +109,7 @@ int cli_request_show(struct cli *cli, struct cs_err *err)
     if (rc == CS_OK) {
         state_text(&review.given->request, state);
         cli_field(doc, "state", "State", cli_tinted(state, cli_show_state_tint(review.given->request.state)));
+        cli_show_task(doc, review.cores.cores, review.cores.count, review.certificate.leaf.common_name);
         cli_show_push_request(doc, cs_push_request(review.push), review.given->request.comment);
         digest = cs_push_request_digest(review.push);
         cli_show_digest(doc, &digest);

@@ -1,6 +1,10 @@
-/* countersign roll-back - an ordinary push of the certificate that was at an app connector before. The device
- * does nothing of its own: requester, stages and signatures are those of any push. */
+/* countersign roll-back - the certificate that was at an app connector before. Where the device itself has
+ * said, in a report that is verified here, which of its generations that is, the device is asked to go back
+ * to that one: nothing but the decision travels. Otherwise it is an ordinary push of the earlier certificate.
+ * Requester, stages and signatures are the same for both. */
+#include "controller/cli/check.h"
 #include "controller/cli/fetch.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/push.h"
 #include "controller/cli/show.h"
@@ -13,30 +17,45 @@ struct before {
     countersign_v1_Order current, earlier;
 };
 
-static bool is_same(const countersign_v1_Order *a, const countersign_v1_Order *b)
+static bool is_removal(const countersign_v1_Order *order)
 {
-    return cs_slice_eq(CS_PB_BYTES(&a->certificate_id), CS_PB_BYTES(&b->certificate_id));
+    return order->action == countersign_v1_Action_ACTION_REMOVE;
 }
 
-static bool is_installed_at(const countersign_v1_Order *order, const char *device, const char *connector)
+static bool leaves_same(const countersign_v1_Order *a, const countersign_v1_Order *b)
+{
+    return !is_removal(a) && !is_removal(b) &&
+           cs_slice_eq(CS_PB_BYTES(&a->certificate_id), CS_PB_BYTES(&b->certificate_id));
+}
+
+static bool is_completed_at(const countersign_v1_Order *order, const char *device, const char *connector)
 {
     return order->state == countersign_v1_OrderState_ORDER_STATE_COMPLETED &&
-           order->action == countersign_v1_Action_ACTION_INSTALL && strcmp(order->device_name, device) == 0 &&
-           strcmp(order->connector, connector) == 0;
+           strcmp(order->device_name, device) == 0 && strcmp(order->connector, connector) == 0;
 }
 
-/* In any order. Numbers tell which is newer, also where the device was enrolled anew and its generations
- * began again. */
-static void note(struct before *before, const countersign_v1_Order *order)
+/* As they come, from the newest to the oldest: numbers tell which is newer, also where the device was
+ * enrolled anew and its generations began again. True: both are found. */
+static bool note(struct before *before, const countersign_v1_Order *order)
 {
-    if (!before->current.number || order->number > before->current.number) {
-        if (before->current.number && !is_same(order, &before->current))
-            before->earlier = before->current;
+    if (!before->current.number)
         before->current = *order;
-        return;
-    }
-    if (!is_same(order, &before->current) && order->number > before->earlier.number)
+    else if (!is_removal(order) && !leaves_same(order, &before->current))
         before->earlier = *order;
+    return before->earlier.number != 0;
+}
+
+static int check_found(const struct before *before, const char *device, const char *connector,
+                       struct cs_err *err)
+{
+    if (!before->current.number)
+        return cs_err_set(err, CS_ESTATE, "no push to %s/%s has completed: there is nothing to roll back",
+                          device, connector);
+    if (!before->earlier.number)
+        return cs_err_set(err, CS_ESTATE,
+                          "WO-%llu is the only certificate that was pushed to %s/%s: there is none before it",
+                          (unsigned long long)before->current.number, device, connector);
+    return CS_OK;
 }
 
 static int find_before(struct cli *cli, const char *device, const char *connector, struct before *ret,
@@ -44,6 +63,8 @@ static int find_before(struct cli *cli, const char *device, const char *connecto
 {
     cs_auto_free countersign_v1_ListOrdersResponse *reply = CLI_NEW(countersign_v1_ListOrdersResponse, err);
     countersign_v1_ListOrdersRequest ask = {.state = countersign_v1_OrderState_ORDER_STATE_COMPLETED};
+    uint64_t last = UINT64_MAX;
+    bool more;
 
     if (!reply)
         return CS_ENOMEM;
@@ -55,36 +76,100 @@ static int find_before(struct cli *cli, const char *device, const char *connecto
 
         if (rc != CS_OK)
             return rc;
-        for (pb_size_t i = 0; i < reply->orders_count; i++)
-            if (is_installed_at(&reply->orders[i], device, connector))
-                note(ret, &reply->orders[i]);
+        for (pb_size_t i = 0; i < reply->orders_count; i++) {
+            if (reply->orders[i].number >= last)
+                return cs_err_set(err, CS_EAUTH, "the controller's list of work orders has no end");
+            last = reply->orders[i].number;
+            if (is_completed_at(&reply->orders[i], device, connector) && note(ret, &reply->orders[i]))
+                return CS_OK;
+        }
+        more = reply->more && reply->next_before_number &&
+               (!ask.before_number || reply->next_before_number < ask.before_number);
         ask.before_number = reply->next_before_number;
-    } while (reply->more && ask.before_number);
-    if (!ret->current.number)
-        return cs_err_set(err, CS_ESTATE, "no push to %s/%s has completed: there is nothing to roll back",
-                          device, connector);
-    if (!ret->earlier.number)
-        return cs_err_set(err, CS_ESTATE,
-                          "WO-%llu is the only certificate that was pushed to %s/%s: there is none before it",
-                          (unsigned long long)ret->current.number, device, connector);
-    return CS_OK;
+    } while (more);
+    return check_found(ret, device, connector, err);
+}
+
+/* The device's own signed word for the generation; 0: there is none that holds, and *why says why. */
+static uint64_t find_generation(struct cli *cli, const countersign_v1_Order *earlier, struct cs_err *why)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *device_reply = NULL;
+    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, why);
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    const countersign_v1_GetOrderRequest ask = {.number = earlier->number};
+    struct cli_check_certificate certificate = {0};
+    const enum cli_exit failure = cli->failure;
+    const struct cs_policy *policy;
+    uint64_t generation = 0;
+    int rc = reply ? cli_call(cli, &cli_rpc_GetOrder, &ask, reply, why) : CS_ENOMEM;
+
+    if (rc == CS_OK)
+        rc = cli_policy(cli, &policy, why);
+    if (rc == CS_OK)
+        rc = cs_core_decode(CS_PB_BYTES(&reply->core), &core, why);
+    if (rc == CS_OK)
+        rc = cli_fetch_device(cli, earlier->device_name, &device_reply, why);
+    if (rc == CS_OK)
+        rc = cli_known_open(cli, device_reply, earlier->device_name, &device, why);
+    if (rc == CS_OK)
+        rc = cli_fetch_chain(cli, CS_PB_BYTES(&earlier->certificate_id), &certificate, why);
+    if (rc == CS_OK && strcmp(core->connector, earlier->connector) != 0)
+        rc = cs_err_set(why, CS_EAUTH, "the controller gave the work order of another app connector");
+    if (rc == CS_OK)
+        rc = cli_check_kept(device, core, CS_PB_BYTES(&reply->report), &certificate.chain_digest, why);
+    if (rc == CS_OK)
+        generation = core->generation;
+    cli->failure = failure; /* it is none: the other way is left */
+    cli_check_certificate_free(&certificate);
+    return generation;
+}
+
+static bool wants_push(const struct cli *cli)
+{
+    return cli_args_flag(&cli->args, "push") || cli_args_option(&cli->args, "key");
+}
+
+enum { SAID_BYTES = 3 * CLI_TEXT_BYTES + sizeof((struct cs_err *)NULL)->msg };
+
+static void say_what(const struct before *before, uint64_t generation, const struct cs_err *why,
+                     char out[SAID_BYTES])
+{
+    char now[CLI_TEXT_BYTES], then[CLI_TEXT_BYTES], how[CLI_TEXT_BYTES + sizeof why->msg];
+
+    if (generation)
+        snprintf(how, sizeof how, "the device goes back to its own generation %llu",
+                 (unsigned long long)generation);
+    else
+        snprintf(how, sizeof how, "an ordinary push of it (%s)", why->msg);
+    snprintf(out, SAID_BYTES, "%s %s what is there now; %s before it brought this certificate; %s",
+             cli_show_order_number(before->current.number, now),
+             is_removal(&before->current) ? "removed what was there, and nothing is" : "brought",
+             cli_show_order_number(before->earlier.number, then), how);
 }
 
 int cli_roll_back_run(struct cli *cli, struct cs_err *err)
 {
     const char *device = cli->args.operands[0], *connector = cli->args.operands[1];
     cs_auto_free struct before *before = CLI_NEW(struct before, err);
-    char id[2 * CS_SHA256_BYTES + 1], now[CLI_TEXT_BYTES], then[CLI_TEXT_BYTES], said[3 * CLI_TEXT_BYTES];
+    char id[2 * CS_SHA256_BYTES + 1], said[SAID_BYTES];
+    struct cs_err why = {.msg = "as --push or --key asks for"};
+    uint64_t generation = 0;
     int rc = before ? find_before(cli, device, connector, before, err) : CS_ENOMEM;
 
     if (rc != CS_OK)
         return rc;
+    if (!wants_push(cli))
+        generation = find_generation(cli, &before->earlier, &why);
     cs_hex(CS_PB_BYTES(&before->earlier.certificate_id), id);
-    snprintf(said, sizeof said, "%s brought what is there now; %s before it brought this certificate",
-             cli_show_order_number(before->current.number, now),
-             cli_show_order_number(before->earlier.number, then));
-    const struct cli_push_wish wish = {
-        .certificate = id, .device = device, .connector = connector, .note = said};
+    say_what(before, generation, &why, said);
+    const struct cli_push_wish wish = {.action = generation ? countersign_v1_Action_ACTION_ROLL_BACK
+                                                            : countersign_v1_Action_ACTION_INSTALL,
+                                       .certificate = id,
+                                       .device = device,
+                                       .connector = connector,
+                                       .note = said,
+                                       .target_generation = generation};
 
     return cli_push(cli, &wish, err);
 }

@@ -89,6 +89,53 @@ void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest
     cli_field(doc, "deployment_id", "Deployment", cli_hex(CS_PB_BYTES(&request->deployment_id)));
 }
 
+static void show_task_of(struct cli_doc *doc, const countersign_v1_OrderCore *first, size_t count,
+                         const char *certificate_name)
+{
+    char places[CLI_TEXT_BYTES], generation[CLI_TEXT_BYTES] = "", task[4 * CLI_TEXT_BYTES];
+
+    if (count == 1)
+        cli_show_target(first->device_name, first->connector, places);
+    else
+        snprintf(places, sizeof places, "%zu app connectors", count);
+    switch (first->action) {
+    case countersign_v1_Action_ACTION_REMOVE:
+        snprintf(task, sizeof task, "remove %.200s from %s", certificate_name, places);
+        break;
+    case countersign_v1_Action_ACTION_ROLL_BACK:
+        if (count == 1)
+            snprintf(generation, sizeof generation, ", generation %llu",
+                     (unsigned long long)first->target_generation);
+        snprintf(task, sizeof task, "roll %s back to %.200s%s", places, certificate_name, generation);
+        break;
+    default:
+        snprintf(task, sizeof task, "install %.200s at %s", certificate_name, places);
+        break;
+    }
+    cli_field(doc, "task", "To be done", cli_tinted(task, CLI_BOLD));
+}
+
+/* A request of this program has one action; another client may have mixed them, and whoever decides sees
+ * that.
+ */
+void cli_show_task(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count,
+                   const char *certificate_name)
+{
+    for (unsigned action = 1; action <= _countersign_v1_Action_MAX; action++) {
+        const countersign_v1_OrderCore *first = NULL;
+        size_t found = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            if (cores[i]->action != action)
+                continue;
+            first = first ? first : cores[i];
+            found++;
+        }
+        if (first)
+            show_task_of(doc, first, found, certificate_name);
+    }
+}
+
 static const char *expects_text(const countersign_v1_OrderCore *core, char *out)
 {
     static const uint8_t nothing[CS_SHA256_BYTES];
@@ -102,28 +149,36 @@ static const char *expects_text(const countersign_v1_OrderCore *core, char *out)
     return out;
 }
 
+static bool any_rolls_back(countersign_v1_OrderCore *const *cores, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cores[i]->action == countersign_v1_Action_ACTION_ROLL_BACK)
+            return true;
+    return false;
+}
+
+/* People see the target where there is one; machines always. */
+#define CORE_COLUMNS(target_flags)                                                                           \
+    {                                                                                                        \
+        {"order", "ORDER", 0}, {"device", "DEVICE", 0}, {"connector", "CONNECTOR", 0},                       \
+            {"action", "ACTION", 0}, {"generation", "GENERATION", CLI_RIGHT},                                \
+            {"target_generation", "BACK TO", CLI_RIGHT | (target_flags)}, {"expects", "REPLACES", 0},        \
+            {"key", "KEY", 0}, {"device_id", "DEVICE-ID", 0}, {"chain_digest", "CHAIN (SHA-256)", 0},        \
+    }
+
 void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count)
 {
-    static const struct cli_column columns[] = {
-        {"order", "ORDER", false},
-        {"device", "DEVICE", false},
-        {"connector", "CONNECTOR", false},
-        {"action", "ACTION", false},
-        {"generation", "GENERATION", true},
-        {"expects", "REPLACES", false},
-        {"key", "KEY", false},
-        {"device_id", "DEVICE-ID", false},
-        {"chain_digest", "CHAIN (SHA-256)", false},
-    };
+    static const struct cli_column plain[] = CORE_COLUMNS(CLI_WIDE), rolling[] = CORE_COLUMNS(0);
 
-    cli_table(doc, "orders", columns, CS_ARRAY_LEN(columns), NULL);
+    cli_table(doc, "orders", any_rolls_back(cores, count) ? rolling : plain, CS_ARRAY_LEN(plain), NULL);
     for (size_t i = 0; i < count; i++) {
         const countersign_v1_OrderCore *core = cores[i];
         char number[CLI_TEXT_BYTES], expects[CLI_TEXT_BYTES];
 
         CLI_ROW(doc, cli_text(cli_show_order_number(core->number, number)), cli_text(core->device_name),
                 cli_text(core->connector), cli_text(cli_show_action_word(core->action)),
-                cli_number(core->generation), cli_text(expects_text(core, expects)),
+                cli_number(core->generation), cli_number(core->target_generation),
+                cli_text(expects_text(core, expects)),
                 cli_text(cli_show_key_mode((struct cli_style){0}, core->key_mode)),
                 cli_hex(CS_PB_BYTES(&core->device_id)), cli_hex(CS_PB_BYTES(&core->chain_digest)));
     }

@@ -61,6 +61,9 @@ void cli_show_push_request(struct cli_doc *doc, const countersign_v1_PushRequest
                            const char *comment);
 /* The part of it that whoever decides takes over: until when, how long, how often, and what is overridden. */
 void cli_show_push_terms(struct cli_doc *doc, const countersign_v1_PushRequest *request);
+/* What these orders do, in plain words: "remove client.example from gw-1/nginx". */
+void cli_show_task(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count,
+                   const char *certificate_name);
 void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores, size_t count);
 void cli_show_decision(struct cli_doc *doc, const countersign_v1_Decision *decision, const char *stage_name,
                        const char *comment);

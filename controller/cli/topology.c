@@ -29,8 +29,10 @@ static void add_rows(struct cli_doc *doc, const struct cli_topology *topology)
         {"sync", "SYNC", false},
         {"last_sync", "LAST SYNC", false},
         {"in_sync", "IN SYNC", false},
+        {"remark", "REMARK", false},
         {"order", "ORDER", true},
         {"request", "REQUEST", true},
+        {"action", "ACTION", false},
         {"state", "STATE", false},
         {"reason", "REASON", false},
     };
@@ -43,8 +45,9 @@ static void add_rows(struct cli_doc *doc, const struct cli_topology *topology)
                 cli_text(row->certificate_name), cli_hex(CS_PB_BYTES(&row->certificate_id)),
                 cli_bool(row->connected), cli_time(row->last_seen_s),
                 cli_text(cli_show_colour_word(row->colour)), cli_text(cli_show_sync_word(row->sync)),
-                cli_text(cli_show_sync_word(row->last_sync)), cli_bool(row->in_sync),
+                cli_text(cli_show_sync_word(row->last_sync)), cli_bool(row->in_sync), cli_text(row->remark),
                 cli_number(row->order.number), cli_number(row->order.request_number),
+                cli_text(row->order.number ? cli_show_action_word(row->order.action) : ""),
                 cli_text(cli_show_order_state(&row->order)), cli_text(row->order.reason));
     }
 }
@@ -133,6 +136,8 @@ static void put_order(struct cli_style style, const countersign_v1_TopologyRow *
         fputs("not pushed yet", stdout);
         return;
     }
+    if (row->order.action != countersign_v1_Action_ACTION_INSTALL)
+        printf("%s: ", cli_show_action_word(row->order.action));
     put_tinted(style, cli_show_state_tint(row->order.state), cli_show_order_state(&row->order));
     printf("  %s of %s, generation %llu", cli_show_order_number(row->order.number, number),
            cli_show_request_number(row->order.request_number, request),
@@ -157,10 +162,22 @@ static void put_root(struct cli_style style, const struct drawing *drawing,
            cli_show_key_mode(style, certificate->key_mode), cs_time_text(certificate->not_after_s, until));
 }
 
+/* Then that it is missing is as it should be. */
+static bool is_removed(const countersign_v1_TopologyRow *row)
+{
+    return row->sync == countersign_v1_SyncState_SYNC_STATE_MISSING &&
+           row->order.action == countersign_v1_Action_ACTION_REMOVE &&
+           row->order.state == countersign_v1_OrderState_ORDER_STATE_COMPLETED;
+}
+
 static void put_sync(struct cli_style style, const countersign_v1_TopologyRow *row)
 {
     char since[CS_TIME_TEXT_BYTES];
 
+    if (is_removed(row)) {
+        fputs("nothing is installed: it was removed, as people decided", stdout);
+        return;
+    }
     put_tinted(style, cli_show_sync_tint(row->sync), cli_show_sync_word(row->sync));
     if (row->sync != countersign_v1_SyncState_SYNC_STATE_UNKNOWN)
         return;
@@ -241,6 +258,10 @@ static void put_standing(const struct margin *margin, const struct cli_topology 
 {
     put_margin(margin);
     put_sync(margin->style, row);
+    if (row->remark[0]) {
+        fputs(": ", stdout);
+        put(row->remark);
+    }
     putchar('\n');
     put_margin(margin);
     put_order(margin->style, row);
@@ -390,8 +411,14 @@ static void put_device_tree(struct cli_style style, const struct drawing *drawin
         fputs(" (", stdout);
         put(connector->application);
         puts(connector->installed_digest.size ? ")" : ")  nothing is installed");
-        if (put_certificates(style, drawing, topology, connector->name, last, told) == 0)
-            printf("%s%sno certificate is attached\n", last ? drawing->gap : drawing->bar, drawing->last);
+        if (put_certificates(style, drawing, topology, connector->name, last, told) > 0)
+            continue;
+        printf("%s%sno certificate is attached", last ? drawing->gap : drawing->bar, drawing->last);
+        if (connector->remark[0]) {
+            fputs("; ", stdout);
+            put(connector->remark);
+        }
+        putchar('\n');
     }
     if (device->connectors_count == 0)
         printf("%sno app connector: declare one on the device\n", drawing->last);

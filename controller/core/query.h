@@ -114,6 +114,10 @@ CS_MUST_USE int ctl_query_certificate_of(struct ctl_view *view, const uint8_t de
 /* Does any order of the request wait for people? CS_ESTATE says where one stands, and what is possible. Asked
  * before the signatures are verified, which costs more. */
 CS_MUST_USE int ctl_query_decidable(struct ctl_view *view, uint64_t request_number, struct cs_err *err);
+/* Is this envelope, byte for byte, a decision of the request that was taken? Whoever asks sends it again
+ * after a lost answer. A request that is not there has none. */
+CS_MUST_USE int ctl_query_decided(struct ctl_view *view, uint64_t request_number, struct cs_slice envelope,
+                                  bool *ret_decided, struct cs_err *err);
 /* Envelope of a policy version; appended to `out`. */
 CS_MUST_USE int ctl_query_policy(struct ctl_view *view, uint32_t version, struct cs_buf *out,
                                  struct cs_err *err);

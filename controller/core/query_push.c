@@ -272,3 +272,22 @@ int ctl_query_decidable(struct ctl_view *view, uint64_t request_number, struct c
                       request_number, order.number, ctl_state_text(ctl_phase_info(order.phase)->shown),
                       ctl_workflow_possible(order.phase, possible));
 }
+
+int ctl_query_decided(struct ctl_view *view, uint64_t request_number, struct cs_slice envelope,
+                      bool *ret_decided, struct cs_err *err)
+{
+    struct ctl_key prefix = ctl_key_number(CTL_TABLE_DECISION, request_number);
+    struct ctl_walk walk = ctl_walk(&prefix);
+    int rc;
+
+    *ret_decided = false;
+    while (!*ret_decided && (rc = ctl_walk_next(view, &walk, err)) == CS_OK) {
+        ctl_decision_row row;
+
+        rc = ctl_decode(walk.value, Decision, &row, err);
+        if (rc != CS_OK)
+            return rc;
+        *ret_decided = cs_slice_eq(CTL_BYTES(row.envelope), envelope);
+    }
+    return *ret_decided ? CS_OK : ctl_walked(rc);
+}

@@ -423,6 +423,97 @@ static void a_decider_need_not_catch_the_device_standing_still(void **state)
     check_ok(check(world, false, &err), err);
 }
 
+/* Of the order of `core`, generation 5, signed by the device: that it left this certificate. */
+static void fill_report(const struct world *world, countersign_v1_DeviceReport *ret)
+{
+    *ret = (countersign_v1_DeviceReport){.sequence = 2,
+                                         .made_at_s = NOW_S,
+                                         .connector = "nginx",
+                                         .generation = 5,
+                                         .attempt = 1,
+                                         .outcome = countersign_v1_Outcome_OUTCOME_COMPLETED,
+                                         .verdict = "ok"};
+    CS_PB_SET(&ret->deployment_id, CS_PB_BYTES(&cs_policy_body(world->policy)->deployment_id));
+    CS_PB_SET(&ret->device_id, CS_PB_BYTES(&world->core.device_id));
+    CS_PB_SET(&ret->order_id, CS_PB_BYTES(&world->core.order_id));
+    CS_PB_SET(&ret->installed_digest, cs_digest_slice(&world->certificate.chain_digest));
+}
+
+static void r_fine(countersign_v1_DeviceReport *report)
+{
+    (void)report;
+}
+static void r_failed(countersign_v1_DeviceReport *report)
+{
+    report->outcome = countersign_v1_Outcome_OUTCOME_FAILED;
+}
+static void r_generation(countersign_v1_DeviceReport *report)
+{
+    report->generation = 4;
+}
+static void r_connector(countersign_v1_DeviceReport *report)
+{
+    memcpy(report->connector, "mail", 5);
+}
+static void r_chain(countersign_v1_DeviceReport *report)
+{
+    report->installed_digest.bytes[0] ^= 1;
+}
+static void r_nothing(countersign_v1_DeviceReport *report)
+{
+    report->installed_digest.size = 0;
+}
+static void r_order(countersign_v1_DeviceReport *report)
+{
+    report->order_id.bytes[0] ^= 1;
+}
+
+static void goes_back_only_to_what_the_device_itself_reported(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        void (*change)(countersign_v1_DeviceReport *report);
+        const char *says; /* NULL: it holds */
+    } cases[] = {
+        {r_fine, NULL},
+        {r_failed, "does not say that it was completed"},
+        {r_generation, "another app connector or generation"},
+        {r_connector, "another app connector or generation"},
+        {r_chain, "another certificate"},
+        {r_nothing, "another certificate"},
+        {r_order, "is not about it"},
+    };
+    countersign_v1_GetDeviceResponse *reply = calloc(1, sizeof *reply);
+    countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    assert_true(reply && report);
+    CS_PB_SET(&reply->admission, cs_buf_slice(&world->admission));
+    check_ok(cli_check_device(world->policy, reply, "gw-1", &device, &err), err);
+#define KEPT(slice) cli_check_kept(device, &world->core, slice, &world->certificate.chain_digest, &err)
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        fill_report(world, report);
+        cases[i].change(report);
+        sign(CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, world->device, &wire);
+        if (!cases[i].says) {
+            check_ok(KEPT(cs_buf_slice(&wire)), err);
+            continue;
+        }
+        check_code(KEPT(cs_buf_slice(&wire)), CS_EAUTH);
+        check_says(err, cases[i].says);
+    }
+    fill_report(world, report);
+    sign(CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, world->alice, &wire);
+    check_code(KEPT(cs_buf_slice(&wire)), CS_EAUTH);
+    check_code(KEPT(CS_SLICE_EMPTY), CS_ENOTFOUND);
+#undef KEPT
+    cs_buf_free(&wire);
+    free(reply);
+    free(report);
+}
+
 static void a_certificate_must_be_the_one_asked_for(void **state)
 {
     struct world *world = *state;
@@ -515,6 +606,7 @@ int main(void)
         cmocka_unit_test(refuses_what_was_not_asked_for),
         IN_WORLD(believes_the_key_that_a_renewal_names),
         IN_WORLD(a_decider_need_not_catch_the_device_standing_still),
+        IN_WORLD(goes_back_only_to_what_the_device_itself_reported),
         IN_WORLD(a_certificate_must_be_the_one_asked_for),
         IN_WORLD(only_the_tokens_holder_is_admitted),
         cmocka_unit_test(a_root_is_that_of_exactly_these_orders),

@@ -139,6 +139,23 @@ function evaluate(request, decisionWires, rule, orderIndex) {
 }
 
 const generations = new Map();
+const kept = new Map(); // generation: what was installed with it
+
+// The chain that the order leaves: the message's, the kept one that comes back, or none.
+function chainOf(core, message) {
+  const Action = enumOf('Action');
+  if (core.action !== Action.ACTION_INSTALL && (message.chain.length || message.sealed_key)) throw new Error('a chain or key came along');
+  if (core.action === Action.ACTION_REMOVE) return {};
+  if (core.action === Action.ACTION_ROLL_BACK && !kept.has(core.target_generation)) throw new Error('the generation is gone');
+  const bytes = core.action === Action.ACTION_ROLL_BACK ? kept.get(core.target_generation).bytes : message.chain;
+  if (!sha256(bytes).equals(core.chain_digest)) throw new Error('another chain than decided');
+  const chain = splitChain(bytes);
+  const leafSpki = chain[0].publicKey.export({ format: 'der', type: 'spki' });
+  if (!sha256(leafSpki).equals(core.leaf_spki_digest)) throw new Error('another key than decided');
+  for (let i = 0; i + 1 < chain.length; i++)
+    if (!chain[i].verify(chain[i + 1].publicKey)) throw new Error('the chain does not chain');
+  return { chain, leafSpki };
+}
 
 function decide(delivery) {
   const batch = openEnvelope(delivery.batch, 'push-batch', policy.body.message_keys);
@@ -157,15 +174,15 @@ function decide(delivery) {
   if (!core.device_id.equals(deviceId) || core.device_name !== token.device_name) throw new Error('the order is for another device');
   if (core.connector !== options.connector) throw new Error('no such connector');
   if (core.generation <= (generations.get(core.connector) ?? 0)) throw new Error('generation seen before');
-  if (!sha256(message.chain).equals(core.chain_digest)) throw new Error('another chain than decided');
-  const chain = splitChain(message.chain);
-  const leafSpki = chain[0].publicKey.export({ format: 'der', type: 'spki' });
-  if (!sha256(leafSpki).equals(core.leaf_spki_digest)) throw new Error('another key than decided');
-  for (let i = 0; i + 1 < chain.length; i++)
-    if (!chain[i].verify(chain[i + 1].publicKey)) throw new Error('the chain does not chain');
-  const rule = pickRule(core, chain[0]);
+  const { chain, leafSpki } = chainOf(core, message);
+  const rule = pickRule(core, chain?.[0]);
   const decided = evaluate(request, message.decisions, rule, message.order_index);
   if (nowS() < decided.start || nowS() >= decided.end) throw new Error('outside the window');
+  const expected = core.expects.equals(Buffer.alloc(32)) ? Buffer.alloc(0) : core.expects;
+  if (core.expects.length && !expected.equals(installedDigest)) throw new Error('something else is installed');
+  if (core.action === enumOf('Action').ACTION_REMOVE) return { core, request, rule, decided };
+  if (core.action === enumOf('Action').ACTION_ROLL_BACK)
+    return { core, request, rule, decided, chain, key: kept.get(core.target_generation).key };
   const info = Buffer.concat([Buffer.from('countersign/v1/sealed-key'), policy.body.deployment_id, deviceId, core.order_id]);
   const plain = hpkeOpen(kem, kem.getPublicKey(), message.sealed_key.enc, info, message.order_core, message.sealed_key.ciphertext);
   const pkcs8 = decode('SealedKeyPlain', plain).pkcs8;
@@ -218,15 +235,22 @@ function takePush(delivery) {
   }
   const { core, request, rule, decided, chain, key } = accepted;
   generations.set(core.connector, core.generation);
-  fs.writeFileSync(path.join(options.state, 'chain.pem'), chain.map((one) => one.toString()).join(''));
-  fs.writeFileSync(path.join(options.state, 'key.pem'), key.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
-  installedDigest = core.chain_digest;
+  const file = (name) => path.join(options.state, name);
+  if (chain) {
+    fs.writeFileSync(file('chain.pem'), chain.map((one) => one.toString()).join(''));
+    fs.writeFileSync(file('key.pem'), key.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+    kept.set(core.generation, { bytes: Buffer.concat(chain.map((one) => one.raw)), key });
+  } else {
+    fs.rmSync(file('chain.pem'));
+    fs.rmSync(file('key.pem'));
+  }
+  installedDigest = core.chain_digest; // of a removal: empty
   const common = { order_id: core.order_id, connector: core.connector, generation: core.generation, attempt: 1,
     policy_version: policy.body.version, rule: rule.name, request_digest: request.digest, requester: request.body.requester,
     deciders: decided.deciders, decision_digests: decided.digests, installed_digest: installedDigest, verdict: 'ok' };
   statement('device-report', 'DeviceReport', { ...common, outcome: Outcome.OUTCOME_ACCEPTED, detail: 'decided' });
   finals.add(statement('device-report', 'DeviceReport', { ...common, outcome: Outcome.OUTCOME_COMPLETED, detail: 'installed' }));
-  say('installed', { order: Number(core.number), connector: core.connector, generation: core.generation, deciders: decided.deciders });
+  say(chain ? 'installed' : 'removed', { order: Number(core.number), connector: core.connector, generation: core.generation, deciders: decided.deciders });
 }
 
 stream.on('data', (bytes) => {
