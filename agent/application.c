@@ -68,6 +68,8 @@ static void take_command(struct ag_application *application, const struct ag_com
 {
     const char *colon = result->output[0] ? ": " : "";
 
+    snprintf(application->answer.unlimited, sizeof application->answer.unlimited, "%s",
+             result->unlimited ? result->unlimited : "");
     switch (result->how) {
     case AG_COMMAND_EXITED:
         if (result->status == 0)

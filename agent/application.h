@@ -10,7 +10,8 @@
 struct ag_answer {
     enum ag_verdict verdict; /* AG_OK, or the failure's */
     char detail[400]; /* which step, its exit status, the end of what was said; a sentence also for AG_OK */
-    bool served;      /* prove: some leaf was seen, and this is it */
+    char unlimited[160]; /* a sentence, when nothing limited a command's processes (port.h) */
+    bool served;         /* prove: some leaf was seen, and this is it */
     struct cs_digest leaf;
 };
 

@@ -40,6 +40,8 @@ static void on_answer(void *owner, const struct ag_answer *answer)
 {
     struct ag_apply *apply = owner;
 
+    if (answer->unlimited[0])
+        memcpy(apply->applied.unlimited, answer->unlimited, sizeof answer->unlimited);
     if (answer->served) {
         apply->applied.served = true;
         apply->applied.leaf = answer->leaf;
@@ -78,19 +80,6 @@ static void prove(struct ag_apply *apply, const struct ag_step *step)
         ag_application_prove(&apply->application, apply->port, connector, &proof, on_proven, apply);
 }
 
-static void reload(struct ag_apply *apply)
-{
-    const struct ag_plan *plan = apply->plan;
-    char files[AG_LIMIT_PATH_BYTES];
-    struct cs_err err = {0};
-
-    if (ag_connector_folder(plan->folder, plan->connector->name, "current", files, sizeof files, &err) !=
-        CS_OK)
-        end_saying(apply, AG_STORAGE_FAILED, err.msg);
-    else
-        ag_application_reload(&apply->application, apply->port, plan->connector, files, on_answer, apply);
-}
-
 /* False: the step is about files. */
 static bool ask(struct ag_apply *apply, const struct ag_step *step)
 {
@@ -99,7 +88,8 @@ static bool ask(struct ag_apply *apply, const struct ag_step *step)
         ag_application_validate(&apply->application, apply->port, apply->plan->connector, on_answer, apply);
         return true;
     case AG_STEP_RELOAD:
-        reload(apply);
+        ag_application_reload(&apply->application, apply->port, apply->plan->connector, step->path, on_answer,
+                              apply);
         return true;
     case AG_STEP_PROVE:
         prove(apply, step);
@@ -150,7 +140,26 @@ void ag_apply_stop(struct ag_apply *apply)
     apply->plan = NULL;
 }
 
-/* ---- old generations */
+/* ---- which generation is there, and which are old */
+
+int ag_apply_current(struct ag_port *port, const char *folder, const char *connector, bool *ret_any,
+                     uint64_t *ret_generation, struct cs_err *err)
+{
+    char path[AG_LIMIT_PATH_BYTES], target[AG_LIMIT_PATH_BYTES];
+    enum ag_entry_kind kind = AG_ENTRY_ABSENT;
+    int code = ag_connector_folder(folder, connector, "current", path, sizeof path, err);
+
+    *ret_any = false;
+    if (!code)
+        code = port->look_at(port, path, &kind, err);
+    if (code == CS_ENOTFOUND) /* the connector's folder is not there yet */
+        return CS_OK;
+    if (!code && kind == AG_ENTRY_LINK)
+        code = port->read_link(port, path, target, sizeof target, err);
+    if (!code && kind == AG_ENTRY_LINK)
+        *ret_any = ag_generation_parse(target, ret_generation);
+    return code;
+}
 
 struct old_generations {
     uint64_t below;

@@ -15,8 +15,9 @@ struct ag_applied {
      * none. */
     enum ag_verdict complaint;
     char complaint_detail[200];
-    bool proven; /* the application was seen to serve what it should */
-    bool served; /* the leaf that it was seen to serve last */
+    char unlimited[160]; /* as an answer's */
+    bool proven;         /* the application was seen to serve what it should */
+    bool served;         /* the leaf that it was seen to serve last */
     struct cs_digest leaf;
 };
 
@@ -37,6 +38,11 @@ void ag_apply_start(struct ag_apply *apply, struct ag_port *port, struct ag_plan
 /* Ends what is waited for, without on_end: for a process that ends. What was done stays done, the journal
  * knows. */
 void ag_apply_stop(struct ag_apply *apply);
+
+/* The generation that the connector's link leads to; *ret_any: it leads to one. CS_OK or an error: what
+ * cannot be read is not taken for something else. */
+CS_MUST_USE int ag_apply_current(struct ag_port *port, const char *folder, const char *connector,
+                                 bool *ret_any, uint64_t *ret_generation, struct cs_err *err);
 
 /* Removes old generations of a connector but for the newest `kept`, `current` among them. g0 stays: it is
  * what people had. Best effort. */

@@ -1,6 +1,6 @@
 #include "agent/connector_check.h"
 
-#include "agent/application.h"
+#include "agent/apply.h"
 #include "agent/steps.h"
 #include "shared/base/text.h"
 
@@ -135,24 +135,36 @@ static void check_validate(struct checking *checking)
     say_answer(checking, "validate", checking->connector->validate[0]);
 }
 
+/* The folder of the generation that is installed; false: there is none. */
+static bool installed_files(struct checking *checking, char files[AG_LIMIT_PATH_BYTES])
+{
+    const char *folder = checking->config->state, *name = checking->connector->name;
+    uint64_t generation = 0;
+    bool any = false;
+    char leaf[24];
+
+    if (ag_apply_current(checking->port, folder, name, &any, &generation, NULL) != CS_OK || !any)
+        return false;
+    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)generation);
+    return ag_connector_folder(folder, name, leaf, files, AG_LIMIT_PATH_BYTES, NULL) == CS_OK;
+}
+
 static void check_reload(struct checking *checking, bool reload)
 {
-    char files[AG_LIMIT_PATH_BYTES];
+    char files[AG_LIMIT_PATH_BYTES] = "";
+    bool any = installed_files(checking, files);
 
     if (checking->connector->reload.kind == AG_RELOAD_NONE) {
         note(checking, "reload", "not set: the application must look at its files by itself");
-        return;
-    }
-    if (!reload) {
+    } else if (!reload) {
         note(checking, "reload", "not tried; --reload does");
-        return;
+    } else if (checking->connector->reload.kind == AG_RELOAD_HAPROXY && !any) {
+        note(checking, "reload", "not tried: nothing is installed that haproxy could be given");
+    } else {
+        ag_application_reload(&checking->application, checking->port, checking->connector, files, on_answer,
+                              checking);
+        say_answer(checking, "reload", "done");
     }
-    if (ag_connector_folder(checking->config->state, checking->connector->name, "current", files,
-                            sizeof files, NULL) != CS_OK)
-        return;
-    ag_application_reload(&checking->application, checking->port, checking->connector, files, on_answer,
-                          checking);
-    say_answer(checking, "reload", "done");
 }
 
 static void on_seen(void *owner, const struct ag_probe_result *result)
@@ -168,8 +180,7 @@ static void say_served(struct checking *checking)
     const struct ag_connector *connector = checking->connector;
     struct cs_digest installed;
     char files[AG_LIMIT_PATH_BYTES], hex[2 * CS_SHA256_BYTES + 1], text[512];
-    bool has = ag_connector_folder(checking->config->state, connector->name, "current", files, sizeof files,
-                                   NULL) == CS_OK &&
+    bool has = installed_files(checking, files) &&
                ag_application_leaf(checking->port, connector, files, &installed, NULL) == CS_OK;
     const char *is = !has                                             ? "; nothing of ours is installed yet"
                      : cs_digest_eq(&installed, &checking->seen.leaf) ? ", which is installed"

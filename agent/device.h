@@ -61,8 +61,9 @@ struct ag_device {
     const struct ag_connector *connector; /* NULL: it is not declared any more */
     struct ag_apply apply;
     struct ag_applied applied, way_back; /* how it went forwards, and back */
-    bool seen;                           /* the application may have seen the new files */
-    uint32_t wait_ms;                    /* before the next try of what could not be done; 0: none failed */
+    bool unlimited_said;
+    bool seen;        /* the application may have seen the new files */
+    uint32_t wait_ms; /* before the next try of what could not be done; 0: none failed */
     void (*after_wait)(struct ag_device *device);
 
     struct ag_served served; /* looks at what applications serve, while there is no push */

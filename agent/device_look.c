@@ -50,11 +50,12 @@ static bool should_serve(const struct ag_device *device, size_t index, struct cs
 {
     const struct ag_connector *connector = &device->config->connectors.items[index];
     const struct ag_connector_state *state = ag_state_connector(&device->state, connector->name);
-    char files[AG_LIMIT_PATH_BYTES];
+    char files[AG_LIMIT_PATH_BYTES], leaf[24];
 
+    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)(state ? state->installed_generation : 0));
     return connector->probe.host && state && state->installed_generation > 0 &&
-           ag_connector_folder(device->config->state, connector->name, "current", files, sizeof files,
-                               NULL) == CS_OK &&
+           ag_connector_folder(device->config->state, connector->name, leaf, files, sizeof files, NULL) ==
+               CS_OK &&
            ag_application_leaf(device->store.port, connector, files, ret_leaf, NULL) == CS_OK;
 }
 

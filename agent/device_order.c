@@ -165,32 +165,19 @@ static void end_order(struct ag_device *device)
 
 /* ---- where the connector's link leads */
 
-/* CS_OK or an error: what cannot be read is not taken for something else. */
 static int find_place(struct ag_device *device, const struct ag_order *order, enum ag_place *ret,
                       struct cs_err *err)
 {
-    struct ag_port *port = device->store.port;
-    char path[AG_LIMIT_PATH_BYTES], target[AG_LIMIT_PATH_BYTES];
-    enum ag_entry_kind kind = AG_ENTRY_ABSENT;
     uint64_t generation = 0;
-    int code = ag_connector_folder(device->config->state, device->connector->name, "current", path,
-                                   sizeof path, err);
+    bool any = false;
+    int code = ag_apply_current(device->store.port, device->config->state, device->connector->name, &any,
+                                &generation, err);
 
-    if (!code)
-        code = port->look_at(port, path, &kind, err);
-    if (code == CS_ENOTFOUND) /* the connector's folder is not there yet */
-        code = CS_OK;
-    if (!code && kind == AG_ENTRY_LINK)
-        code = port->read_link(port, path, target, sizeof target, err);
     if (code)
         return code;
-    *ret = AG_AT_OTHER;
-    if (kind != AG_ENTRY_LINK || !ag_generation_parse(target, &generation))
-        return CS_OK;
-    if (generation == order->generation)
-        *ret = AG_AT_NEW;
-    else if (generation == order->previous_generation)
-        *ret = AG_AT_PREVIOUS;
+    *ret = any && generation == order->generation            ? AG_AT_NEW
+           : any && generation == order->previous_generation ? AG_AT_PREVIOUS
+                                                             : AG_AT_OTHER;
     return CS_OK;
 }
 
@@ -262,6 +249,10 @@ static void on_applied(void *owner, const struct ag_applied *applied)
     struct ag_device *device = owner;
     struct cs_err err = {0};
 
+    if (applied->unlimited[0] && !device->unlimited_said)
+        cs_log(CS_LOG_WARN, "push", "no cgroup limits the processes of commands",
+               CS_F("why", applied->unlimited), CS_FEND);
+    device->unlimited_said |= applied->unlimited[0] != '\0';
     device->applied = *applied;
     device->seen = applied->switched;
     if (applied->verdict == AG_OK)
@@ -356,8 +347,13 @@ static void recover(struct ag_device *device);
 static void finish(struct ag_device *device)
 {
     const struct ag_order *order = current_order(device, NULL);
-    const struct ag_finish what = {device->config->state, device->connector, order->previous_generation,
-                                   order->removes};
+    const struct ag_finish what = {
+        .folder = device->config->state,
+        .connector = device->connector,
+        .generation = order->generation,
+        .previous = order->previous_generation,
+        .removes = order->removes,
+    };
     struct ag_plan *plan = NULL;
     struct cs_err err = {0};
 
@@ -443,12 +439,13 @@ static int restore_one(struct ag_device *device, const struct ag_order *order, s
     struct ag_plan *plan = NULL;
     enum ag_place at = AG_AT_OTHER;
     int code = find_place(device, order, &at, err);
-    bool switch_back = at == AG_AT_NEW && order->phase == AG_PHASE_PUTTING_BACK;
+    uint64_t generation = order->generation;
 
     if (code || at == AG_AT_OTHER)
         return code;
-    code = ag_plan_restore(device->config->state, device->connector, switch_back, order->previous_generation,
-                           &plan, err);
+    if (at == AG_AT_PREVIOUS || order->phase == AG_PHASE_PUTTING_BACK)
+        generation = order->previous_generation;
+    code = ag_plan_restore(device->config->state, device->connector, generation, &plan, err);
     if (code)
         return code;
     /* Files only: it ends before it returns. */

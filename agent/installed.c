@@ -11,6 +11,7 @@ struct reading {
     struct ag_port *port;
     const char *folder; /* the agent's state folder */
     const struct ag_connector *connector;
+    uint64_t generation;
     struct cs_chain *chain; /* of the certificate */
     struct ag_content content;
 };
@@ -70,9 +71,11 @@ static int complete_leaf(struct reading *reading, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *kept = NULL;
     struct cs_digest bytes;
-    char path[AG_LIMIT_PATH_BYTES];
-    int code = ag_connector_folder(reading->folder, reading->connector->name, "current/chain.pem", path,
-                                   sizeof path, err);
+    char path[AG_LIMIT_PATH_BYTES], leaf[48];
+    int code;
+
+    snprintf(leaf, sizeof leaf, "g%llu/chain.pem", (unsigned long long)reading->generation);
+    code = ag_connector_folder(reading->folder, reading->connector->name, leaf, path, sizeof path, err);
 
     if (!code)
         code = read_chain(reading, path, false, &kept, &bytes, err);
@@ -258,7 +261,8 @@ int ag_installed_look(struct ag_installed *installed, const struct ag_config *co
             *one = (struct ag_installed_one){.generation = generation,
                                              .found = {true, known->installed_digest, NULL},
                                              .told = {true, known->installed_digest, NULL}};
-        struct reading reading = {.port = port, .folder = config->state, .connector = connector};
+        struct reading reading = {
+            .port = port, .folder = config->state, .connector = connector, .generation = generation};
         struct ag_content now;
 
         code = look_at_one(one, &reading, err);

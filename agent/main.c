@@ -427,6 +427,7 @@ int main(int argc, char **argv)
     struct cs_err err = {0};
     int status = EXIT_OK;
 
+    ag_posix_close_inherited();
     if (!parse_options(argc, argv, &options, &status))
         return status;
     /* Needs no configuration, and helps to write one. */

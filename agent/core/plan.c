@@ -118,8 +118,9 @@ static void add_switch(struct planner *planner, uint64_t generation)
     add_link(planner, AG_STEP_SWITCH_LINK, current, target);
 }
 
-/* One step for each path that the application reads; `target` is what it leads to, or is a copy of. */
-static void add_entries(struct planner *planner, enum ag_step_kind kind, bool adopt)
+/* One step for each path that the application reads. `generation`: what it is a copy of; else what it leads
+ * to. */
+static void add_entries(struct planner *planner, enum ag_step_kind kind, bool adopt, const char *generation)
 {
     const struct ag_connector *connector = planner->plan->connector;
 
@@ -128,7 +129,8 @@ static void add_entries(struct planner *planner, enum ag_step_kind kind, bool ad
 
         if (!connector->paths[i])
             continue;
-        snprintf(leaf, sizeof leaf, "current/%s", ag_file_leaf(connector, (enum ag_file)i));
+        snprintf(leaf, sizeof leaf, "%s/%s", generation ? generation : "current",
+                 ag_file_leaf(connector, (enum ag_file)i));
         path_of(planner, leaf, target);
         struct ag_step *step = add_link(planner, kind, connector->paths[i], target);
 
@@ -139,40 +141,38 @@ static void add_entries(struct planner *planner, enum ag_step_kind kind, bool ad
     }
 }
 
-/* What lies behind the switch, and can be done again from it. */
-static void add_placing(struct planner *planner)
+static void add_links(struct planner *planner, enum ag_step_kind kind, bool adopt)
 {
+    add_entries(planner, kind, adopt, NULL);
+}
+
+/* What lies behind the switch to this generation, and can be done again from it. */
+static void add_placing(struct planner *planner, uint64_t generation)
+{
+    char leaf[24];
+
+    snprintf(leaf, sizeof leaf, "g%" PRIu64, generation);
     if (planner->plan->connector->placement == AG_PLACE_COPIES)
-        add_entries(planner, AG_STEP_COPY, false);
+        add_entries(planner, AG_STEP_COPY, false, leaf);
     else
-        add_entries(planner, AG_STEP_ENTER, false);
+        add_links(planner, AG_STEP_ENTER, false);
 }
 
-static void add_prove(struct planner *planner, const char *generation, bool is_gone)
-{
-    char path[AG_LIMIT_PATH_BYTES];
-
-    if (!planner->plan->connector->probe.host)
-        return;
-    path_of(planner, generation, path);
-    struct ag_step *step = add_step(planner, AG_STEP_PROVE, path);
-
-    if (step)
-        step->is_gone = is_gone;
-}
-
-/* The application is told, and has to show it. `gone`: the generation that it must not serve any more. */
-static void add_telling(struct planner *planner, bool validate, uint64_t gone)
+/* The application is told, and has to show that it serves `generation`, or `gone` no more (0: that does not
+ * matter). */
+static void add_telling(struct planner *planner, bool validate, uint64_t generation, uint64_t gone)
 {
     const struct ag_connector *connector = planner->plan->connector;
-    char leaf[24];
 
     if (validate && connector->validate[0])
         add_step(planner, AG_STEP_VALIDATE, NULL);
     if (connector->reload.kind != AG_RELOAD_NONE)
-        add_step(planner, AG_STEP_RELOAD, NULL);
-    snprintf(leaf, sizeof leaf, "g%" PRIu64, gone);
-    add_prove(planner, gone ? leaf : "current", gone > 0);
+        add_generation(planner, AG_STEP_RELOAD, generation);
+    if (!connector->probe.host)
+        return;
+    add_generation(planner, AG_STEP_PROVE, gone ? gone : generation);
+    if (!planner->code)
+        planner->plan->steps[planner->plan->count - 1].is_gone = gone > 0;
 }
 
 /* ---- the files of a generation */
@@ -242,7 +242,7 @@ static void add_checks(struct planner *planner, const struct ag_install *install
         if (connector->paths[i])
             add_step(planner, AG_STEP_CHECK_PLACE, connector->paths[i]);
     }
-    add_entries(planner, AG_STEP_CHECK_ENTRY, connector->adopt || (copies && install->previous > 0));
+    add_links(planner, AG_STEP_CHECK_ENTRY, connector->adopt || (copies && install->previous > 0));
     for (size_t i = 0; i < AG_FILE_COUNT && copies; i++) {
         struct ag_step *step =
             connector->paths[i] ? add_step(planner, AG_STEP_CHECK_ROOM, connector->paths[i]) : NULL;
@@ -297,13 +297,13 @@ int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, stru
     add_home(&planner, AG_STEP_SYNC_FOLDER);
     /* Links first, to what is still there: then one rename changes all of them. */
     if (connector->placement == AG_PLACE_LINKS)
-        add_entries(&planner, AG_STEP_ENTER, connector->adopt);
+        add_links(&planner, AG_STEP_ENTER, connector->adopt);
     add_switch(&planner, install->generation);
     if (connector->placement == AG_PLACE_COPIES)
-        add_placing(&planner);
-    add_telling(&planner, true, install->material ? 0 : install->previous);
+        add_placing(&planner, install->generation);
+    add_telling(&planner, true, install->generation, install->material ? 0 : install->previous);
     if (!install->material && connector->placement == AG_PLACE_LINKS)
-        add_entries(&planner, AG_STEP_CLEAR, false);
+        add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
 }
 
@@ -322,14 +322,14 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
         add_switch(&planner, put_back->previous);
     /* The links of a first install were entered before anything was switched, and are left below. */
     if (seen && (copies || !first))
-        add_placing(&planner);
+        add_placing(&planner, put_back->previous);
     if (seen)
-        add_telling(&planner, false, 0);
+        add_telling(&planner, false, put_back->previous, 0);
     if (put_back->at != AG_AT_OTHER && first) {
         char current[AG_LIMIT_PATH_BYTES];
 
         if (!copies)
-            add_entries(&planner, AG_STEP_LEAVE, false);
+            add_links(&planner, AG_STEP_LEAVE, false);
         path_of(&planner, "current", current);
         add_step(&planner, AG_STEP_REMOVE_LINK, current);
         add_generation(&planner, AG_STEP_REMOVE_FOLDER, 0);
@@ -346,15 +346,15 @@ int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs
     if (code)
         return code;
     if (!what->removes || what->connector->placement == AG_PLACE_COPIES)
-        add_placing(&planner);
-    add_telling(&planner, true, what->removes ? what->previous : 0);
+        add_placing(&planner, what->generation);
+    add_telling(&planner, true, what->generation, what->removes ? what->previous : 0);
     if (what->removes && what->connector->placement == AG_PLACE_LINKS)
-        add_entries(&planner, AG_STEP_CLEAR, false);
+        add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
 }
 
-int ag_plan_restore(const char *folder, const struct ag_connector *connector, bool switch_back,
-                    uint64_t back_to, struct ag_plan **ret, struct cs_err *err)
+int ag_plan_restore(const char *folder, const struct ag_connector *connector, uint64_t generation,
+                    struct ag_plan **ret, struct cs_err *err)
 {
     struct planner planner;
     int code = begin(&planner, folder, connector, err);
@@ -362,10 +362,9 @@ int ag_plan_restore(const char *folder, const struct ag_connector *connector, bo
     if (code)
         return code;
     planner.plan->is_way_back = true;
-    if (switch_back)
-        add_switch(&planner, back_to);
+    add_switch(&planner, generation);
     if (connector->placement == AG_PLACE_COPIES)
-        add_entries(&planner, AG_STEP_COPY, false);
+        add_placing(&planner, generation);
     return finish(&planner, ret);
 }
 

@@ -34,8 +34,8 @@ enum ag_step_kind {
     AG_STEP_REMOVE_LINK, /* absent is fine */
     /* These ask the application (application.h). */
     AG_STEP_VALIDATE,
-    AG_STEP_RELOAD,
-    AG_STEP_PROVE, /* it serves the leaf of the generation at path; with is_gone, it does so no more */
+    AG_STEP_RELOAD, /* path: the generation that it is to take */
+    AG_STEP_PROVE,  /* it serves the leaf of the generation at path; with is_gone, it does so no more */
 };
 
 struct ag_step {
@@ -95,15 +95,15 @@ CS_MUST_USE int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_p
 struct ag_finish {
     const char *folder;
     const struct ag_connector *connector;
-    uint64_t previous;
+    uint64_t generation, previous;
     bool removes;
 };
 CS_MUST_USE int ag_plan_finish(const struct ag_finish *finish, struct ag_plan **ret, struct cs_err *err);
 
-/* Before the application starts at boot: the copies of a connector become what `current` leads to, which is
- * first switched to generation `back_to` where `switch_back` says so. Nothing is asked of the application. */
-CS_MUST_USE int ag_plan_restore(const char *folder, const struct ag_connector *connector, bool switch_back,
-                                uint64_t back_to, struct ag_plan **ret, struct cs_err *err);
+/* Before the application starts at boot: `current` leads to this generation, and copies are what it has.
+ * Nothing is asked of the application. */
+CS_MUST_USE int ag_plan_restore(const char *folder, const struct ag_connector *connector, uint64_t generation,
+                                struct ag_plan **ret, struct cs_err *err);
 
 void ag_plan_free(struct ag_plan *plan);
 CS_DEFINE_AUTO(ag_plan_freep, struct ag_plan, ag_plan_free)

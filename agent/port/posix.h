@@ -1,5 +1,5 @@
-/* posix.h - the real machine behind port.h. What takes time runs, and folders are watched, on a libuv loop; all else needs
- * none. */
+/* posix.h - the real machine behind port.h. What takes time runs, and folders are watched, on a libuv loop;
+ * all else needs none. */
 #ifndef AG_PORT_POSIX_H
 #define AG_PORT_POSIX_H
 

@@ -527,7 +527,9 @@ static const struct case_ cases[] = {
     {.says = "refuses a connector that is not declared",
      .verdict = AG_UNKNOWN_CONNECTOR,
      .before = other_connector},
-    {.says = "refuses an action that nobody here knows", .verdict = AG_ORDER_MALFORMED, .before = unknown_action},
+    {.says = "refuses an action that nobody here knows",
+     .verdict = AG_ORDER_MALFORMED,
+     .before = unknown_action},
 
     {.says = "removes what is installed",
      .verdict = AG_OK,

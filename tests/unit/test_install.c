@@ -114,9 +114,9 @@ static int cut_run(struct ag_port *port, const struct ag_command *command,
     bool reloads = strcmp(command->argv[0], "reload") == 0;
 
     self->reloads += reloads;
-    on_end(owner, &(struct ag_command_result){AG_COMMAND_EXITED,
-                                              reloads ? self->reload_status : self->validate_status, "said",
-                                              NULL});
+    on_end(owner,
+           &(struct ag_command_result){AG_COMMAND_EXITED,
+                                       reloads ? self->reload_status : self->validate_status, "said", NULL});
     return CS_OK;
 }
 

@@ -138,8 +138,9 @@ static void writes_what_the_connector_wants(void **unused CS_UNUSED)
     assert_non_null(strstr(room, "write /s/connectors/web/g7/bundle.pem 600 CHAINKEY\n"));
     assert_non_null(strstr(room, "write /s/connectors/web/g7/intermediates.pem 644 MORE\n"));
     assert_non_null(strstr(room, "check /etc/web.all > /s/connectors/web/current/bundle.pem\n"));
-    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\nvalidate\nreload\n"
-                                                "prove /s/connectors/web/current\n");
+    assert_string_equal(strstr(room, "switch"),
+                        "switch /s/connectors/web/current > g7\nvalidate\nreload /s/connectors/web/g7\n"
+                        "prove /s/connectors/web/g7\n");
     connector.key_first = true;
     connector.format = AG_FORMAT_DER;
     install_and_find(&connector, 6, false, room);
@@ -157,8 +158,8 @@ static void copies_come_after_the_switch(void **unused CS_UNUSED)
     connector.placement = AG_PLACE_COPIES;
     install_and_find(&connector, 6, false, room);
     assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\n"
-                                                "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                                "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+                                                "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
+                                                "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
     assert_null(strstr(room, "enter"));
     assert_non_null(strstr(room, "room /etc/web.key\n"));
 }
@@ -171,10 +172,11 @@ static void a_removal_switches_to_an_empty_generation(void **unused CS_UNUSED)
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
     install_and_find(&connector, 6, true, room);
     assert_null(strstr(room, "write"));
-    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\nvalidate\nreload\n"
-                                                "prove /s/connectors/web/g6\n"
-                                                "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                                "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+    assert_string_equal(strstr(room, "switch"),
+                        "switch /s/connectors/web/current > g7\nvalidate\nreload /s/connectors/web/g7\n"
+                        "prove /s/connectors/web/g6\n"
+                        "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
+                        "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
 }
 
 static void puts_back_the_one_before_or_what_was_there_before_the_first(void **unused CS_UNUSED)
@@ -193,22 +195,22 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
          "switch /s/connectors/web/current > g6\n"
          "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "reload\nprove /s/connectors/web/current\nremove /s/connectors/web/g7\n"},
+         "reload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"switched back before the power went", 6, AG_AT_PREVIOUS, true, true,
-         "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
-         "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "reload\nprove /s/connectors/web/current\nremove /s/connectors/web/g7\n"},
+         "copy /etc/web.key > /s/connectors/web/g6/key.pem\n"
+         "copy /etc/web.pem > /s/connectors/web/g6/chain.pem\n"
+         "reload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"the first, switched", 0, AG_AT_NEW, true, false,
          "switch /s/connectors/web/current > g0\n"
-         "reload\nprove /s/connectors/web/current\n"
+         "reload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
          "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
          "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
         {"the first, as copies", 0, AG_AT_NEW, true, true,
          "switch /s/connectors/web/current > g0\n"
-         "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
-         "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "reload\nprove /s/connectors/web/current\n"
+         "copy /etc/web.key > /s/connectors/web/g0/key.pem\n"
+         "copy /etc/web.pem > /s/connectors/web/g0/chain.pem\n"
+         "reload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
          "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
         {"the first, entered and not switched", 0, AG_AT_PREVIOUS, false, false,
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
@@ -236,7 +238,7 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
 static void finishes_by_doing_again_what_follows_the_switch(void **unused CS_UNUSED)
 {
     struct ag_connector connector = all_of_it();
-    struct ag_finish finish = {"/s", &connector, 6, false};
+    struct ag_finish finish = {"/s", &connector, 7, 6, false};
     cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
     cs_auto(ag_plan_freep) struct ag_plan *removal = NULL;
     char room[ROOM];
@@ -244,14 +246,16 @@ static void finishes_by_doing_again_what_follows_the_switch(void **unused CS_UNU
 
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
     check_ok(ag_plan_finish(&finish, &plan, &err), err);
-    assert_string_equal(told(plan, room), "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-                                          "validate\nreload\nprove /s/connectors/web/current\n");
+    assert_string_equal(told(plan, room),
+                        "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
+                        "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+                        "validate\nreload /s/connectors/web/g7\nprove /s/connectors/web/g7\n");
     finish.removes = true;
     check_ok(ag_plan_finish(&finish, &removal, &err), err);
-    assert_string_equal(told(removal, room), "validate\nreload\nprove /s/connectors/web/g6\n"
-                                             "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                             "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+    assert_string_equal(told(removal, room),
+                        "validate\nreload /s/connectors/web/g7\nprove /s/connectors/web/g6\n"
+                        "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
+                        "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
 }
 
 static void restores_copies_and_asks_nobody(void **unused CS_UNUSED)
@@ -263,13 +267,13 @@ static void restores_copies_and_asks_nobody(void **unused CS_UNUSED)
     struct cs_err err;
 
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
-    check_ok(ag_plan_restore("/s", &connector, false, 6, &links, &err), err);
-    assert_int_equal(links->count, 0);
+    check_ok(ag_plan_restore("/s", &connector, 6, &links, &err), err);
+    assert_string_equal(told(links, room), "switch /s/connectors/web/current > g6\n");
     connector.placement = AG_PLACE_COPIES;
-    check_ok(ag_plan_restore("/s", &connector, true, 6, &copies, &err), err);
+    check_ok(ag_plan_restore("/s", &connector, 6, &copies, &err), err);
     assert_string_equal(told(copies, room), "switch /s/connectors/web/current > g6\n"
-                                            "copy /etc/web.key > /s/connectors/web/current/key.pem\n"
-                                            "copy /etc/web.pem > /s/connectors/web/current/chain.pem\n");
+                                            "copy /etc/web.key > /s/connectors/web/g6/key.pem\n"
+                                            "copy /etc/web.pem > /s/connectors/web/g6/chain.pem\n");
 }
 
 static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
@@ -278,7 +282,7 @@ static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
     const struct ag_install install = {folder, &web, 7, 6, &material};
     const struct ag_put_back back = {folder, &web, 7, 6, AG_AT_NEW, true},
                              away = {folder, &web, 7, 0, AG_AT_NEW, true};
-    const struct ag_finish finish = {folder, &web, 6, false};
+    const struct ag_finish finish = {folder, &web, 7, 6, false};
     struct ag_plan *plan = NULL;
     struct cs_err err;
 
@@ -306,7 +310,7 @@ static void plan_short_of_memory(void *data)
     struct ag_connector *connector = data;
     const struct ag_install install = {"/s", connector, 7, 0, &material};
     const struct ag_put_back put_back = {"/s", connector, 7, 0, AG_AT_NEW, true};
-    const struct ag_finish what = {"/s", connector, 6, false};
+    const struct ag_finish what = {"/s", connector, 7, 6, false};
     struct ag_plan *plan = NULL, *back = NULL, *finish = NULL;
     struct cs_err err;
     int rc = ag_plan_install(&install, &plan, &err);
