@@ -23,6 +23,11 @@ CS_MUST_USE int ag_order_of(const countersign_v1_PushDelivery *delivery,
                             countersign_v1_PushMessage **ret_message, countersign_v1_OrderCore **ret_core,
                             struct cs_err *err);
 
+/* Appends chain and key of the generation that the order goes back to, nothing where it is not kept; the
+ * caller wipes them. CS_ENOMEM. */
+CS_MUST_USE int ag_order_find_kept(struct ag_device *device, const countersign_v1_PushDelivery *delivery,
+                                   struct cs_buf *chain, struct cs_buf *key, struct cs_err *err);
+
 /* device_order.c. Takes up an order that was journalled as accepted; `decision` is borrowed for the call. */
 void ag_order_begin(struct ag_device *device, const struct ag_decision *decision);
 /* True when there was one without an end; it is under way then. */

@@ -81,9 +81,8 @@ static void act(struct ag_device *device, struct ag_decision *decision)
     }
 }
 
-/* Appends chain and key of the generation that the order goes back to, nothing where it is not kept. */
-static int find_kept(struct ag_device *device, const countersign_v1_PushDelivery *delivery,
-                     struct cs_buf *chain, struct cs_buf *key, struct cs_err *err)
+int ag_order_find_kept(struct ag_device *device, const countersign_v1_PushDelivery *delivery,
+                       struct cs_buf *chain, struct cs_buf *key, struct cs_err *err)
 {
     cs_auto_free countersign_v1_PushMessage *message = NULL;
     cs_auto_free countersign_v1_OrderCore *core = NULL;
@@ -121,7 +120,7 @@ static struct ag_decision *decide(struct ag_device *device, struct cs_slice byte
         cs_message_decode(countersign_v1_PushDelivery_fields, bytes, delivery, "the push delivery", &err) !=
             CS_OK ||
         ag_keys_find_own(device, delivery, &own_key, &err) != CS_OK ||
-        find_kept(device, delivery, &kept_chain, &kept_key, &err) != CS_OK)
+        ag_order_find_kept(device, delivery, &kept_chain, &kept_key, &err) != CS_OK)
         return NULL;
     if (device->state.policy_version > 0 &&
         ag_store_load_policy(&device->store, device->state.policy_version, &policy, &err) != CS_OK)

@@ -186,22 +186,6 @@ static void key_sealed_by_the_requester(struct evil *e)
 {
     EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_SEALED;
 }
-static void removes(struct evil *e)
-{
-    EVIL_CORE(e)->action = countersign_v1_Action_ACTION_REMOVE;
-    EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
-    EVIL_CORE(e)->chain_digest.size = EVIL_CORE(e)->leaf_spki_digest.size = 0;
-    EVIL_CORE(e)->expects.size = 32;
-}
-static void rolls_back(struct evil *e)
-{
-    EVIL_CORE(e)->action = countersign_v1_Action_ACTION_ROLL_BACK;
-    EVIL_CORE(e)->key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
-    EVIL_CORE(e)->expects.size = 32;
-    EVIL_CORE(e)->generation = 2;
-    EVIL_CORE(e)->target_generation = 1;
-}
-
 /* ---- the sealed key */
 
 static struct cs_buf plain_key(struct cs_slice pkcs8, size_t padding, uint8_t with)
@@ -418,11 +402,6 @@ static const struct evil_strategy strategies[] = {
      .end = EVIL_ADMITS(CHOOSES_WHEN),
      .prepared = begins_in_the_window,
      .device = clock_is_lost},
-
-    {.says = "delivers a removal of what is not there", .end = EVIL_ENDS(EXPECTS_OTHER), .prepared = removes},
-    {.says = "delivers a roll back to what is not kept",
-     .end = EVIL_ENDS(GENERATION_GONE),
-     .prepared = rolls_back},
 
     {.says = "reads the key that it was given to hold, and delivers", .end = EVIL_ADMITS(READS_HELD_KEYS)},
     {.says = "delivers the key that the requester sealed",

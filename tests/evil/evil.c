@@ -72,8 +72,9 @@ bool evil_is_as_signed(const struct delivery_story *story, const countersign_v1_
     return cs_slice_eq(CS_PB_BYTES(&message->order_core),
                        cs_buf_slice(&story->push.core_wires[story->order])) &&
            cs_digest_eq(&request, &story->push.request_digest) && has_decisions(&story->push, message) &&
-           cs_slice_eq(cs_chain_bytes(decision->chain), cs_buf_slice(&story->chain)) &&
-           cs_slice_eq(cs_buf_slice(&decision->pkcs8), cs_buf_slice(&story->pkcs8));
+           (decision->removes ? !decision->chain && decision->pkcs8.len == 0
+                              : cs_slice_eq(cs_chain_bytes(decision->chain), cs_buf_slice(&story->chain)) &&
+                                    cs_slice_eq(cs_buf_slice(&decision->pkcs8), cs_buf_slice(&story->pkcs8)));
 }
 
 static bool is_of_the_people(const struct evil *e, const countersign_v1_PushDelivery *delivery,

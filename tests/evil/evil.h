@@ -146,6 +146,7 @@ void evil_times(struct evil_tally *tally);        /* clocks and windows */
 void evil_certificates(struct evil_tally *tally); /* chains and keys */
 void evil_enrolments(struct evil_tally *tally);   /* what a device pins */
 void evil_keys(struct evil_tally *tally);         /* keys that the device makes on request */
+void evil_actions(struct evil_tally *tally);      /* removals and roll backs */
 void evil_own_keys(struct evil_tally *tally);     /* and certificates for them */
 
 /* Random mutants of valid pushes. Returns how many were accepted that are not what people signed. */

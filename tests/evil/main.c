@@ -78,6 +78,11 @@ static void no_key_is_used_that_was_not_made_for_it(void **unused CS_UNUSED)
     play(evil_own_keys);
 }
 
+static void nothing_is_removed_or_brought_back_that_people_did_not_mean(void **unused CS_UNUSED)
+{
+    play(evil_actions);
+}
+
 static void every_refusal_is_reached_by_some_strategy(void **unused CS_UNUSED)
 {
     assert_int_equal(evil_tally_print(tally), 0);
@@ -106,6 +111,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_device_takes_nothing_but_what_its_token_pins),
         cmocka_unit_test(no_key_is_made_that_people_did_not_ask_for),
         cmocka_unit_test(no_key_is_used_that_was_not_made_for_it),
+        cmocka_unit_test(nothing_is_removed_or_brought_back_that_people_did_not_mean),
         cmocka_unit_test(every_refusal_is_reached_by_some_strategy),
         cmocka_unit_test(no_mutant_is_accepted_that_people_did_not_sign),
     };

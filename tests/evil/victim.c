@@ -70,10 +70,12 @@ static void journal(struct victim *victim, const struct ag_decision *decision)
 
 struct ag_decision *victim_offer(struct victim *victim, const countersign_v1_PushDelivery *delivery)
 {
-    cs_auto(cs_buf_wipe) struct cs_buf own_key = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf own_key = CS_BUF_EMPTY, kept_key = CS_BUF_EMPTY;
+    cs_auto(cs_buf_free) struct cs_buf kept_chain = CS_BUF_EMPTY;
     struct ag_device_time time = victim_now(victim);
 
     victim_find_own_key(victim, delivery, &own_key);
+    victim_find_kept(victim, delivery, &kept_chain, &kept_key);
     const struct ag_facts facts = {
         .deployment_id = CS_SLICE_ARRAY(victim->deployment_id),
         .device_id = CS_SLICE_ARRAY(victim->device_id),
@@ -83,6 +85,8 @@ struct ag_decision *victim_offer(struct victim *victim, const countersign_v1_Pus
         .connectors = &victim->connectors,
         .kem_key = victim->kem,
         .own_key = cs_buf_slice(&own_key),
+        .kept_chain = cs_buf_slice(&kept_chain),
+        .kept_key = cs_buf_slice(&kept_key),
         .now_s = time.now_s,
         .time_known = time.known,
     };

@@ -63,6 +63,9 @@ void victim_has_installed(struct victim *victim, const char *connector, uint64_t
 /* The PKCS#8 of its key to which the delivery's certificate belongs, if it was made for that connector. */
 void victim_find_own_key(struct victim *victim, const countersign_v1_PushDelivery *delivery,
                          struct cs_buf *pkcs8);
+/* PEM of the generation that the delivery goes back to, if it is kept. */
+void victim_find_kept(struct victim *victim, const countersign_v1_PushDelivery *delivery,
+                      struct cs_buf *chain, struct cs_buf *key);
 /* Of the device, by its policy. */
 struct ag_device_time victim_now(const struct victim *victim);
 

@@ -142,3 +142,14 @@ void victim_find_own_key(struct victim *victim, const countersign_v1_PushDeliver
     cs_assert(ag_keys_find_own(&searched->device, delivery, pkcs8, &err) == CS_OK);
     free(searched);
 }
+
+void victim_find_kept(struct victim *victim, const countersign_v1_PushDelivery *delivery,
+                      struct cs_buf *chain, struct cs_buf *key)
+{
+    struct searched *searched = searched_of(victim);
+    struct cs_err err = {0};
+
+    searched->config.connectors = victim->connectors;
+    cs_assert(ag_order_find_kept(&searched->device, delivery, chain, key, &err) == CS_OK);
+    free(searched);
+}
