@@ -16,7 +16,7 @@
 
 enum version { V1, V2 };
 
-static const char prefix[] = "countersign-";
+static const char agent_name[] = "countersign-agent", prefix[] = "countersign-command-";
 
 /* ---- small files, as the kernel has them */
 
@@ -161,6 +161,15 @@ static bool read_mount(char *line, enum version version, const char *own, char *
     return len > 0 && (size_t)len < size;
 }
 
+/* A mount may be hidden by another, or read-only. */
+static bool can_be_written(const char *folder)
+{
+    char path[AG_CGROUP_PATH_BYTES + 16];
+
+    snprintf(path, sizeof path, "%s/cgroup.procs", folder);
+    return access(path, W_OK) == 0;
+}
+
 static bool find_folder(const char *proc, enum version version, char *ret, size_t size)
 {
     char own[AG_CGROUP_PATH_BYTES], line[2048];
@@ -168,7 +177,7 @@ static bool find_folder(const char *proc, enum version version, char *ret, size_
     bool found = false;
 
     while (file && !found && next_line(file, line, sizeof line))
-        found = read_mount(line, version, own, ret, size);
+        found = read_mount(line, version, own, ret, size) && can_be_written(ret);
     if (file)
         fclose(file);
     return found;
@@ -184,29 +193,53 @@ static int complain(struct cs_err *err, const char *doing, const char *folder, i
                       doing, folder, strerror(number));
 }
 
-/* Turns v2's controller on for the groups below `base`. With a process in `base` that is refused, so the
- * agent moves out of its way. */
-static int turn_on(const char *base, bool *ret_below_agent, struct cs_err *err)
+/* Of v2, where the whole system begins: only there may processes stay beside the groups that are limited. */
+static bool is_root(const char *folder)
 {
-    char place[AG_CGROUP_BASE_BYTES + 8];
-    int number = write_in(base, "cgroup.subtree_control", "+pids");
+    char path[AG_CGROUP_PATH_BYTES + 16];
 
-    if (number != EBUSY)
-        return number == 0 ? CS_OK : complain(err, "limiting processes below", base, number);
-    snprintf(place, sizeof place, "%s/agent", base);
-    number = mkdir(place, 0755) == 0 || errno == EEXIST ? 0 : errno;
+    snprintf(path, sizeof path, "%s/cgroup.events", folder);
+    return access(path, F_OK) != 0;
+}
+
+static bool has_processes(const char *folder)
+{
+    char path[AG_CGROUP_PATH_BYTES + 16], first;
+
+    snprintf(path, sizeof path, "%s/cgroup.procs", folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool has = fd < 0 || read(fd, &first, 1) != 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+static int turn_on(const char *base)
+{
+    return has_word(base, "cgroup.subtree_control", "pids")
+               ? 0
+               : write_in(base, "cgroup.subtree_control", "+pids");
+}
+
+/* The agent's processes move out of `base`. With another one left there the kernel would turn the controller
+ * on, too, but let no process into the groups below ("domain invalid"). */
+static int move_agent(const char *base, struct cs_err *err)
+{
+    char place[AG_CGROUP_BASE_BYTES + sizeof agent_name + 1];
+
+    snprintf(place, sizeof place, "%s/%s", base, agent_name);
+    int number = mkdir(place, 0755) == 0 || errno == EEXIST ? 0 : errno;
+
     if (number == 0)
         number = write_in(place, "cgroup.procs", "0");
-    if (number == 0) {
-        number = write_in(base, "cgroup.subtree_control", "+pids");
-        if (number == 0) {
-            *ret_below_agent = true;
-            return CS_OK;
-        }
-        write_in(base, "cgroup.procs", "0");
-        rmdir(place);
-    }
-    return complain(err, "moving the agent to a place of its own in", base, number);
+    if (number == 0)
+        number = has_processes(base) ? EBUSY : turn_on(base);
+    if (number == 0)
+        return CS_OK;
+    write_in(base, "cgroup.procs", "0");
+    rmdir(place);
+    return complain(err, "making a place for the agent alone in", base, number);
 }
 
 /* `base` comes as the agent's own group and leaves as the one in which groups are made. */
@@ -214,35 +247,39 @@ static int prepare_v2(char *base, bool *ret_below_agent, struct cs_err *err)
 {
     char *last = strrchr(base, '/');
 
-    if (last && strcmp(last, "/agent") == 0) {
+    if (last && strcmp(last + 1, agent_name) == 0) {
         *last = '\0';
-        if (has_word(base, "cgroup.subtree_control", "pids")) {
-            *ret_below_agent = true;
-            return CS_OK;
-        }
-        *last = '/';
+        *ret_below_agent = true;
+        int number = turn_on(base);
+
+        return number == 0 ? CS_OK : complain(err, "limiting processes below", base, number);
     }
-    if (has_word(base, "cgroup.subtree_control", "pids"))
-        return CS_OK;
     if (!has_word(base, "cgroup.controllers", "pids"))
         return cs_err_set(err, CS_EUNSUPPORTED,
                           "the control group %s cannot limit processes: the service manager must delegate "
                           "that to the agent (Delegate=pids)",
                           base);
-    return turn_on(base, ret_below_agent, err);
+    *ret_below_agent = !is_root(base);
+    if (*ret_below_agent)
+        return move_agent(base, err);
+    int number = turn_on(base);
+
+    return number == 0 ? CS_OK : complain(err, "limiting processes below", base, number);
 }
 
 static int find_base(const char *proc, char base[AG_CGROUP_BASE_BYTES], bool *ret_below_agent,
                      struct cs_err *err)
 {
     struct cs_err v2 = {0};
-    *ret_below_agent = false;
     if (find_folder(proc, V2, base, AG_CGROUP_BASE_BYTES) && prepare_v2(base, ret_below_agent, &v2) == CS_OK)
         return CS_OK;
+    *ret_below_agent = false;
     if (find_folder(proc, V1, base, AG_CGROUP_BASE_BYTES))
         return CS_OK;
     if (!v2.code)
-        cs_err_set(&v2, CS_EUNSUPPORTED, "this system has no control groups that limit processes");
+        cs_err_set(&v2, CS_EUNSUPPORTED,
+                   "there are no control groups here that limit processes and that the agent may write; a "
+                   "service manager can delegate one to it (Delegate=pids)");
     *err = v2;
     return v2.code;
 }
@@ -299,10 +336,10 @@ int ag_cgroup_enter(const char *proc, struct ag_cgroup *ret, struct cs_err *err)
 
 int ag_cgroup_leave(struct ag_cgroup *group, struct cs_err *err)
 {
-    char home[AG_CGROUP_PATH_BYTES + 8];
-    int base_len = (int)(strrchr(group->path, '/') - group->path);
+    char home[AG_CGROUP_PATH_BYTES + sizeof agent_name];
+    int base_len = (int)(strrchr(group->path, '/') - group->path) + 1;
 
-    snprintf(home, sizeof home, "%.*s%s", base_len, group->path, group->below_agent ? "/agent" : "");
+    snprintf(home, sizeof home, "%.*s%s", base_len, group->path, group->below_agent ? agent_name : ".");
     int number = write_in(home, "cgroup.procs", "0");
 
     if (number == 0)

@@ -3,9 +3,9 @@
  *
  * Made below the agent's own group, where /proc says that it is: in cgroup v2 with the pids controller, or in
  * v1's hierarchy of pids. There is no program in between: the agent enters the new group, starts the command,
- * which is born there, and goes back. Where v2 lets no process stay beside the groups that it limits, the
- * agent first moves into one of its own, named "agent"; a service manager may do that for it
- * (DelegateSubgroup=agent).
+ * which is born there, and goes back. v2 lets no process stay beside the groups that it limits, so there the
+ * agent first moves into one of its own, named "countersign-agent"; a service manager may have put it there
+ * (DelegateSubgroup=countersign-agent).
  *
  * What cannot be held in so: a command that runs as root and writes itself into another group. */
 #ifndef AG_PORT_CGROUP_H
@@ -22,7 +22,7 @@ enum {
 
 struct ag_cgroup {
     char path[AG_CGROUP_PATH_BYTES]; /* "": there is none */
-    bool below_agent;                /* the agent's place is the folder "agent" beside it */
+    bool below_agent;                /* the agent's place is the group "countersign-agent" beside it */
 };
 
 /* From the return to ag_cgroup_leave(), what the process starts is born in the new group. `proc` is the

@@ -43,6 +43,15 @@ static int explain_flaw(const struct tls_peer_flaw *flaw, struct cs_err *err)
     return cs_err_set(err, CS_EAUTH, "the peer's certificate is not meant for its side of TLS (key usage)");
 }
 
+/* What the X.509 reader and the reader of keys answer, x509.h and pk.h: a library's own code in the low bits
+ * aside. */
+static bool is_about_a_certificate(int rc)
+{
+    unsigned code = (unsigned)-rc & 0xff80u;
+
+    return (code >= 0x2080 && code <= 0x3000) || (code >= 0x3880 && code <= 0x3f80);
+}
+
 int tls_explain(int rc, const struct tls_peer_flaw *flaw, bool in_handshake, struct cs_err *err)
 {
     if (cs_mbed_error(rc, "", NULL) == CS_ENOMEM)
@@ -73,6 +82,11 @@ int tls_explain(int rc, const struct tls_peer_flaw *flaw, bool in_handshake, str
     case MBEDTLS_ERR_SSL_INVALID_MAC:
         return cs_err_set(err, CS_EAUTH, "bytes were altered on their way, or the peer's TLS is broken");
     default:
+        if (in_handshake && is_about_a_certificate(rc))
+            return cs_err_set(err, CS_EUNSUPPORTED,
+                              "a certificate that the peer sent cannot be read here: it, or its key or "
+                              "signature, is of a kind that this program does not know (-0x%04x)",
+                              (unsigned)-rc);
         return cs_err_set(err, CS_EPARSE, "the peer broke the rules of TLS%s (-0x%04x)",
                           in_handshake ? " in the handshake" : "", (unsigned)-rc);
     }

@@ -181,6 +181,75 @@ static void reaches_servers_with_certificates_of_other_kinds(void **state)
     }
 }
 
+/* Whatever its certificate is: of nobody, weak, for another name. But its key must be there. */
+static void a_client_that_only_looks_wants_a_proof_and_no_more(void **state)
+{
+    static const psa_key_type_t rsa = PSA_KEY_TYPE_RSA_KEY_PAIR,
+                                ec = PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1);
+    static const struct {
+        const char *says;
+        psa_key_type_t type;
+        size_t bits;
+        bool has_other_key;
+    } cases[] = {
+        {"of nobody", ec, 256, false},
+        {"weak", rsa, 1024, false},
+        {"P-256 of another's key", ec, 256, true},
+        {"RSA of another's key", rsa, 2048, true},
+    };
+    const struct cs_tls_options options = {.only_looks = true};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * CS_ARRAY_LEN(cases); i++) {
+        struct cs_buf der = CS_BUF_EMPTY;
+        struct tls_pair pair = {.step = 0};
+        struct witness witness;
+        mbedtls_pk_context certified;
+        struct cs_err err;
+
+        print_message("    %s\n", cases[i / 2].says);
+        make_key(cases[i / 2].type, cases[i / 2].bits, &witness.key);
+        make_key(cases[i / 2].type, cases[i / 2].bits, &certified);
+        write_certificate(cases[i / 2].has_other_key ? &certified : &witness.key, &certified, false, &der);
+        witness_begin(&witness, cs_buf_slice(&der));
+        check_ok(tls_peer_begin(&pair.client, options, i % 2 ? "elsewhere.example" : NULL, &err), err);
+        connect_to(&witness, &pair.client);
+        if (cases[i / 2].has_other_key) {
+            assert_int_not_equal(pair.client.rc, CS_OK);
+            assert_false(cs_tls_established(pair.client.tls));
+            assert_int_equal(cs_tls_peer_certificate(pair.client.tls).len, 0);
+        } else {
+            check_ok(pair.client.rc, pair.client.err);
+            check_slice(cs_tls_peer_certificate(pair.client.tls), cs_buf_slice(&der));
+        }
+        tls_pair_disconnect(&pair);
+        witness_end(&witness);
+        mbedtls_pk_free(&certified);
+        cs_buf_free(&der);
+    }
+}
+
+static void who_only_looks_trusts_nobody(void **state)
+{
+    struct tls_pair pair;
+    struct cs_tls_options options;
+    struct cs_tls_config *config = NULL;
+    struct cs_err err;
+
+    (void)state;
+    tls_pair_begin(&pair);
+    options = tls_pair_client(&pair);
+    options.only_looks = true;
+    check_code(cs_tls_config_new(&options, &config, &err), CS_EINVAL);
+    options = tls_pair_server(&pair);
+    options.anchors = NULL;
+    options.require_peer = false;
+    options.only_looks = true;
+    check_code(cs_tls_config_new(&options, &config, &err), CS_EINVAL);
+    check_code(cs_tls_config_new(&(struct cs_tls_options){.alpn = "h2"}, &config, &err), CS_EINVAL);
+    tls_pair_end(&pair);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -191,6 +260,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reaches_servers_with_certificates_of_other_kinds),
+        cmocka_unit_test(a_client_that_only_looks_wants_a_proof_and_no_more),
+        cmocka_unit_test(who_only_looks_trusts_nobody),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
