@@ -1,7 +1,11 @@
 /* Tokens, enrolment, admission, sessions: what is refused and what may be said twice. */
 #include "tests/support/check.h"
 
+#include "controller/core/query.h"
 #include "tests/support/story.h"
+
+#include <pb_encode.h>
+#include <stdio.h>
 
 static void a_token_serves_one_set_of_keys(void **state)
 {
@@ -142,6 +146,68 @@ static void an_old_advertisement_is_acknowledged_and_no_more(void **state)
     assert_int_equal(c->outcome.effects[0].kind, CTL_EFFECT_ACK);
 }
 
+static bool nobody(void *data, const uint8_t device_id[16])
+{
+    (void)data, (void)device_id;
+    return false;
+}
+
+/* As many app connectors as a device can have, each with all that can be said of one. */
+static void fill_connectors(struct control *c, const char *device)
+{
+    const ctl_device_row row = control_device_row(c, device);
+
+    for (unsigned i = 0; i < CS_ARRAY_LEN(((countersign_v1_Device *)NULL)->connectors) - 1; i++) {
+        ctl_connector_row connector = {.declared = true, .generation = UINT64_MAX};
+        struct ctl_key key;
+
+        memset(connector.name, 'n', sizeof connector.name - 1);
+        (void)snprintf(connector.name, sizeof connector.name, "%061u", i);
+        memset(connector.application, 'a', sizeof connector.application - 1);
+        memset(connector.remark, 'r', sizeof connector.remark - 1);
+        connector.certificate_id.size = connector.installed_digest.size = CS_SHA256_BYTES;
+        key = ctl_key_connector(CTL_TABLE_CONNECTOR, CTL_BYTES(row.device_id), connector.name);
+        control_put(c, &key, countersign_store_v1_Connector_fields, &connector);
+    }
+}
+
+static void a_page_of_devices_with_much_to_say_fits_a_message(void **state)
+{
+    enum { DEVICES = 16 };
+    static const struct ctl_presence presence = {.connected = nobody};
+    struct control *c = *state;
+    cs_auto_free countersign_v1_ListDevicesResponse *reply = malloc(sizeof *reply);
+    countersign_v1_ListDevicesRequest ask = countersign_v1_ListDevicesRequest_init_zero;
+    struct ctl_source source = memview_source(&c->store);
+    struct ctl_view *view;
+    unsigned seen = 0, pages = 0;
+    size_t bytes;
+
+    assert_non_null(reply);
+    c->unchecked = true;
+    for (unsigned i = 0; i < DEVICES; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "gw-%02u", i);
+        control_device(c, name);
+        fill_connectors(c, name);
+    }
+    check_ok(ctl_view_new(&source, &view, &c->err), c->err);
+    do {
+        memset(reply, 0, sizeof *reply);
+        check_ok(ctl_query_ListDevices(view, &presence, c->d.now_s, &ask, reply, &c->err), c->err);
+        assert_true(reply->devices_count > 0);
+        assert_true(pb_get_encoded_size(&bytes, countersign_v1_ListDevicesResponse_fields, reply));
+        assert_true(bytes <= CS_LIMIT_MESSAGE_BYTES);
+        seen += reply->devices_count;
+        memcpy(ask.after_name, reply->devices[reply->devices_count - 1].name, sizeof ask.after_name);
+        pages++;
+    } while (reply->more);
+    assert_int_equal(seen, DEVICES);
+    assert_true(pages > 1);
+    ctl_view_free(view);
+}
+
 int main(void)
 {
 #define test(f) cmocka_unit_test_setup_teardown(f, control_begin, control_end)
@@ -155,6 +221,7 @@ int main(void)
         test(a_new_enrolment_waits_beside_the_old_one),
         test(an_old_sessions_end_does_not_close_the_new_one),
         test(an_old_advertisement_is_acknowledged_and_no_more),
+        test(a_page_of_devices_with_much_to_say_fits_a_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,11 @@ static void what_a_person_has_to_mend_is_not_repeated(void **state)
         {OUTCOME(FAILED), "unknown-connector", false}, {OUTCOME(REFUSED), "storage-failed", true},
         {OUTCOME(REFUSED), "wrong-device", false},     {OUTCOME(REFUSED), "policy-expired", false},
         {OUTCOME(REFUSED), "attempts-used", false},    {OUTCOME(REFUSED), "a-word-of-2030", false},
+        {OUTCOME(REFUSED), "no-room", true},           {OUTCOME(FAILED), "no-room", true},
+        {OUTCOME(FAILED), "validate-failed", true},    {OUTCOME(FAILED), "validate-timeout", true},
+        {OUTCOME(FAILED), "probe-failed", true},       {OUTCOME(FAILED), "target-unsafe", false},
+        {OUTCOME(FAILED), "names-other", false},       {OUTCOME(REFUSED), "generation-gone", false},
+        {OUTCOME(FAILED), "generation-gone", false},   {OUTCOME(FAILED), "generation-other", false},
     };
 
     (void)state;

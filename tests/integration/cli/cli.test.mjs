@@ -256,6 +256,56 @@ describe('the main job', () => {
   });
 });
 
+describe('a removal and a roll back', () => {
+  const bent = (change, more) => ({ cores: (cores) => cores.map((core) => ({ ...core, ...change(core) })), ...more });
+  const said = ['--comment', 'because', '--as', 'bob', '--yes'];
+  const forget = () => { controller.requests.length = 1; };
+  // Another certificate came after WO-1, so that there is something to go back from; the device is at the next generation.
+  const later = { orders: (reply) => ({ ...reply, orders: [{ ...controller.orders[0], number: 9, certificate_id: sha256(Buffer.from('other')) },
+    ...reply.orders] }) };
+  const device = () => controller.devices.get('gw-1').device;
+  before(() => { device().generation = 1; });
+  after(() => { device().generation = 0; forget(); });
+
+  test('a requester removes only what was asked for', async () => {
+    const remove = ['remove', 'client.example', ...said];
+    await seesThrough(bent(() => ({ expects: crypto.randomBytes(32) })), /removes another certificate/, ...remove);
+    await seesThrough(bent(() => ({ expects: Buffer.alloc(32) })), /removes another certificate/, ...remove);
+    await seesThrough(bent(() => ({ connector: 'web' })), /not asked for/, ...remove);
+    await seesThrough(bent(({ expects }) => ({ action: 1, key_mode: 3, chain_digest: expects, leaf_spki_digest: expects })), /not asked for/, ...remove);
+    await seesThrough(bent(() => ({ generation: 5000 })), /generation 5000/, ...remove);
+    await fails(exits.refused, /not installed at web|not attached/, 'remove', 'client.example', '--to', 'gw-1/web', ...said);
+    await fails(exits.usage, /no option "--even-expired"/, 'remove', 'client.example', '--even-expired', ...said);
+    forget();
+    assert.match((await succeeds('remove', 'client.example', '--dry-run', '--as', 'bob')).out, /Action +remove[\s\S]*Nothing was signed/);
+    assert.equal(controller.orders.length, 1, 'nothing was submitted');
+  });
+
+  test('a requester rolls back only to what the device itself reported', async () => {
+    const back = ['roll-back', 'gw-1', 'app', ...said];
+    await seesThrough(bent(() => ({ target_generation: 0 }), later), /target_generation/, ...back);
+    await seesThrough(bent(() => ({ generation: 3, target_generation: 2 }), later), /another generation than the one that the device reported/, ...back);
+    await seesThrough(bent(() => ({ chain_digest: crypto.randomBytes(32) }), later), /another chain/, ...back);
+    await seesThrough(bent(() => ({ leaf_spki_digest: crypto.randomBytes(32) }), later), /another key/, ...back);
+    await seesThrough(bent(() => ({ action: 1, key_mode: 3, target_generation: 0 }), later), /not asked for/, ...back);
+    forget();
+    const dry = async (lies) => {
+      controller.lies = { ...later, ...lies };
+      const { out } = await succeeds(...back, '--dry-run');
+      controller.lies = {};
+      return out;
+    };
+    assert.match(await dry(), /Action +roll back/);
+    assert.match(await dry(), /its own generation 1/);
+    // A report that does not hold leaves an ordinary push, and the person reads why.
+    const forged = { order: (o) => ({ ...o, report: signEnvelope('device-report', decode('Envelope', o.report).payload, controller.messageKey.privateKey) }) };
+    assert.match(await dry(forged), /an ordinary push of it \(the report of device gw-1/);
+    const failed = { order: (o) => ({ ...o, report: Buffer.alloc(0) }) };
+    assert.match(await dry(failed), /an ordinary push of it \(there is no report[\s\S]*Action +install/);
+    assert.equal(controller.orders.length, 1, 'nothing was submitted');
+  });
+});
+
 describe('deciders see through', () => {
   before(async () => {
     await succeeds('push', 'client.example', '--comment', 'second', '--as', 'bob', '--yes');

@@ -193,12 +193,14 @@ export class Controller {
 
   GetTopology({ certificate_id }) {
     const id = certificate_id.toString('hex');
-    return { certificate: this.describe(id), rows: this.certificates.get(id).targets.map((target) => ({ ...target,
-      application: 'file', connected: true, colour: colour.COLOUR_GREEN,
-      order: this.orders.findLast((o) => o.certificate_id.toString('hex') === id && o.device_name === target.device_name) })) };
+    return { certificate: this.describe(id), rows: this.certificates.get(id).targets.map((target) => {
+      const order = this.orders.findLast((o) => o.certificate_id.toString('hex') === id && o.device_name === target.device_name);
+      return { ...target, application: 'file', connected: true, colour: colour.COLOUR_GREEN, order,
+        in_sync: order?.state === state.ORDER_STATE_COMPLETED };
+    }) };
   }
 
-  PreparePush({ certificate_id, targets }) {
+  PreparePush({ certificate_id, targets, action: asked }) {
     const { chain, x509, targets: attached } = this.certificates.get(certificate_id.toString('hex'));
     const number = this.requests.length + 1;
     const request = { number, certificate_id, request_id: crypto.randomBytes(16), decisions: [] };
@@ -207,6 +209,13 @@ export class Controller {
       device_id: this.devices.get(device_name).device.id, connector, action: action.ACTION_INSTALL,
       generation: this.devices.get(device_name).device.generation + 1, chain_digest: sha256(chain),
       leaf_spki_digest: sha256(x509.publicKey.export({ format: 'der', type: 'spki' })), key_mode: mode.KEY_MODE_HELD }));
+    const none = { key_mode: mode.KEY_MODE_NONE };
+    for (const core of request.cores) {
+      if (asked === action.ACTION_REMOVE)
+        Object.assign(core, none, { action: asked, expects: core.chain_digest, chain_digest: Buffer.alloc(0), leaf_spki_digest: Buffer.alloc(0) });
+      if (asked === action.ACTION_ROLL_BACK)
+        Object.assign(core, none, { action: asked, expects: sha256(Buffer.from('what is there')), target_generation: 1 });
+    }
     this.requests.push(request);
     return { number, request_id: request.request_id, order_count: request.cores.length };
   }
@@ -214,7 +223,7 @@ export class Controller {
   GetOrderCores({ number, from_index }) {
     const cores = this.bend('cores', structuredClone(this.requests[number - 1].cores));
     return { cores: cores.slice(from_index).map((core) => encode('OrderCore', { ...core,
-      order_id: Buffer.from(core.order_id), device_id: Buffer.from(core.device_id),
+      order_id: Buffer.from(core.order_id), device_id: Buffer.from(core.device_id), expects: Buffer.from(core.expects ?? []),
       chain_digest: Buffer.from(core.chain_digest), leaf_spki_digest: Buffer.from(core.leaf_spki_digest) })) };
   }
 
@@ -258,7 +267,7 @@ export class Controller {
   }
 
   ListOrders({ request_number }) {
-    return { orders: this.orders.filter((o) => !request_number || o.request_number === request_number).reverse() };
+    return this.bend('orders', { orders: this.orders.filter((o) => !request_number || o.request_number === request_number).reverse() });
   }
 
   GetOrder({ number }) {
