@@ -1,19 +1,39 @@
 #include "agent/unit.h"
 
-/* A path as a unit's word: quoted, % doubled (systemd.unit(5), systemd.syntax(7)). */
-static int put_path(struct cs_buf *out, const char *path, size_t len)
+/* A folder as a unit's word: quoted, % doubled (systemd.unit(5), systemd.syntax(7)); one that is not there is
+ * passed over. */
+static int put_path(struct cs_buf *out, struct cs_slice path)
 {
     int code = cs_buf_append_str(out, "ReadWritePaths=\"-");
 
-    for (size_t i = 0; !code && i < len; i++) {
-        if (path[i] == '%')
+    for (size_t i = 0; !code && i < path.len; i++) {
+        char c = (char)path.ptr[i];
+
+        if (c == '%')
             code = cs_buf_append_str(out, "%%");
-        else if (path[i] == '"' || path[i] == '\\')
-            code = cs_buf_printf(out, "\\%c", path[i]);
+        else if (c == '"' || c == '\\')
+            code = cs_buf_printf(out, "\\%c", c);
         else
-            code = cs_buf_append_u8(out, (uint8_t)path[i]);
+            code = cs_buf_append_u8(out, (uint8_t)c);
     }
     return code ? code : cs_buf_append_str(out, "\"\n");
+}
+
+static struct cs_slice folder_of(const char *path)
+{
+    size_t len = (size_t)(strrchr(path, '/') - path);
+
+    return cs_slice(path, len > 0 ? len : 1);
+}
+
+/* Most files of a connector share one folder. */
+static bool is_named_before(char *const *paths, size_t count, struct cs_slice folder)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (paths[i] && cs_slice_eq(folder_of(paths[i]), folder))
+            return true;
+    }
+    return false;
 }
 
 static int put_connector(const struct ag_connector *connector, struct cs_buf *out)
@@ -23,13 +43,11 @@ static int put_connector(const struct ag_connector *connector, struct cs_buf *ou
     for (size_t i = 0; !code && i < AG_FILE_COUNT; i++) {
         const char *path = connector->paths[i];
 
-        if (path)
-            code = put_path(out, path, (size_t)(strrchr(path, '/') - path) + (strrchr(path, '/') == path));
+        if (path && !is_named_before(connector->paths, i, folder_of(path)))
+            code = put_path(out, folder_of(path));
     }
     for (size_t i = 0; !code && connector->writes[i]; i++)
-        code = put_path(out, connector->writes[i], strlen(connector->writes[i]));
-    if (!code && connector->run_as)
-        code = cs_buf_append_str(out, "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\n");
+        code = put_path(out, cs_slice_str(connector->writes[i]));
     return code;
 }
 
@@ -42,7 +60,7 @@ int ag_unit_write(const struct ag_config *config, struct cs_buf *out)
              "[Service]\n");
 
     if (!code)
-        code = put_path(out, config->state, strlen(config->state));
+        code = put_path(out, cs_slice_str(config->state));
     for (size_t i = 0; !code && i < config->connectors.count; i++)
         code = put_connector(&config->connectors.items[i], out);
     return code ? CS_ENOMEM : CS_OK;
