@@ -150,6 +150,9 @@ static void save_end(struct ag_device *device)
     device->busy = false;
     device->connector = NULL;
     ag_device_look_again(device);
+    /* Whatever was changed by hand meanwhile went unheard. */
+    if (ag_device_look(device))
+        device->events->on_change(device->owner);
     ag_device_go_on(device);
 }
 

@@ -1,23 +1,19 @@
 /* countersign-agent: installs what people decided, on the device that it runs on. Everything is wired here
  * and torn down in reverse. */
+#include "agent/commands.h"
 #include "agent/config.h"
-#include "agent/connector_check.h"
-#include "agent/connectors/presets.h"
 #include "agent/device.h"
 #include "agent/link/enrol.h"
 #include "agent/link/session.h"
 #include "agent/platform.h"
 #include "agent/port/posix.h"
 #include "agent/status.h"
-#include "agent/unit.h"
 #include "shared/base/version.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY };
 
 static const char help[] =
     "countersign-agent " CS_VERSION " - installs certificates that people decided on\n"
@@ -50,12 +46,6 @@ struct options {
     const char *operands[2]; /* of a command; NULL: not given */
     bool check, reload;
 };
-
-static int complain(const struct cs_err *err)
-{
-    fprintf(stderr, "countersign-agent: %s\n", err->msg);
-    return err->code == CS_EBUSY ? EXIT_BUSY : EXIT_FAILED;
-}
 
 /* ---- run */
 
@@ -125,7 +115,7 @@ static int run_locked(const struct ag_config *config)
 
     if (!program || uv_loop_init(&program->loop) != 0) {
         free(program);
-        return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
+        return ag_complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
     }
     int code = ag_posix_new(&program->loop, &program->posix, &err);
 
@@ -137,18 +127,10 @@ static int run_locked(const struct ag_config *config)
     uv_run(&program->loop, UV_RUN_DEFAULT);
     ag_device_free(&program->device);
     cs_assert(uv_loop_close(&program->loop) == 0);
-    int status = code ? complain(&err) : program->failed ? EXIT_FAILED : EXIT_OK;
+    int status = code ? ag_complain(&err) : program->failed ? AG_EXIT_FAILED : AG_EXIT_OK;
 
     free(program);
     return status;
-}
-
-static int with_lock(const struct ag_config *config, int *ret_lock, struct cs_err *err)
-{
-    char path[AG_LIMIT_PATH_BYTES];
-
-    snprintf(path, sizeof path, "%s/lock", config->state);
-    return ag_posix_lock(path, ret_lock, err);
 }
 
 static int run(const struct ag_config *config)
@@ -157,120 +139,17 @@ static int run(const struct ag_config *config)
     int lock = -1;
 
     if (config->controller.port == 0)
-        return complain(
+        return ag_complain(
             &(struct cs_err){CS_EINVAL, "the configuration names no controller: controller = HOST:PORT"});
     if (access(config->state, F_OK) != 0)
-        return complain(&(struct cs_err){
+        return ag_complain(&(struct cs_err){
             CS_ENOTFOUND, "this device is not enrolled: run `countersign-agent enrol --token TOKEN`"});
-    if (with_lock(config, &lock, &err) != CS_OK)
-        return complain(&err);
+    if (ag_lock_state(config, &lock, &err) != CS_OK)
+        return ag_complain(&err);
     int status = run_locked(config);
 
     close(lock);
     return status;
-}
-
-/* ---- recover */
-
-static int recover_locked(const struct ag_config *config, struct ag_posix *posix)
-{
-    struct ag_device device;
-    unsigned restored = 0;
-    struct cs_err err = {0};
-    int code = ag_device_open(&device, config, ag_posix_port(posix), &err);
-
-    if (!code)
-        code = ag_device_restore(&device, &restored, &err);
-    ag_device_free(&device);
-    if (code)
-        return complain(&err);
-    printf(restored ? "%u app connectors were in the middle of a push: their files are whole\n"
-                    : "nothing was interrupted\n",
-           restored);
-    return EXIT_OK;
-}
-
-static int recover(const struct ag_config *config)
-{
-    struct ag_posix *posix = NULL;
-    char identity[AG_LIMIT_PATH_BYTES];
-    struct cs_err err = {0};
-    int lock = -1;
-
-    snprintf(identity, sizeof identity, "%s/identity", config->state);
-    if (access(identity, F_OK) != 0) {
-        puts("this device is not enrolled: there is nothing to recover");
-        return EXIT_OK;
-    }
-    if (with_lock(config, &lock, &err) != CS_OK)
-        return complain(&err);
-    int status = ag_posix_new(NULL, &posix, &err) == CS_OK ? recover_locked(config, posix) : complain(&err);
-
-    ag_posix_close(posix);
-    close(lock);
-    return status;
-}
-
-/* ---- connectors */
-
-static int check_connector(const struct ag_config *config, const char *name, bool reload)
-{
-    const struct ag_connector *connector = ag_connectors_find(&config->connectors, name);
-    struct ag_posix *posix = NULL;
-    struct cs_err err = {0};
-    uv_loop_t loop;
-    unsigned wrong = 1;
-
-    if (!connector) {
-        fprintf(stderr, "countersign-agent: there is no [connector \"%s\"] in the configuration\n", name);
-        return EXIT_USAGE;
-    }
-    if (uv_loop_init(&loop) != 0)
-        return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
-    if (ag_posix_new(&loop, &posix, &err) == CS_OK)
-        wrong = ag_connector_check(&loop, ag_posix_port(posix), config, connector, reload, stdout);
-    else
-        complain(&err);
-    ag_posix_close(posix);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    cs_assert(uv_loop_close(&loop) == 0);
-    return wrong ? EXIT_FAILED : EXIT_OK;
-}
-
-static int show_presets(const char *name)
-{
-    const struct ag_preset *preset = name ? ag_preset_find(name) : NULL;
-
-    if (name && !preset) {
-        fprintf(stderr, "countersign-agent: there is no preset \"%s\"; `connector presets` lists them\n",
-                name);
-        return EXIT_USAGE;
-    }
-    if (preset)
-        fputs(preset->text, stdout);
-    for (size_t i = 0; !name && i < ag_preset_count; i++)
-        puts(ag_presets[i].name);
-    return EXIT_OK;
-}
-
-static int connector(const struct options *options, const struct ag_config *config)
-{
-    const char *what = options->operands[0], *name = options->operands[1];
-
-    if (what && strcmp(what, "check") == 0 && name)
-        return check_connector(config, name, options->reload);
-    fputs("countersign-agent: connector takes `check NAME` or `presets [NAME]`\n", stderr);
-    return EXIT_USAGE;
-}
-
-static int show_unit(const struct ag_config *config)
-{
-    cs_auto(cs_buf_free) struct cs_buf text = CS_BUF_EMPTY;
-
-    if (ag_unit_write(config, &text) != CS_OK)
-        return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});
-    fwrite(text.ptr, 1, text.len, stdout);
-    return EXIT_OK;
 }
 
 /* ---- enrol, status */
@@ -299,19 +178,19 @@ static int enrol(const struct ag_config *config, const char *token_argument)
     int lock = -1;
 
     if (!token_argument)
-        return complain(
+        return ag_complain(
             &(struct cs_err){CS_EINVAL, "enrol needs --token TOKEN; `countersign device add` prints one"});
     int code = read_token(token_argument, &token, &err);
 
     if (!code)
         code = ag_posix_new(NULL, &posix, &err);
     if (code)
-        return complain(&err);
+        return ag_complain(&err);
     const struct ag_store store = {ag_posix_port(posix), config->state};
 
     code = ag_store_prepare(&store, &err);
     if (!code)
-        code = with_lock(config, &lock, &err);
+        code = ag_lock_state(config, &lock, &err);
     if (!code)
         code = ag_enrol(&store, config, cs_buf_slice(&token), &identity, &err);
     if (!code) {
@@ -322,7 +201,7 @@ static int enrol(const struct ag_config *config, const char *token_argument)
     if (lock >= 0)
         close(lock);
     ag_posix_close(posix);
-    return code ? complain(&err) : EXIT_OK;
+    return code ? ag_complain(&err) : AG_EXIT_OK;
 }
 
 static int show_status(const struct ag_config *config)
@@ -339,9 +218,9 @@ static int show_status(const struct ag_config *config)
     }
     ag_posix_close(posix);
     if (code)
-        return complain(&err);
+        return ag_complain(&err);
     fwrite(text.ptr, 1, text.len, stdout);
-    return EXIT_OK;
+    return AG_EXIT_OK;
 }
 
 /* ---- the command line */
@@ -358,7 +237,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         {NULL, 0, NULL, 0},
     };
 
-    *ret_status = EXIT_OK;
+    *ret_status = AG_EXIT_OK;
     for (int option; (option = getopt_long(argc, argv, "c:hv", known, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -380,7 +259,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
             fputs(help, stdout);
             return false;
         default:
-            *ret_status = EXIT_USAGE;
+            *ret_status = AG_EXIT_USAGE;
             return false;
         }
     }
@@ -391,7 +270,7 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
         options->operands[i] = argv[optind + 1 + i];
     if (optind + most < argc || (!options->command && !options->check)) {
         fputs(help, stderr);
-        *ret_status = EXIT_USAGE;
+        *ret_status = AG_EXIT_USAGE;
         return false;
     }
     return true;
@@ -402,7 +281,7 @@ static int do_command(const struct options *options, const struct ag_config *con
     if (options->check) {
         printf("%s is in order: %zu app connector%s\n", options->config_path, config->connectors.count,
                config->connectors.count == 1 ? "" : "s");
-        return EXIT_OK;
+        return AG_EXIT_OK;
     }
     if (strcmp(options->command, "run") == 0)
         return run(config);
@@ -411,13 +290,13 @@ static int do_command(const struct options *options, const struct ag_config *con
     if (strcmp(options->command, "status") == 0)
         return show_status(config);
     if (strcmp(options->command, "recover") == 0)
-        return recover(config);
+        return ag_recover(config);
     if (strcmp(options->command, "connector") == 0)
-        return connector(options, config);
+        return ag_connector_command(config, options->operands[0], options->operands[1], options->reload);
     if (strcmp(options->command, "unit") == 0)
-        return show_unit(config);
+        return ag_show_unit(config);
     fprintf(stderr, "countersign-agent: there is no command \"%s\"; see --help\n", options->command);
-    return EXIT_USAGE;
+    return AG_EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -425,7 +304,7 @@ int main(int argc, char **argv)
     struct options options = {.config_path = AG_CONFIG_PATH};
     struct ag_config config;
     struct cs_err err = {0};
-    int status = EXIT_OK;
+    int status = AG_EXIT_OK;
 
     ag_posix_close_inherited();
     if (!parse_options(argc, argv, &options, &status))
@@ -433,14 +312,14 @@ int main(int argc, char **argv)
     /* Needs no configuration, and helps to write one. */
     if (options.command && strcmp(options.command, "connector") == 0 && options.operands[0] &&
         strcmp(options.operands[0], "presets") == 0)
-        return show_presets(options.operands[1]);
+        return ag_show_presets(options.operands[1]);
     if (ag_config_load(options.config_path, &config, &err) != CS_OK) {
-        complain(&err);
-        return EXIT_USAGE;
+        ag_complain(&err);
+        return AG_EXIT_USAGE;
     }
     cs_log_setup(config.log_format, config.log_level);
     signal(SIGPIPE, SIG_IGN);
-    status = cs_crypto_init(&err) == CS_OK ? do_command(&options, &config) : complain(&err);
+    status = cs_crypto_init(&err) == CS_OK ? do_command(&options, &config) : ag_complain(&err);
     ag_config_free(&config);
     return status;
 }

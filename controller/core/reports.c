@@ -324,7 +324,9 @@ static int apply_report(struct ctl_run *run, ctl_request_row *request, ctl_order
                                "cancelled before the device began it");
     switch (report->outcome) {
     case countersign_v1_Outcome_OUTCOME_ACCEPTED:
-        return ctl_order_apply(run, request, order, CTL_ORDER_ACCEPTED, NULL);
+        /* A device that cannot end it now says so, and goes on trying. */
+        return ctl_order_apply(run, request, order, CTL_ORDER_ACCEPTED,
+                               report->verdict[0] && strcmp(report->verdict, "ok") != 0 ? reason : NULL);
     case countersign_v1_Outcome_OUTCOME_COMPLETED:
         return ctl_order_apply(run, request, order, CTL_ORDER_COMPLETED, report->detail);
     case countersign_v1_Outcome_OUTCOME_FAILED:
