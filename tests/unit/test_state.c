@@ -238,6 +238,62 @@ static void refuses_what_only_has_a_checksum(void **unused CS_UNUSED)
     ag_state_free(&state);
 }
 
+/* Version 1 is the same without one byte for each order: whether it removes. */
+static void reads_what_version_1_wrote(void **unused CS_UNUSED)
+{
+    enum { ORDER_BYTES = 16 + 32 + 1 + 1, ORDERS_AT = 26 + 16 + 4 + 8 + 8 + 4 + 1 + 3 + 8 + 8 + 32 + 1 };
+    cs_auto(cs_buf_free) struct cs_buf old = CS_BUF_EMPTY;
+    struct ag_state state, again;
+    struct cs_err err;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    complete(&state, accept(&state, "web", 1, 7));
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+    struct cs_slice body = cs_slice(bytes.ptr, bytes.len - CS_SHA256_BYTES);
+
+    assert_int_equal(cs_buf_append(&old, cs_slice(body.ptr, ORDERS_AT + ORDER_BYTES)), CS_OK);
+    assert_int_equal(cs_buf_append(&old, cs_slice_from(body, ORDERS_AT + ORDER_BYTES + 1)), CS_OK);
+    memcpy(old.ptr, "countersign-agent-state 1\n", 26);
+    struct cs_digest digest = cs_sha256(cs_buf_slice(&old));
+
+    assert_int_equal(cs_buf_append(&old, cs_digest_slice(&digest)), CS_OK);
+    check_ok(ag_state_decode(cs_buf_slice(&old), &again, &err), err);
+    assert_int_equal(again.connectors[0].installed_generation, 7);
+    assert_false(again.connectors[0].orders[0].removes);
+    assert_int_equal(again.connectors[0].orders[0].generation, 7);
+    ag_state_free(&again);
+    ag_state_free(&state);
+}
+
+static void a_removal_leaves_nothing_installed(void **unused CS_UNUSED)
+{
+    static const uint8_t order_id[16] = {9};
+    const struct ag_acceptance removal = {.connector = "web",
+                                          .order_id = CS_SLICE_ARRAY(order_id),
+                                          .generation = 8,
+                                          .removes = true,
+                                          .account = CS_SLICE_LIT("accepted")};
+    static const struct cs_digest nothing;
+    struct ag_order *order = NULL;
+    struct ag_state state, again;
+    struct cs_err err;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    complete(&state, accept(&state, "web", 1, 7));
+    check_ok(ag_journal_accept(&state, &removal, &order, &err), err);
+    cs_auto(cs_buf_free) struct cs_buf under_way = encode(&state);
+
+    check_ok(ag_state_decode(cs_buf_slice(&under_way), &again, &err), err);
+    assert_true(again.connectors[0].orders[0].removes);
+    assert_int_equal(again.connectors[0].orders[0].previous_generation, 7);
+    ag_state_free(&again);
+    complete(&state, order);
+    assert_int_equal(state.connectors[0].installed_generation, 0);
+    assert_true(cs_digest_eq(&state.connectors[0].installed_digest, &nothing));
+    assert_int_equal(state.connectors[0].highest_generation, 8);
+    ag_state_free(&state);
+}
+
 static void a_fresh_state_comes_back(void **unused CS_UNUSED)
 {
     struct ag_connector_state *connector;
@@ -329,6 +385,8 @@ int main(void)
         cmocka_unit_test(the_floor_only_rises),
         cmocka_unit_test(remembers_a_bounded_number_of_connectors),
         cmocka_unit_test(refuses_what_only_has_a_checksum),
+        cmocka_unit_test(reads_what_version_1_wrote),
+        cmocka_unit_test(a_removal_leaves_nothing_installed),
         cmocka_unit_test(a_fresh_state_comes_back),
         cmocka_unit_test(writes_all_or_nothing),
         cmocka_unit_test(says_when_memory_runs_out),
