@@ -286,9 +286,9 @@ static void say_what_is_served(struct ag_application *application, const struct 
 
     answer->served = result->served;
     answer->leaf = result->leaf;
+    /* The reason begins with the address. */
     if (!result->served)
-        snprintf(answer->detail, sizeof answer->detail, "nothing is served at %s:%u: %s", probe->host,
-                 (unsigned)probe->port, result->why);
+        snprintf(answer->detail, sizeof answer->detail, "nothing is served: %s", result->why);
     else
         snprintf(answer->detail, sizeof answer->detail, "%s:%u serves the certificate %s…", probe->host,
                  (unsigned)probe->port, short_hex(&result->leaf, hex));
