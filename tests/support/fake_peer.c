@@ -109,7 +109,7 @@ struct fake_peer fake_peer_start(const char *path, const struct fake_peer_step *
     peer.pid = fork();
     assert_true(peer.pid >= 0);
     if (peer.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);                      /* a test that fails leaves nobody behind */
         const struct sigaction over = {.sa_handler = on_over}; /* interrupts accept() */
 
         sigaction(SIGTERM, &over, NULL);
