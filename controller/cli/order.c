@@ -166,7 +166,7 @@ int cli_order_show(struct cli *cli, struct cs_err *err)
     cli_field(doc, "action", "Action", cli_text(cli_show_action_word(core->action)));
     if (core->target_generation)
         cli_field(doc, "target_generation", "Back to generation", cli_number(core->target_generation));
-    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_key_mode(cli->style, core->key_mode)));
+    cli_field(doc, "key_mode", "Private key", cli_text(cli_show_core_key(cli->style, core)));
     cli_field(doc, "order_generation", "Generation ordered", cli_number(core->generation));
     cli_field(doc, "order_id", "Order id", cli_hex(CS_PB_BYTES(&core->order_id)));
     cli_field(doc, "certificate_id", "Certificate", cli_hex(CS_PB_BYTES(&order->certificate_id)));

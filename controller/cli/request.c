@@ -115,7 +115,7 @@ int cli_request_show(struct cli *cli, struct cs_err *err)
         cli_show_digest(doc, &digest);
         cli_show_certificate(doc, &review.certificate);
         cli_field(doc, "key_mode", "Private key",
-                  cli_text(cli_show_key_mode(cli->style, review.cores.cores[0]->key_mode)));
+                  cli_text(cli_show_core_key(cli->style, review.cores.cores[0])));
         cli_field(doc, "start", "Start", cli_time(review.given->request.start_s));
         cli_field(doc, "verified", "Signatures",
                   cli_tinted("request and decisions verified here, under the pinned policy", CLI_GREEN));

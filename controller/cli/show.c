@@ -179,7 +179,7 @@ void cli_show_cores(struct cli_doc *doc, countersign_v1_OrderCore *const *cores,
                 cli_text(core->connector), cli_text(cli_show_action_word(core->action)),
                 cli_number(core->generation), cli_number(core->target_generation),
                 cli_text(expects_text(core, expects)),
-                cli_text(cli_show_key_mode((struct cli_style){0}, core->key_mode)),
+                cli_text(cli_show_core_key((struct cli_style){0}, core)),
                 cli_hex(CS_PB_BYTES(&core->device_id)), cli_hex(CS_PB_BYTES(&core->chain_digest)));
     }
 }

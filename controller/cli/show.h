@@ -34,8 +34,10 @@ const char *cli_show_key_request_state(struct cli_style style, countersign_v1_Ke
 enum cli_tint cli_show_key_request_tint(countersign_v1_KeyRequestState state);
 
 const char *cli_show_action_word(countersign_v1_Action action);
-/* Where the private key comes from: "held" for machines, "held by the controller" for people. */
+/* Where the private key comes from: "held" for machines, "held by the controller" for people; of a
+ * certificate, and of a work order, with which none may travel. */
 const char *cli_show_key_mode(struct cli_style style, countersign_v1_KeyMode mode);
+const char *cli_show_core_key(struct cli_style style, const countersign_v1_OrderCore *core);
 const char *cli_show_role_word(countersign_v1_Role role);
 /* Of an operator's key: "file", "browser". */
 const char *cli_show_key_kind_word(countersign_v1_KeyKind kind);

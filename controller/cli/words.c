@@ -109,6 +109,13 @@ const char *cli_show_key_mode(struct cli_style style, countersign_v1_KeyMode mod
     return style.json ? WORD_OF(words, mode) : WORD_OF(texts, mode);
 }
 
+const char *cli_show_core_key(struct cli_style style, const countersign_v1_OrderCore *core)
+{
+    const bool travels = core->action == countersign_v1_Action_ACTION_INSTALL;
+
+    return travels || style.json ? cli_show_key_mode(style, core->key_mode) : "none travels";
+}
+
 static const char *const role_words[] = {"-", "requester", "approver", "implementer", "admin", "auditor"};
 
 const char *cli_show_role_word(countersign_v1_Role role)
