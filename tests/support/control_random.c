@@ -84,13 +84,15 @@ static int enrol_anew(struct control *c, uint8_t whom)
     return rc;
 }
 
-static int push(struct control *c, uint8_t whom)
+static int push(struct control *c, uint8_t whom, countersign_v1_Action action)
 {
     const char *certificate = certificates[whom % CS_ARRAY_LEN(certificates)];
     const char *device = whom & 0x80 ? devices[(whom >> 1) % DEVICES] : NULL;
     uint64_t number;
-    int rc = control_prepare(c, certificate, device, &number);
+    int rc;
 
+    c->action = action;
+    rc = control_prepare(c, certificate, device, &number);
     if (rc != CS_OK || (whom & 0x70) == 0x70) /* nobody submits it */
         return rc;
     return control_submit(c, number);
@@ -122,8 +124,10 @@ int control_random_step(struct control *c, uint8_t what, uint8_t whom)
     switch (what % 24) {
     case 0:
     case 1:
+        return push(c, whom, countersign_v1_Action_ACTION_INSTALL);
     case 2:
-        return push(c, whom);
+        return push(c, whom,
+                    whom & 8 ? countersign_v1_Action_ACTION_REMOVE : countersign_v1_Action_ACTION_ROLL_BACK);
     case 3:
     case 4:
     case 5:
