@@ -1,5 +1,6 @@
 /* CONNECTING --> TEXT (STARTTLS only) --> SECURING --> LEAVING --> told
- *     |            |                        |            |
+ *     |   ^        |                        |  |         |
+ *     |   +-- once, for TLS 1.2: tls12_look.h -+         |
  *     +------------+------------------------+------------+--> the end of connection or time: told */
 #include "agent/port/probe.h"
 
@@ -7,6 +8,7 @@
 #include "agent/port/starttls.h"
 #include "shared/crypto/crypto.h"
 #include "shared/net/tls.h"
+#include "shared/net/tls12_look.h"
 
 /* How long a server has to answer our goodbye before the connection is ended without it. */
 enum { GOODBYE_MS = 300 };
@@ -17,6 +19,11 @@ struct probe {
     struct ag_starttls_talk text;
     struct cs_tls_config *config;
     struct cs_tls *tls;
+    struct cs_tls12_look old; /* for a server that does not speak TLS 1.3 */
+    bool is_old, begins_anew;
+    uv_loop_t *loop;
+    const struct ag_probe *what; /* borrowed: as long as it is under way */
+    uint64_t until_ms;           /* by the loop's clock */
     enum { CONNECTING, TEXT, SECURING, LEAVING } phase;
     struct ag_probe_result result;
     struct cs_err why;
@@ -31,14 +38,10 @@ static struct probe *of_socket(struct ag_socket *socket)
 
 static void probe_free(struct probe *probe)
 {
+    cs_tls12_look_free(&probe->old);
     cs_tls_free(probe->tls);
     cs_tls_config_free(probe->config);
     free(probe);
-}
-
-static void on_closed(struct ag_socket *socket)
-{
-    probe_free(of_socket(socket));
 }
 
 static void end(struct probe *probe)
@@ -97,7 +100,10 @@ static void secure(struct probe *probe, struct cs_slice cipher)
         leave(probe);
         return;
     }
-    if (code) {
+    if (code == CS_EUNSUPPORTED && !probe->is_old) {
+        probe->is_old = probe->begins_anew = true;
+        ag_socket_close(&probe->socket);
+    } else if (code) {
         (void)!send_pending(probe, &ignored); /* the alert that says why */
         fail(probe, &err);
     } else if (send_pending(probe, &err) != CS_OK) {
@@ -105,10 +111,50 @@ static void secure(struct probe *probe, struct cs_slice cipher)
     }
 }
 
+/* An address is no name that a server could be asked for: RFC 6066 section 3. */
+static const char *name_to_ask_for(const struct ag_probe *what)
+{
+    struct sockaddr_in6 ignored;
+    const char *name = what->server_name;
+
+    return name && uv_ip4_addr(name, 0, (struct sockaddr_in *)&ignored) != 0 &&
+                   uv_ip6_addr(name, 0, &ignored) != 0
+               ? name
+               : NULL;
+}
+
+static void begin_old_tls(struct probe *probe)
+{
+    cs_auto(cs_buf_free) struct cs_buf hello = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    probe->phase = SECURING;
+    if (cs_tls12_look_hello(&probe->old, name_to_ask_for(probe->what), &hello, &err) != CS_OK ||
+        ag_socket_send(&probe->socket, cs_buf_slice(&hello), &err) != CS_OK)
+        fail(probe, &err);
+}
+
+static void look_at_old(struct probe *probe, struct cs_slice bytes)
+{
+    struct cs_err err;
+
+    if (cs_tls12_look_feed(&probe->old, bytes, &err) != CS_OK) {
+        fail(probe, &err);
+    } else if (probe->old.proven) {
+        probe->result.served = true;
+        probe->result.leaf = cs_sha256(cs_chain_der(probe->old.leaf, 0));
+        end(probe);
+    }
+}
+
 static void begin_tls(struct probe *probe)
 {
     struct cs_err err;
 
+    if (probe->is_old) {
+        begin_old_tls(probe);
+        return;
+    }
     probe->phase = SECURING;
     if (cs_tls_start(probe->tls, &err) != CS_OK || send_pending(probe, &err) != CS_OK)
         fail(probe, &err);
@@ -142,6 +188,8 @@ static void on_bytes(struct ag_socket *socket, struct cs_slice bytes)
 
     if (probe->phase == TEXT)
         hear_text(probe, bytes);
+    else if (probe->phase == SECURING && probe->is_old)
+        look_at_old(probe, bytes);
     else if (probe->phase == SECURING)
         secure(probe, bytes);
 }
@@ -164,6 +212,40 @@ static void abandon(struct ag_task *task)
     ag_socket_close(&CS_CONTAINER_OF(task, struct probe, task)->socket);
 }
 
+static const struct ag_socket_events events;
+
+/* The first connection is gone: one more, within the same time. */
+static void begin_anew(struct probe *probe)
+{
+    uv_loop_t *loop = probe->loop;
+    uint64_t now_ms = uv_now(loop);
+    uint32_t left_ms = now_ms < probe->until_ms ? (uint32_t)(probe->until_ms - now_ms) : 1;
+    struct cs_err err;
+
+    probe->begins_anew = false;
+    probe->phase = CONNECTING;
+    probe->text = (struct ag_starttls_talk){.protocol = probe->what->starttls};
+    memset(&probe->socket, 0, sizeof probe->socket);
+    if (ag_socket_open(&probe->socket, loop, probe->what->host, probe->what->port, left_ms, &events, &err) ==
+        CS_OK)
+        return;
+    probe->why = err;
+    probe->result.why = probe->why.msg;
+    if (ag_task_end(&probe->task))
+        probe->on_end(probe->owner, &probe->result);
+    probe_free(probe);
+}
+
+static void on_closed(struct ag_socket *socket)
+{
+    struct probe *probe = of_socket(socket);
+
+    if (probe->begins_anew && probe->task.slot)
+        begin_anew(probe);
+    else
+        probe_free(probe);
+}
+
 static const struct ag_socket_events events = {
     .on_connected = on_connected,
     .on_bytes = on_bytes,
@@ -171,23 +253,14 @@ static const struct ag_socket_events events = {
     .on_closed = on_closed,
 };
 
-/* An address is no name that a server could be asked for: RFC 6066 section 3. */
-static bool is_address(const char *name)
-{
-    struct sockaddr_in6 ignored;
-
-    return uv_ip4_addr(name, 0, (struct sockaddr_in *)&ignored) == 0 || uv_ip6_addr(name, 0, &ignored) == 0;
-}
-
 static int set_up(struct probe *probe, uv_loop_t *loop, const struct ag_probe *what, uint32_t timeout_ms,
                   struct cs_err *err)
 {
     const struct cs_tls_options options = {.only_looks = true};
-    const char *name = what->server_name && !is_address(what->server_name) ? what->server_name : NULL;
     int code = cs_tls_config_new(&options, &probe->config, err);
 
     if (!code)
-        code = cs_tls_new(probe->config, name, &probe->tls, err);
+        code = cs_tls_new(probe->config, name_to_ask_for(what), &probe->tls, err);
     if (!code)
         code = ag_socket_open(&probe->socket, loop, what->host, what->port, timeout_ms, &events, err);
     return code;
@@ -204,6 +277,9 @@ int ag_probe_begin(uv_loop_t *loop, struct ag_task **slot, const struct ag_probe
     probe->on_end = on_end;
     probe->owner = owner;
     probe->text.protocol = what->starttls;
+    probe->what = what;
+    probe->loop = loop;
+    probe->until_ms = uv_now(loop) + timeout_ms;
     int code = set_up(probe, loop, what, timeout_ms, err);
 
     if (code) {

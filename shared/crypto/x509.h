@@ -68,6 +68,13 @@ CS_MUST_USE int cs_chain_check_links(const struct cs_chain *chain, struct cs_err
 CS_MUST_USE int cs_chain_check_anchored(const struct cs_chain *chain, const struct cs_chain *anchors,
                                         int64_t now_s, struct cs_err *err);
 
+/* The leaf's key has signed the parts, one behind the other, with this SignatureScheme (RFC 8446
+ * section 4.2.3): ECDSA, RSA PKCS #1 v1.5 or PSS, with SHA-256, SHA-384 or SHA-512. CS_EAUTH: it has not;
+ * CS_EUNSUPPORTED: another scheme. */
+CS_MUST_USE int cs_chain_check_signature(const struct cs_chain *chain, uint16_t scheme,
+                                         const struct cs_slice *parts, size_t count,
+                                         struct cs_slice signature, struct cs_err *err);
+
 /* A private key of any accepted kind for a certificate that we carry: PKCS#8, PKCS#1 or SEC 1, PEM or DER.
  * Finds the key block in a PEM that also holds certificates. Appends unencrypted PKCS#8 DER to `out` (which
  * the caller wipes). */
