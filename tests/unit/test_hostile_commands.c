@@ -144,7 +144,7 @@ static void run_script(struct port_loop *loop, const char *script, uint32_t time
 
 static void check_goes_on(struct port_loop *loop)
 {
-    run_script(loop, "echo fine", 10000);
+    run_script(loop, "echo fine", 60000);
     assert_int_equal(loop->command.how, AG_COMMAND_EXITED);
     assert_string_equal(loop->command.output, "fine");
 }

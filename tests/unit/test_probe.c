@@ -246,7 +246,7 @@ static void says_why_nothing_is_served(void **state)
     static const struct stranger cases[] = {
         {"hangs", AG_STARTTLS_NONE, {HANG}, 300, "did not answer within 0.3 s"},
         {"ends at once", AG_STARTTLS_NONE, {{.kind = FAKE_END}}, 5000, "during the TLS handshake"},
-        {"breaks off", AG_STARTTLS_NONE, {{.kind = FAKE_RESET}}, 5000, "during the TLS handshake"},
+        {"breaks off", AG_STARTTLS_NONE, {{.kind = FAKE_RESET}}, 5000, "the connection"},
         {"plain HTTP",
          AG_STARTTLS_NONE,
          {SEND("HTTP/1.1 400 Bad Request\r\n"), HANG},
