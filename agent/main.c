@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY };
@@ -123,6 +124,8 @@ static int run_locked(const struct ag_config *config)
     struct program *program = calloc(1, sizeof *program);
     struct cs_err err = {0};
 
+    /* libuv's threads look up names, one at a time; its usual four would lie about ever after. */
+    setenv("UV_THREADPOOL_SIZE", "1", 0);
     if (!program || uv_loop_init(&program->loop) != 0) {
         free(program);
         return complain(&(struct cs_err){CS_ENOMEM, "out of memory"});

@@ -89,7 +89,7 @@ static pid_t start(const struct agent_scene *scene, char *const argv[])
         return pid;
     /* With a test that fails. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    int fd = open(agent_scene_path(scene, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    int fd = open(agent_scene_path(scene, "log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     dup2(fd, 1);
     dup2(fd, 2);
