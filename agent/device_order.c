@@ -150,7 +150,7 @@ static void save_end(struct ag_device *device)
     device->busy = false;
     device->connector = NULL;
     ag_device_look_again(device);
-    /* Whatever was changed by hand meanwhile went unheard. */
+    /* What people changed meanwhile was passed over while the push had its own changes to make. */
     if (ag_device_look(device))
         device->events->on_change(device->owner);
     ag_device_go_on(device);

@@ -127,7 +127,7 @@ static int read_key(struct reading *reading, enum ag_file file, struct cs_err *e
     if (code == CS_ENOMEM)
         return cs_err_nomem(err);
     if (code)
-        set_odd(reading, "the private key was changed by hand: it does not belong to the certificate",
+        set_odd(reading, "changed by hand: the private key does not belong to the certificate",
                 cs_digest_slice(&reading->content.digest));
     return CS_OK;
 }

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -113,6 +114,8 @@ static int run_locked(const struct ag_config *config)
     struct program *program = calloc(1, sizeof *program);
     struct cs_err err = {0};
 
+    /* libuv's threads look up names, one at a time; its usual four would lie about ever after. */
+    setenv("UV_THREADPOOL_SIZE", "1", 0);
     if (!program || uv_loop_init(&program->loop) != 0) {
         free(program);
         return ag_complain(&(struct cs_err){CS_ENOMEM, "out of memory"});

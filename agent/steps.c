@@ -31,6 +31,25 @@ static int check_entry(struct ag_port *port, const struct ag_step *step, struct 
     return cs_err_set(err, CS_EEXISTS, "%s is in the way: it is no file; remove it", step->path);
 }
 
+/* A link that is still to be made; one that is there, on a read-only root say, needs nothing. */
+static int check_link(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
+                      struct cs_err *err)
+{
+    uint64_t bytes = 0;
+    int code;
+
+    if (plan->connector->placement != AG_PLACE_LINKS || leads_to(port, step->path, step->target))
+        return CS_OK;
+    code = port->room(port, step->path, &bytes, err);
+    if (code || bytes > 0)
+        return code;
+    return cs_err_set(
+        err, CS_EFULL,
+        "no link can be made: make room there, or, on a read-only root, have it in there: ln -s "
+        "%s %s",
+        step->target, step->path);
+}
+
 static int check_room(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
 {
     uint64_t bytes = 0;
@@ -205,6 +224,11 @@ static int change(struct ag_port *port, const struct ag_plan *plan, const struct
     }
 }
 
+static enum ag_verdict storage_verdict(int code)
+{
+    return code == CS_OK ? AG_OK : code == CS_EFULL ? AG_NO_ROOM : AG_STORAGE_FAILED;
+}
+
 enum ag_verdict ag_step_do(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
                            struct cs_err *err)
 {
@@ -215,12 +239,12 @@ enum ag_verdict ag_step_do(struct ag_port *port, const struct ag_plan *plan, con
         code = port->check_place(port, step->path, plan->connector->owner, err);
         return code == CS_OK ? AG_OK : AG_TARGET_UNSAFE;
     case AG_STEP_CHECK_ENTRY:
-        return check_entry(port, step, err) == CS_OK ? AG_OK : AG_FOREIGN_FILE;
+        if (check_entry(port, step, err) != CS_OK)
+            return AG_FOREIGN_FILE;
+        return storage_verdict(check_link(port, plan, step, err));
     case AG_STEP_CHECK_ROOM:
-        code = check_room(port, step, err);
-        return code == CS_OK ? AG_OK : code == CS_EFULL ? AG_NO_ROOM : AG_STORAGE_FAILED;
+        return storage_verdict(check_room(port, step, err));
     default:
-        code = change(port, plan, step, err);
-        return code == CS_OK ? AG_OK : code == CS_EFULL ? AG_NO_ROOM : AG_STORAGE_FAILED;
+        return storage_verdict(change(port, plan, step, err));
     }
 }

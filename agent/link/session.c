@@ -134,15 +134,18 @@ static void send_unacknowledged(struct ag_session *session)
         send_statement(session, cs_buf_slice(&renewal->envelope));
 }
 
+/* One that cannot be made, on a full disk say, is made in the next session: the controller waits for it. */
 static void advertise(struct ag_session *session)
 {
     cs_auto(cs_buf_free) struct cs_buf envelope = CS_BUF_EMPTY;
     struct cs_err err = {0};
 
-    if (ag_device_advertise(session->device, &envelope, &err) == CS_OK)
+    if (ag_device_advertise(session->device, &envelope, &err) == CS_OK) {
         send_statement(session, cs_buf_slice(&envelope));
-    else
-        cs_log(CS_LOG_ERROR, "session", "connectors not advertised", CS_F("error", err.msg), CS_FEND);
+        return;
+    }
+    cs_err_prefix(&err, "the connectors cannot be advertised");
+    ag_session_drop(session, err.msg);
 }
 
 /* The advertisement is last. */
@@ -153,7 +156,8 @@ static void begin_streaming(struct ag_session *session)
     send_unacknowledged(session);
     (void)ag_device_look(session->device);
     advertise(session);
-    ag_session_look_at_identity(session);
+    if (session->state == AG_SESSION_STREAMING)
+        ag_session_look_at_identity(session);
 }
 
 static void on_check_timer(uv_timer_t *timer)

@@ -169,26 +169,44 @@ void ag_posix_close(struct ag_posix *posix)
     free(posix);
 }
 
+static int open_lock(const struct ag_place *place, int access)
+{
+    return AG_AGAIN(openat(place->folder, place->name, access | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                           (mode_t)0600));
+}
+
+/* Not for writing: that would keep people from making the file system read-only while the agent runs. NFS
+ * wants it so (flock(2)). */
+static int open_and_lock(const struct ag_place *place, int *ret_fd)
+{
+    for (int access = O_RDONLY;; access = O_RDWR) {
+        int fd = open_lock(place, access);
+
+        if (fd < 0 || AG_AGAIN(flock(fd, LOCK_EX | LOCK_NB)) == 0) {
+            *ret_fd = fd;
+            return fd < 0 ? errno : 0;
+        }
+        int number = errno;
+
+        close(fd);
+        if (number != EBADF || access == O_RDWR)
+            return number;
+    }
+}
+
 int ag_posix_lock(const char *path, int *ret_fd, struct cs_err *err)
 {
     cs_auto(ag_place_close) struct ag_place place = AG_PLACE_CLOSED;
-    int code = ag_place_open(path, &place, err);
+    int fd = -1, code = ag_place_open(path, &place, err);
 
     if (code)
         return code;
-    int fd = AG_AGAIN(openat(place.folder, place.name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                             (mode_t)0600));
-
-    if (fd < 0)
-        return ag_os_error(err, "cannot open", path);
-    if (AG_AGAIN(flock(fd, LOCK_EX | LOCK_NB)) != 0) {
-        code = errno == EWOULDBLOCK
-                   ? cs_err_set(err, CS_EBUSY,
-                                "another countersign-agent uses this state folder (%s is locked)", path)
-                   : ag_os_error(err, "cannot lock", path);
-        close(fd);
-        return code;
-    }
+    errno = open_and_lock(&place, &fd);
+    if (errno == EWOULDBLOCK)
+        return cs_err_set(err, CS_EBUSY, "another countersign-agent uses this state folder (%s is locked)",
+                          path);
+    if (errno)
+        return ag_os_error(err, "cannot lock", path);
     *ret_fd = fd;
     return CS_OK;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -182,6 +183,16 @@ int ag_posix_check_place(struct ag_port *port CS_UNUSED, const char *path, const
     return ag_place_check(path, owner, err);
 }
 
+/* Memory without a bound, as the root of an initramfs is, counts no blocks. */
+static bool is_endless(int folder)
+{
+    const uint32_t tmpfs = 0x01021994, ramfs = 0x858458f6; /* statfs(2) */
+    struct statfs info;
+
+    return AG_AGAIN(fstatfs(folder, &info)) == 0 && info.f_blocks == 0 &&
+           ((uint32_t)info.f_type == tmpfs || (uint32_t)info.f_type == ramfs);
+}
+
 int ag_posix_room(struct ag_port *port CS_UNUSED, const char *path, uint64_t *ret_bytes, struct cs_err *err)
 {
     cs_auto(ag_place_close) struct ag_place place = AG_PLACE_CLOSED;
@@ -196,6 +207,9 @@ int ag_posix_room(struct ag_port *port CS_UNUSED, const char *path, uint64_t *re
      * do not count inodes. */
     const bool none = (info.f_flag & ST_RDONLY) || (info.f_files > 0 && info.f_favail == 0);
 
-    *ret_bytes = none ? 0 : (uint64_t)info.f_bavail * (info.f_frsize ? info.f_frsize : info.f_bsize);
+    *ret_bytes = none ? 0
+                 : is_endless(place.folder)
+                     ? UINT64_MAX
+                     : (uint64_t)info.f_bavail * (info.f_frsize ? info.f_frsize : info.f_bsize);
     return CS_OK;
 }

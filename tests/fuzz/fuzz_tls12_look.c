@@ -1,5 +1,5 @@
-/* What a TLS 1.2 server says to somebody who only looks: never proven without a leaf, and the same however it is cut. The first
- * byte is the length of a piece. */
+/* What a TLS 1.2 server says to somebody who only looks: never proven without a leaf, and the same however it
+ * is cut. The first byte is the length of a piece. */
 #include "shared/net/tls12_look.h"
 
 static bool look_at(struct cs_slice bytes, size_t piece)

@@ -75,7 +75,8 @@ static void send_message(struct fake_controller *c, const countersign_v1_Control
         (void)cs_call_send(c->stream, cs_buf_slice(&wire));
 }
 
-static void send_cancel(struct fake_controller *c, const uint8_t order_id[16])
+/* CS_EFULL: not taken, the agent does not read so fast; on_writable comes. */
+static int send_cancel(struct fake_controller *c, const uint8_t order_id[16])
 {
     countersign_v1_ControllerMessage *message = calloc(1, sizeof *message);
 
@@ -85,18 +86,23 @@ static void send_cancel(struct fake_controller *c, const uint8_t order_id[16])
     struct cs_buf wire = deployment_encode(countersign_v1_ControllerMessage_fields, message);
 
     free(message);
-    (void)cs_call_send(c->stream, cs_buf_slice(&wire));
+    int code = cs_call_send(c->stream, cs_buf_slice(&wire));
+
     cs_buf_free(&wire);
+    return code;
 }
 
 static void send_due(struct fake_controller *c)
 {
     for (size_t i = 0; c->stream && c->streaming && i < c->order_count; i++) {
-        if (c->orders[i].due)
-            (void)cs_call_send(c->stream, cs_buf_slice(&c->orders[i].delivery));
-        if (c->orders[i].cancel)
-            send_cancel(c, c->orders[i].order_id);
-        c->orders[i].due = c->orders[i].cancel = false;
+        struct fake_order *order = &c->orders[i];
+
+        if (order->due && cs_call_send(c->stream, cs_buf_slice(&order->delivery)) == CS_EFULL)
+            return;
+        order->due = false;
+        if (order->cancel && send_cancel(c, order->order_id) == CS_EFULL)
+            return;
+        order->cancel = false;
     }
 }
 
@@ -248,6 +254,16 @@ static void on_message(struct cs_call *call, struct cs_slice bytes)
     free(message);
 }
 
+static void on_writable(struct cs_call *call)
+{
+    struct fake_controller *c = cs_call_service(call);
+
+    pthread_mutex_lock(&c->lock);
+    if (call == c->stream)
+        send_due(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void on_end(struct cs_call *call, enum cs_status how CS_UNUSED)
 {
     struct fake_controller *c = cs_call_service(call);
@@ -318,7 +334,7 @@ static void on_enrol(struct cs_call *call, struct cs_slice bytes)
 
 static const struct cs_call_handler enrol_handler = {.on_message = on_enrol};
 static const struct cs_call_handler connect_handler = {
-    .on_open = on_open, .on_message = on_message, .on_end = on_end};
+    .on_open = on_open, .on_message = on_message, .on_writable = on_writable, .on_end = on_end};
 static const struct cs_method methods[] = {
     {"countersign.v1.EnrolmentService", "Enrol", CS_CALL_UNARY, 0, &enrol_handler, 0},
     {"countersign.v1.AgentService", "Connect", CS_CALL_BIDI, 0, &connect_handler, 0},
