@@ -106,7 +106,7 @@ void ag_application_validate(struct ag_application *application, struct ag_port 
                              void (*on_end)(void *owner, const struct ag_answer *answer), void *owner)
 {
     const struct ag_command command = {connector->validate, connector->run_as,
-                                       connector->validate_timeout_s * 1000};
+                                       connector->validate_timeout_s * 1000, connector->processes};
     struct cs_err err = {0};
 
     begin(application, port, connector, on_end, owner);
@@ -128,7 +128,7 @@ static void run_reload(struct ag_application *application)
 {
     const struct ag_connector *connector = application->connector;
     const struct ag_command command = {connector->reload.argv, connector->run_as,
-                                       connector->reload_timeout_s * 1000};
+                                       connector->reload_timeout_s * 1000, connector->processes};
     struct cs_err err = {0};
 
     if (application->port->run(application->port, &command, on_reload_command, application, &err) != CS_OK)

@@ -274,6 +274,17 @@ static int take_bool(struct ag_loading *loading, const char *key, const char *va
     return code;
 }
 
+static int take_processes(struct ag_loading *loading, const char *value)
+{
+    char *end = NULL;
+    unsigned long processes = strtoul(value, &end, 10);
+
+    if (!value[0] || *end || processes < 4 || processes > 100000)
+        return ag_config_wrong(loading, "processes takes a number from 4 to 100000");
+    loading->connector->processes = (unsigned)processes;
+    return CS_OK;
+}
+
 /* CS_ENOTFOUND: it is none of these. */
 static int take_files(struct ag_loading *loading, const char *key, const char *value)
 {
@@ -332,6 +343,8 @@ static int take_behaviour(struct ag_loading *loading, const char *key, const cha
         return ag_config_seconds(loading, key, value, 1, 3600, &connector->reload_timeout_s);
     if (strcmp(key, "run_as") == 0)
         return take_name(loading, key, value, &connector->run_as);
+    if (strcmp(key, "processes") == 0)
+        return take_processes(loading, value);
     if (strcmp(key, "probe") == 0)
         return take_probe(loading, value);
     if (strcmp(key, "probe_name") == 0)
@@ -368,7 +381,8 @@ int ag_config_connector(struct ag_loading *loading, const char *key, const char 
         loading,
         "\"%s\" is not known in a connector; it takes preset, application, certificate, key, intermediates, "
         "bundle, bundle_order, format, placement, owner, group, key_mode, adopt, names, validate, "
-        "validate_timeout, reload, reload_timeout, run_as, probe, probe_name, probe_starttls, probe_timeout, "
+        "validate_timeout, reload, reload_timeout, run_as, processes, probe, probe_name, probe_starttls, "
+        "probe_timeout, "
         "writes",
         key);
 }
@@ -378,6 +392,7 @@ void ag_config_connector_begin(struct ag_connector *connector)
     *connector = (struct ag_connector){
         .application = "file",
         .key_mode = 0600,
+        .processes = AG_LIMIT_COMMAND_PROCESSES,
         .validate_timeout_s = 30,
         .reload_timeout_s = 30,
         .probe_timeout_s = 10,

@@ -73,7 +73,8 @@ struct ag_connector {
     char *validate[AG_LIMIT_ARGUMENTS + 1];
     struct ag_reload reload;
     struct ag_probe probe;
-    char *run_as; /* the user of validate and of a reload command; NULL: as the agent runs */
+    char *run_as;       /* the user of validate and of a reload command; NULL: as the agent runs */
+    unsigned processes; /* that a command may have, and what it leaves running */
     unsigned validate_timeout_s, reload_timeout_s, probe_timeout_s;
     /* Folders that validate and reload must be able to write, for the sandbox of the systemd unit. */
     char *writes[AG_LIMIT_CONNECTOR_WRITES + 1];

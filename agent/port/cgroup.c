@@ -305,7 +305,7 @@ static void sweep(const char *base)
     closedir(folder);
 }
 
-int ag_cgroup_enter(const char *proc, struct ag_cgroup *ret, struct cs_err *err)
+int ag_cgroup_enter(const char *proc, unsigned processes, struct ag_cgroup *ret, struct cs_err *err)
 {
     char base[AG_CGROUP_BASE_BYTES], limit[16];
     struct timespec now;
@@ -321,7 +321,7 @@ int ag_cgroup_enter(const char *proc, struct ag_cgroup *ret, struct cs_err *err)
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(ret->path, sizeof ret->path, "%s/%s%ld-%" PRIx64, base, prefix, (long)getpid(),
              (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-    snprintf(limit, sizeof limit, "%d", AG_LIMIT_COMMAND_PROCESSES);
+    snprintf(limit, sizeof limit, "%u", processes);
     number = mkdir(ret->path, 0755) == 0 ? 0 : errno;
     if (number == 0)
         number = write_in(ret->path, "pids.max", limit);

@@ -25,10 +25,12 @@ struct ag_cgroup {
     bool below_agent;                /* the agent's place is the group "countersign-agent" beside it */
 };
 
-/* From the return to ag_cgroup_leave(), what the process starts is born in the new group. `proc` is the
- * folder "/proc/self" but in tests. On failure there is none, the process is where it was, and the sentence
- * says what this system lacks. Removes the groups of earlier commands in which nothing runs any more. */
-CS_MUST_USE int ag_cgroup_enter(const char *proc, struct ag_cgroup *ret, struct cs_err *err);
+/* From the return to ag_cgroup_leave(), what the process starts is born in the new group, which may have so
+ * many processes. `proc` is the folder "/proc/self" but in tests. On failure there is none, the process is
+ * where it was, and the sentence says what this system lacks. Removes the groups of earlier commands in which
+ * nothing runs any more. */
+CS_MUST_USE int ag_cgroup_enter(const char *proc, unsigned processes, struct ag_cgroup *ret,
+                                struct cs_err *err);
 /* On failure the process is still in it: then the group limits nobody any more and there is none. */
 CS_MUST_USE int ag_cgroup_leave(struct ag_cgroup *group, struct cs_err *err);
 /* Kills what is in the group, and lets nothing new begin there. To be repeated, because the dead take a

@@ -40,6 +40,8 @@ struct ag_command {
     char *const *argv;
     const char *user; /* NULL: as the agent runs */
     uint32_t timeout_ms;
+    unsigned
+        processes; /* that it may have at once, and what it leaves running; 0: AG_LIMIT_COMMAND_PROCESSES */
 };
 
 struct ag_command_result {

@@ -195,9 +195,11 @@ static int explain(int status, const struct ag_command *command, struct cs_err *
 }
 
 /* Born in a group of its own where there can be one, and without otherwise. */
-static int spawn_held(struct ag_process *process, uv_loop_t *loop, const uv_process_options_t *options)
+static int spawn_held(struct ag_process *process, uv_loop_t *loop, unsigned processes,
+                      const uv_process_options_t *options)
 {
-    bool held = ag_cgroup_enter("/proc/self", &process->group, &process->unlimited) == CS_OK;
+    bool held = ag_cgroup_enter("/proc/self", processes ? processes : AG_LIMIT_COMMAND_PROCESSES,
+                                &process->group, &process->unlimited) == CS_OK;
     int status = uv_spawn(loop, &process->process, options);
 
     if (held)
@@ -239,7 +241,7 @@ static int spawn(struct ag_process *process, uv_loop_t *loop, const struct ag_co
 
     if (code)
         return code;
-    int status = spawn_held(process, loop, &options);
+    int status = spawn_held(process, loop, command->processes, &options);
 
     return status == 0 ? CS_OK : explain(status, command, err);
 }

@@ -1,5 +1,6 @@
 /* Where groups for commands are found and made, seen on folders that look as the kernel's do: their files
  * take what is written and do nothing. test_hostile_commands.c has the kernel's own. */
+#include "agent/core/limits.h"
 #include "agent/port/cgroup.h"
 
 #include "tests/support/check.h"
@@ -96,7 +97,7 @@ static void check_refused(const struct scene *scene, const char *says)
     struct ag_cgroup group;
     struct cs_err err;
 
-    assert_int_not_equal(ag_cgroup_enter(scene->proc, &group, &err), CS_OK);
+    assert_int_not_equal(ag_cgroup_enter(scene->proc, AG_LIMIT_COMMAND_PROCESSES, &group, &err), CS_OK);
     check_says(err, says);
     assert_string_equal(group.path, "");
 }

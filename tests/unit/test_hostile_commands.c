@@ -87,7 +87,7 @@ static bool can_make_groups(void)
     struct ag_cgroup group;
     struct cs_err err;
 
-    if (ag_cgroup_enter("/proc/self", &group, &err) != CS_OK)
+    if (ag_cgroup_enter("/proc/self", AG_LIMIT_COMMAND_PROCESSES, &group, &err) != CS_OK)
         return false;
     assert_int_equal(ag_cgroup_leave(&group, &err), CS_OK);
     ag_cgroup_let_go(&group);
@@ -341,7 +341,7 @@ static void no_group_is_left(void **state)
     if (!have_groups)
         return;
     check_goes_on(loop); /* which sweeps */
-    check_ok(ag_cgroup_enter("/proc/self", &group, &err), err);
+    check_ok(ag_cgroup_enter("/proc/self", AG_LIMIT_COMMAND_PROCESSES, &group, &err), err);
     memcpy(path, group.path, sizeof path);
     check_ok(ag_cgroup_leave(&group, &err), err);
     assert_int_equal(stat(path, &info), 0);
