@@ -33,6 +33,28 @@ static void note(struct checking *checking, const char *what, const char *detail
     fprintf(checking->out, "  -      %-9s %s\n", what, detail);
 }
 
+/* 0: nothing of ours is installed. */
+static uint64_t installed_generation(const struct checking *checking)
+{
+    uint64_t generation = 0;
+    bool any = false;
+    int code = ag_apply_current(checking->port, checking->config->state, checking->connector->name, &any,
+                                &generation, NULL);
+
+    return code == CS_OK && any ? generation : 0;
+}
+
+/* The folder of the generation that is installed; false: there is none. */
+static bool installed_files(const struct checking *checking, char files[AG_LIMIT_PATH_BYTES])
+{
+    uint64_t generation = installed_generation(checking);
+    char leaf[24];
+
+    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)generation);
+    return generation > 0 && ag_connector_folder(checking->config->state, checking->connector->name, leaf,
+                                                 files, AG_LIMIT_PATH_BYTES, NULL) == CS_OK;
+}
+
 /* ---- files */
 
 static const char *const file_words[AG_FILE_COUNT] = {"key", "certificate", "intermediates", "bundle"};
@@ -66,7 +88,7 @@ static void check_files(struct checking *checking)
     const struct ag_install install = {.folder = checking->config->state,
                                        .connector = checking->connector,
                                        .generation = UINT64_MAX,
-                                       .previous = 1,
+                                       .previous = installed_generation(checking),
                                        .material = &material};
     cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
     struct cs_err err = {0};
@@ -133,20 +155,6 @@ static void check_validate(struct checking *checking)
     }
     ag_application_validate(&checking->application, checking->port, checking->connector, on_answer, checking);
     say_answer(checking, "validate", checking->connector->validate[0]);
-}
-
-/* The folder of the generation that is installed; false: there is none. */
-static bool installed_files(struct checking *checking, char files[AG_LIMIT_PATH_BYTES])
-{
-    const char *folder = checking->config->state, *name = checking->connector->name;
-    uint64_t generation = 0;
-    bool any = false;
-    char leaf[24];
-
-    if (ag_apply_current(checking->port, folder, name, &any, &generation, NULL) != CS_OK || !any)
-        return false;
-    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)generation);
-    return ag_connector_folder(folder, name, leaf, files, AG_LIMIT_PATH_BYTES, NULL) == CS_OK;
 }
 
 static void check_reload(struct checking *checking, bool reload)

@@ -49,7 +49,8 @@ static void put(const char *path, struct cs_slice content)
     FILE *file = fopen(path, "w");
 
     assert_non_null(file);
-    assert_int_equal(fwrite(content.ptr, 1, content.len, file), content.len);
+    if (content.len > 0)
+        assert_int_equal(fwrite(content.ptr, 1, content.len, file), content.len);
     fclose(file);
 }
 
@@ -256,6 +257,193 @@ static void what_cannot_be_seen_is_said_once_and_stays_as_it_was(void **state)
     assert_true(look(s));
 }
 
+/* ---- what is said for people */
+
+static const char *remark(struct scene *s)
+{
+    struct ag_content found = content(s);
+
+    return found.remark ? found.remark : "";
+}
+
+static void says_what_is_wrong(void **state)
+{
+    struct scene *s = *state;
+
+    assert_false(look(s));
+    assert_string_equal(remark(s), "");
+    install(s, &s->one, &s->two);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "the private key does not belong"));
+    put(s->certificate, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "it has none in it"));
+    unlink(s->key);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "a file was removed"));
+    install(s, &s->one, &s->one);
+    put(s->bundle, CS_SLICE_LIT(""));
+    assert_true(look(s));
+    assert_true(remark(s)[0]);
+    install(s, &s->one, &s->one);
+    assert_false(look(s));
+    assert_string_equal(remark(s), "");
+}
+
+/* ---- other files than those */
+
+static void put_pem(const char *path, const struct pki *pki, size_t from, bool with_key)
+{
+    cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf key = CS_BUF_EMPTY;
+    struct cs_err err;
+
+    for (size_t i = from; i < cs_chain_count(pki->chain); i++)
+        check_ok(cs_pem_write("CERTIFICATE", cs_chain_der(pki->chain, i), &pem, &err), err);
+    if (with_key) {
+        check_ok(cs_key_export_pem(pki->key, CS_SLICE_EMPTY, &key, &err), err);
+        assert_int_equal(cs_buf_append(&pem, cs_buf_slice(&key)), CS_OK);
+    }
+    put(path, cs_buf_slice(&pem));
+}
+
+static void a_bundle_alone_tells_the_whole_chain(void **state)
+{
+    struct scene *s = *state;
+
+    s->web.paths[AG_FILE_CERTIFICATE] = s->web.paths[AG_FILE_KEY] = NULL;
+    assert_false(look(s));
+    assert_true(is_chain(s, &s->one));
+    put_pem(s->bundle, &s->two, 0, true);
+    assert_true(look(s));
+    assert_true(is_chain(s, &s->two));
+    put_pem(s->bundle, &s->one, 0, false);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "the private key does not belong"));
+    unlink(s->bundle);
+    assert_true(look(s));
+    assert_false(content(s).is_there);
+}
+
+static void a_bundle_beside_the_certificate_has_the_same_chain(void **state)
+{
+    struct scene *s = *state;
+    struct pki longer =
+        pki_issue(&s->two, (struct cs_issue){.common_name = "one", .subject_spki = cs_key_spki(s->one.key)});
+    struct pki same_key = {.key = s->one.key, .chain = longer.chain};
+
+    put_pem(s->bundle, &same_key, 0, true);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "another chain than the certificate's file"));
+    pki_free(&longer);
+}
+
+static void intermediates_are_what_stands_behind_the_leaf(void **state)
+{
+    struct scene *s = *state;
+    char path[128];
+    struct pki root = pki_make_ca("root");
+    struct pki ca = pki_issue(&root, (struct cs_issue){.common_name = "ca", .is_ca = true});
+    struct pki leaf = pki_make_client(&ca, "leaf");
+
+    assert_int_equal(cs_chain_count(leaf.chain), 2);
+    snprintf(path, sizeof path, "%s/more.pem", s->folder);
+    s->web.paths[AG_FILE_INTERMEDIATES] = path;
+    assert_false(look(s)); /* of a chain of one there are none, and no such file */
+    put_pem(path, &s->two, 0, false);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "intermediate certificates were changed"));
+
+    install(s, &leaf, &leaf);
+    s->known->installed_generation = 8;
+    s->known->installed_digest = cs_chain_digest(leaf.chain);
+    assert_true(look(s));
+    put_pem(path, &leaf, 1, false);
+    assert_false(look(s));
+    put(path, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    s->web.paths[AG_FILE_INTERMEDIATES] = NULL;
+    pki_free(&leaf);
+    pki_free(&ca);
+    pki_free(&root);
+}
+
+/* The leaf alone is in the application's file: the generation's folder tells its chain. */
+static void a_leaf_in_der_stands_for_the_chain_that_was_pushed(void **state)
+{
+    struct scene *s = *state;
+    struct pki root = pki_make_ca("root");
+    struct pki ca = pki_issue(&root, (struct cs_issue){.common_name = "ca", .is_ca = true});
+    struct pki leaf = pki_make_client(&ca, "leaf");
+    cs_auto(cs_buf_wipe) struct cs_buf pem = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf pkcs8 = CS_BUF_EMPTY;
+    char path[160];
+
+    check_ok(cs_key_export_pem(leaf.key, CS_SLICE_EMPTY, &pem, &s->err), s->err);
+    check_ok(cs_private_key_to_pkcs8(cs_buf_slice(&pem), CS_SLICE_EMPTY, &pkcs8, &s->err), s->err);
+    s->web.format = AG_FORMAT_DER;
+    s->web.paths[AG_FILE_BUNDLE] = NULL;
+    snprintf(s->config.state, sizeof s->config.state, "%s", s->folder);
+    s->known->installed_digest = cs_chain_digest(leaf.chain);
+    put(s->certificate, cs_chain_der(leaf.chain, 0));
+    put(s->key, cs_buf_slice(&pkcs8));
+    snprintf(path, sizeof path, "%s/connectors", s->folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/connectors/web", s->folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/connectors/web/g7", s->folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/connectors/web/g7/chain.pem", s->folder);
+    put_pem(path, &leaf, 0, false);
+    assert_false(look(s));
+    assert_true(is_chain(s, &leaf));
+    put(s->certificate, cs_chain_der(s->one.chain, 0));
+    assert_true(look(s));
+    assert_false(is_chain(s, &leaf));
+    put(s->certificate, CS_SLICE_LIT("nothing"));
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "it has none in it"));
+    pki_free(&leaf);
+    pki_free(&ca);
+    pki_free(&root);
+}
+
+/* ---- what is served */
+
+static void what_is_served_is_news_too(void **state)
+{
+    struct scene *s = *state;
+
+    assert_false(ag_installed_serves(&s->installed, 0, AG_SERVES_OTHER)); /* before the first look */
+    assert_false(look(s));
+    assert_false(ag_installed_serves(&s->installed, 0, AG_SERVES_IT));
+    assert_true(ag_installed_serves(&s->installed, 0, AG_SERVES_OTHER));
+    assert_false(is_chain(s, &s->one));
+    assert_non_null(strstr(remark(s), "serves another certificate"));
+    ag_installed_told(&s->installed);
+    assert_false(ag_installed_serves(&s->installed, 0, AG_SERVES_OTHER));
+    assert_false(look(s));
+    assert_true(ag_installed_serves(&s->installed, 0, AG_SERVES_NOTHING));
+    assert_true(is_chain(s, &s->one));
+    assert_non_null(strstr(remark(s), "does not answer"));
+    ag_installed_told(&s->installed);
+    /* What is wrong with the files says more. */
+    unlink(s->key);
+    assert_true(look(s));
+    assert_non_null(strstr(remark(s), "a file was removed"));
+    install(s, &s->one, &s->one);
+    assert_false(look(s));
+    assert_true(ag_installed_serves(&s->installed, 0, AG_SERVES_IT));
+    assert_string_equal(remark(s), "");
+    assert_false(ag_installed_serves(&s->installed, 1, AG_SERVES_OTHER));
+    /* A push ends what was seen before it. */
+    ag_installed_told(&s->installed);
+    assert_true(ag_installed_serves(&s->installed, 0, AG_SERVES_OTHER));
+    s->known->installed_generation = 8;
+    assert_false(look(s));
+    assert_string_equal(remark(s), "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -269,6 +457,12 @@ int main(void)
         TEST(a_report_that_says_otherwise_is_set_right),
         TEST(where_nothing_is_installed_nothing_is_looked_at),
         TEST(what_cannot_be_seen_is_said_once_and_stays_as_it_was),
+        TEST(says_what_is_wrong),
+        TEST(a_bundle_alone_tells_the_whole_chain),
+        TEST(a_bundle_beside_the_certificate_has_the_same_chain),
+        TEST(intermediates_are_what_stands_behind_the_leaf),
+        TEST(a_leaf_in_der_stands_for_the_chain_that_was_pushed),
+        TEST(what_is_served_is_news_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
