@@ -36,6 +36,17 @@ static void complain(struct ag_apply *apply, const struct ag_answer *answer)
              (int)sizeof applied->complaint_detail - 1, answer->detail);
 }
 
+/* An application whose own check refuses what it had before, too, has another reason, such as a broken
+ * configuration. It runs on with what it has in memory, and a reload may end it. */
+static void pass_over_reload(struct ag_apply *apply)
+{
+    const struct ag_step *steps = apply->plan->steps;
+
+    if (steps[apply->next - 1].kind == AG_STEP_VALIDATE && apply->next < apply->plan->count &&
+        steps[apply->next].kind == AG_STEP_RELOAD)
+        apply->next++;
+}
+
 static void on_answer(void *owner, const struct ag_answer *answer)
 {
     struct ag_apply *apply = owner;
@@ -50,6 +61,7 @@ static void on_answer(void *owner, const struct ag_answer *answer)
         go_on(apply);
     } else if (apply->plan->is_way_back) {
         complain(apply, answer);
+        pass_over_reload(apply);
         go_on(apply);
     } else {
         end_saying(apply, answer->verdict, answer->detail);

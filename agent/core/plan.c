@@ -160,11 +160,11 @@ static void add_placing(struct planner *planner, uint64_t generation)
 
 /* The application is told, and has to show that it serves `generation`, or `gone` no more (0: that does not
  * matter). */
-static void add_telling(struct planner *planner, bool validate, uint64_t generation, uint64_t gone)
+static void add_telling(struct planner *planner, uint64_t generation, uint64_t gone)
 {
     const struct ag_connector *connector = planner->plan->connector;
 
-    if (validate && connector->validate[0])
+    if (connector->validate[0])
         add_step(planner, AG_STEP_VALIDATE, NULL);
     if (connector->reload.kind != AG_RELOAD_NONE)
         add_generation(planner, AG_STEP_RELOAD, generation);
@@ -301,7 +301,7 @@ int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, stru
     add_switch(&planner, install->generation);
     if (connector->placement == AG_PLACE_COPIES)
         add_placing(&planner, install->generation);
-    add_telling(&planner, true, install->generation, install->material ? 0 : install->previous);
+    add_telling(&planner, install->generation, install->material ? 0 : install->previous);
     if (!install->material && connector->placement == AG_PLACE_LINKS)
         add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
@@ -324,7 +324,7 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
     if (seen && (copies || !first))
         add_placing(&planner, put_back->previous);
     if (seen)
-        add_telling(&planner, false, put_back->previous, 0);
+        add_telling(&planner, put_back->previous, 0);
     if (put_back->at != AG_AT_OTHER && first) {
         char current[AG_LIMIT_PATH_BYTES];
 
@@ -347,7 +347,7 @@ int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs
         return code;
     if (!what->removes || what->connector->placement == AG_PLACE_COPIES)
         add_placing(&planner, what->generation);
-    add_telling(&planner, true, what->generation, what->removes ? what->previous : 0);
+    add_telling(&planner, what->generation, what->removes ? what->previous : 0);
     if (what->removes && what->connector->placement == AG_PLACE_LINKS)
         add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);

@@ -442,9 +442,27 @@ static void what_validation_refuses_goes_back_without_a_trace(void **unused CS_U
     assert_int_equal(install(&stage, 2), AG_VALIDATE_FAILED);
     assert_string_equal(stage.applied.detail, "validate ended with status 3: said");
     assert_int_equal(stage.cut.reloads, 1);
+    stage.cut.validate_status = 0;
     assert_int_equal(put_back(&stage, 2, 1), AG_OK);
     assert_int_equal(stage.applied.complaint, AG_OK);
     assert_int_equal(stage.cut.reloads, 2);
+    assert_int_equal(served(&stage), 1);
+    end(&stage);
+}
+
+/* lighttpd ends at a reload with a configuration that does not parse: what it had is put back on the disk,
+ * and in memory it has it still. */
+static void an_application_that_refuses_what_it_had_is_not_told(void **unused CS_UNUSED)
+{
+    struct stage stage;
+
+    begin(&stage);
+    assert_int_equal(install(&stage, 1), AG_OK);
+    stage.cut.validate_status = 3;
+    assert_int_equal(install(&stage, 2), AG_VALIDATE_FAILED);
+    assert_int_equal(put_back(&stage, 2, 1), AG_OK);
+    assert_int_equal(stage.applied.complaint, AG_VALIDATE_FAILED);
+    assert_int_equal(stage.cut.reloads, 1);
     assert_int_equal(served(&stage), 1);
     end(&stage);
 }
@@ -520,6 +538,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_removal_takes_everything_away_at_once),
         cmocka_unit_test(what_validation_refuses_goes_back_without_a_trace),
+        cmocka_unit_test(an_application_that_refuses_what_it_had_is_not_told),
         cmocka_unit_test(a_reload_that_fails_on_the_way_back_is_noted),
         cmocka_unit_test(a_full_disk_is_seen_before_anything_is_changed),
         cmocka_unit_test(copies_are_files_of_their_own),

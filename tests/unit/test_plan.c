@@ -195,14 +195,14 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
          "switch /s/connectors/web/current > g6\n"
          "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "reload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
+         "validate\nreload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"switched back before the power went", 6, AG_AT_PREVIOUS, true, true,
          "copy /etc/web.key > /s/connectors/web/g6/key.pem\n"
          "copy /etc/web.pem > /s/connectors/web/g6/chain.pem\n"
-         "reload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
+         "validate\nreload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"the first, switched", 0, AG_AT_NEW, true, false,
          "switch /s/connectors/web/current > g0\n"
-         "reload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
+         "validate\nreload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
          "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
          "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
@@ -210,7 +210,7 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
          "switch /s/connectors/web/current > g0\n"
          "copy /etc/web.key > /s/connectors/web/g0/key.pem\n"
          "copy /etc/web.pem > /s/connectors/web/g0/chain.pem\n"
-         "reload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
+         "validate\nreload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
          "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
         {"the first, entered and not switched", 0, AG_AT_PREVIOUS, false, false,
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
