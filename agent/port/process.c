@@ -6,6 +6,7 @@
 #include "agent/port/cgroup.h"
 #include "agent/port/said.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
@@ -17,6 +18,9 @@ enum {
     ROUND_MS = 10,
     /* Who is not dead after three seconds hangs in the kernel, and nobody can end it. */
     GIVE_UP = 3000 / ROUND_MS,
+    /* Commands whose pipes are kept; a service that was started by an older one has found its log long ago.
+     */
+    PIPES_KEPT = 8,
 };
 
 struct ag_process {
@@ -24,6 +28,7 @@ struct ag_process {
     uv_process_t process;
     uv_timer_t timer;
     uv_pipe_t pipe;
+    int output; /* what the command writes to; -1: closed */
     enum { RUNNING, ENDING, CLOSING } phase;
     unsigned open; /* handles that are not closed */
     unsigned rounds;
@@ -51,12 +56,37 @@ static void on_closed(uv_handle_t *handle)
     free(process);
 }
 
+/* The command may have left a service behind, as a restart does, that still says something on its way into
+ * the background: without a reader it would end by SIGPIPE. So the pipe stays, and one that is full makes
+ * nobody wait. The agent has one loop in one thread. */
+static void keep_pipe(struct ag_process *process)
+{
+    static int kept[PIPES_KEPT];
+    static unsigned count;
+    int *place = &kept[count % PIPES_KEPT];
+    uv_os_fd_t fd;
+
+    if (process->output < 0 || uv_fileno((uv_handle_t *)&process->pipe, &fd) != 0 ||
+        fcntl(process->output, F_SETFL, O_WRONLY | O_NONBLOCK) != 0)
+        return;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    if (copy < 0)
+        return;
+    if (count++ >= PIPES_KEPT)
+        close(*place);
+    *place = copy;
+}
+
 static void close_handles(struct ag_process *process)
 {
     uv_handle_t *const handles[] = {(uv_handle_t *)&process->process, (uv_handle_t *)&process->timer,
                                     (uv_handle_t *)&process->pipe};
 
     process->phase = CLOSING;
+    if (process->output >= 0)
+        close(process->output);
+    process->output = -1;
     for (size_t i = 0; i < CS_ARRAY_LEN(handles); i++)
         if (handles[i]->data) /* was begun */
             uv_close(handles[i], on_closed);
@@ -154,6 +184,7 @@ static void on_process_exit(uv_process_t *handle, int64_t status, int number)
         process->result.how = number ? AG_COMMAND_KILLED : AG_COMMAND_EXITED;
         process->result.status = number ? number : (int)status;
         ag_cgroup_let_go(&process->group);
+        keep_pipe(process);
         close_handles(process);
     }
 }
@@ -281,6 +312,7 @@ int ag_process_begin(uv_loop_t *loop, struct ag_task **slot, const struct ag_com
     }
     process->on_end = on_end;
     process->owner = owner;
+    process->output = ends[1];
     uv_update_time(loop);
     begin_handles(process, loop);
     ag_task_begin(&process->task, slot, abandon);
@@ -292,6 +324,5 @@ int ag_process_begin(uv_loop_t *loop, struct ag_task **slot, const struct ag_com
         not_started(process, &why);
     else
         uv_timer_start(&process->timer, on_timeout, command->timeout_ms, 0);
-    close(ends[1]);
     return CS_OK;
 }

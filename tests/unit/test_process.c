@@ -112,6 +112,25 @@ static void runs_as_another_user_with_that_users_group_alone(void **state)
     assert_string_equal(loop->command.output, wanted);
 }
 
+/* As `service NAME restart` does: what it started is not ended by its own first words, nor made to wait. */
+static void a_service_that_is_left_behind_may_go_on_talking(void **state)
+{
+    struct port_loop *loop = *state;
+    char folder[] = "/tmp/countersign-left-XXXXXX", script[256], file[64];
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(script, sizeof script,
+             "(sleep 0.3; echo hello; head -c 300000 /dev/zero; echo again; touch %s/lives) & echo started",
+             folder);
+    snprintf(file, sizeof file, "%s/lives", folder);
+    port_loop_shell(loop, script, 5000);
+    assert_string_equal(loop->command.output, "started");
+    for (int i = 0; i < 50 && access(file, F_OK) != 0; i++)
+        port_loop_wait(loop, 100);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void one_thing_at_a_time(void **state)
 {
     struct port_loop *loop = *state;
@@ -240,6 +259,7 @@ int main(void)
         CASE(a_command_gets_nothing_of_the_agents),
         CASE(a_command_that_cannot_start_says_why),
         CASE(runs_as_another_user_with_that_users_group_alone),
+        CASE(a_service_that_is_left_behind_may_go_on_talking),
         CASE(one_thing_at_a_time),
         CASE(the_next_can_begin_where_the_last_is_told),
         CASE(waits_as_long_as_it_was_asked),
