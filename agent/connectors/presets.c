@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-const struct ag_preset ag_presets[] = {{"file", "application = file\n"}};
-const size_t ag_preset_count = sizeof ag_presets / sizeof ag_presets[0];
-
 const struct ag_preset *ag_preset_find(const char *name)
 {
     for (size_t i = 0; i < ag_preset_count; i++) {

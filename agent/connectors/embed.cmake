@@ -1,0 +1,16 @@
+# cmake -DOUT=FILE.c -P embed.cmake: writes the table of the presets (presets.h) from *.conf beside this script, by
+# name. A script of CMake, so that a build for any target needs nothing else for it.
+file(GLOB names RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/*.conf)
+list(TRANSFORM names REPLACE "\\.conf$" "")
+list(SORT names)
+set(code "#include \"agent/connectors/presets.h\"\n\nconst struct ag_preset ag_presets[] = {\n")
+foreach(name IN LISTS names)
+  file(READ ${CMAKE_CURRENT_LIST_DIR}/${name}.conf text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "\"" "\\\"" text "${text}")
+  string(REPLACE "\n" "\\n\"\n     \"" text "${text}")
+  string(APPEND code "    {\"${name}\",\n     \"${text}\"},\n")
+endforeach()
+list(LENGTH names count)
+string(APPEND code "};\nconst size_t ag_preset_count = ${count};\n")
+file(WRITE ${OUT} "${code}")
