@@ -24,11 +24,11 @@ export async function run(program, args, { input, env, timeout_ms = 60_000, cwd 
 
 // A process whose lines are kept, so that a test can wait for one.
 export class Program {
-  constructor(program, args, { env, name } = {}) {
+  constructor(program, args, { env, name, stdin = 'ignore' } = {}) {
     this.name = name ?? path.basename(program);
     this.lines = [];
     this.waiters = [];
-    this.child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { env: { ...process.env, ...env }, stdio: [stdin, 'pipe', 'pipe'] });
     this.exited = new Promise((resolve) => this.child.on('exit', (code, signal) => {
       this.status = code ?? signal;
       resolve(this.status);
