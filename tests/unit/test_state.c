@@ -76,6 +76,59 @@ static void comes_back_as_it_was(void **unused CS_UNUSED)
     ag_state_free(&again);
 }
 
+static void a_removal_leaves_nothing_installed(void **unused CS_UNUSED)
+{
+    struct ag_state state, again;
+    struct cs_err err;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    complete(&state, accept(&state, "web", 1, 1));
+    struct ag_order *order = accept(&state, "web", 2, 2);
+
+    order->removes = true;
+    complete(&state, order);
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+
+    check_ok(ag_state_decode(cs_buf_slice(&bytes), &again, &err), err);
+    const struct ag_connector_state *web = ag_state_connector(&again, "web");
+    const struct cs_digest nothing = {{0}};
+
+    assert_int_equal(web->highest_generation, 2);
+    assert_int_equal(web->installed_generation, 0);
+    assert_true(cs_digest_eq(&web->installed_digest, &nothing));
+    assert_true(web->orders[0].removes && !web->orders[1].removes);
+    ag_state_free(&state);
+    ag_state_free(&again);
+}
+
+/* Of one order, as agents wrote it that knew of no removals: without the byte that tells of them. */
+static void reads_what_older_agents_wrote(void **unused CS_UNUSED)
+{
+    enum { CHECKSUM = CS_SHA256_BYTES, BEHIND_REMOVES = 8 + 8 + 4 + 32 + 4 + 9 };
+    cs_auto(cs_buf_free) struct cs_buf old = CS_BUF_EMPTY;
+    struct ag_state state, again;
+    struct cs_err err;
+
+    ag_state_init(&state, CS_SLICE_ARRAY(device_id));
+    complete(&state, accept(&state, "web", 1, 1));
+    cs_auto(cs_buf_free) struct cs_buf bytes = encode(&state);
+    size_t at = bytes.len - CHECKSUM - BEHIND_REMOVES - 1;
+
+    assert_int_equal(cs_buf_append(&old, cs_slice(bytes.ptr, at)), CS_OK);
+    assert_int_equal(cs_buf_append(&old, cs_slice(bytes.ptr + at + 1, BEHIND_REMOVES)), CS_OK);
+    *strchr((char *)old.ptr, '2') = '1'; /* in "countersign-agent-state 2" */
+    struct cs_digest digest = cs_sha256(cs_buf_slice(&old));
+
+    assert_int_equal(cs_buf_append(&old, cs_digest_slice(&digest)), CS_OK);
+    check_ok(ag_state_decode(cs_buf_slice(&old), &again, &err), err);
+    cs_auto(cs_buf_free) struct cs_buf second = encode(&again);
+
+    check_slice(cs_buf_slice(&second), cs_buf_slice(&bytes));
+    check_code(ag_state_decode(cs_slice(old.ptr, 30), &again, &err), CS_ECORRUPT);
+    ag_state_free(&state);
+    ag_state_free(&again);
+}
+
 static void refuses_a_torn_write(void **unused CS_UNUSED)
 {
     struct ag_state state, again;
@@ -321,6 +374,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back_as_it_was),
+        cmocka_unit_test(a_removal_leaves_nothing_installed),
+        cmocka_unit_test(reads_what_older_agents_wrote),
         cmocka_unit_test(refuses_a_torn_write),
         cmocka_unit_test(refuses_every_changed_byte),
         cmocka_unit_test(finds_what_has_no_end),
