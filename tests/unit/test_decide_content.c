@@ -164,6 +164,11 @@ static void keeps_another(struct spoiling *s)
 {
     keeps(s, cs_chain_der(s->story->ca.chain, 0), cs_buf_slice(&s->story->pkcs8));
 }
+static void keeps_what_is_no_chain(struct spoiling *s)
+{
+    keeps_it(s);
+    s->world->facts.kept_chain = CS_SLICE_LIT("no chain");
+}
 static void keeps_it_with_another_key(struct spoiling *s)
 {
     keeps(s, cs_buf_slice(&s->story->chain), cs_buf_slice(&s->world->other_pkcs8));
@@ -185,6 +190,11 @@ static void wants_another_name(struct spoiling *s)
     s->world->web.names[0] = name;
     s->world->web.names[1] = other;
 }
+static void something_with_a_name_is_installed(struct spoiling *s)
+{
+    something_is_installed(s);
+    wants_its_name(s);
+}
 static void has_made_the_key(struct spoiling *s)
 {
     s->world->facts.own_key = cs_buf_slice(&s->story->pkcs8);
@@ -200,6 +210,11 @@ static const struct case_ cases[] = {
      .before = removes_what_is_there,
      .message = nothing_with_it,
      .facts = something_is_installed},
+    {.says = "removes whatever names the connector wants",
+     .verdict = AG_OK,
+     .before = removes_what_is_there,
+     .message = nothing_with_it,
+     .facts = something_with_a_name_is_installed},
     {.says = "refuses to remove where nothing is installed", .verdict = AG_EXPECTS_OTHER, .before = removes},
     {.says = "refuses to remove something else",
      .verdict = AG_EXPECTS_OTHER,
@@ -222,6 +237,10 @@ static const struct case_ cases[] = {
      .verdict = AG_GENERATION_OTHER,
      .before = rolls_back,
      .facts = keeps_another},
+    {.says = "goes back to nothing that is no chain",
+     .verdict = AG_GENERATION_OTHER,
+     .before = rolls_back,
+     .facts = keeps_what_is_no_chain},
     {.says = "goes back to no key that does not fit",
      .verdict = AG_KEY_MISMATCH,
      .before = rolls_back,

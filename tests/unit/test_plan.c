@@ -179,6 +179,47 @@ static void a_removal_switches_to_an_empty_generation(void **unused CS_UNUSED)
                         "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
 }
 
+/* Copies go with what they are copies of. */
+static void a_removal_of_copies_copies_nothing(void **unused CS_UNUSED)
+{
+    struct ag_connector connector = web;
+    const struct ag_finish what = {"/s", &connector, 7, 6, true};
+    cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
+    char room[ROOM];
+    struct cs_err err;
+
+    connector.placement = AG_PLACE_COPIES;
+    install_and_find(&connector, 6, true, room);
+    assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\n"
+                                                "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
+                                                "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
+    check_ok(ag_plan_finish(&what, &plan, &err), err);
+    assert_string_equal(told(plan, room), "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
+                                          "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
+}
+
+/* Only what the application reads is written in its own form, and no empty file. */
+static void writes_no_form_that_nobody_reads(void **unused CS_UNUSED)
+{
+    static char bundle[] = "/etc/web.all", more[] = "/etc/web.more";
+    struct ag_connector connector = web;
+    struct ag_material alone = material;
+    const struct ag_install install = {"/s", &connector, 7, 6, &alone};
+    cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
+    char room[ROOM];
+    struct cs_err err;
+
+    connector.format = AG_FORMAT_DER;
+    connector.paths[AG_FILE_BUNDLE] = bundle;
+    connector.paths[AG_FILE_KEY] = connector.paths[AG_FILE_CERTIFICATE] = NULL;
+    install_and_find(&connector, 6, false, room);
+    assert_null(strstr(room, ".der"));
+    connector.paths[AG_FILE_INTERMEDIATES] = more;
+    alone.intermediates_pem = CS_SLICE_EMPTY;
+    check_ok(ag_plan_install(&install, &plan, &err), err);
+    assert_null(strstr(told(plan, room), "g7/intermediates.pem"));
+}
+
 static void puts_back_the_one_before_or_what_was_there_before_the_first(void **unused CS_UNUSED)
 {
     static const struct {
@@ -303,6 +344,7 @@ static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
     check_code(ag_plan_put_back(&back, &plan, &err), CS_ETOOBIG);
     check_code(ag_plan_put_back(&away, &plan, &err), CS_ETOOBIG);
     check_code(ag_plan_finish(&finish, &plan, &err), CS_ETOOBIG);
+    check_code(ag_plan_restore(folder, &web, 6, &plan, &err), CS_ETOOBIG);
 }
 
 static void plan_short_of_memory(void *data)
@@ -311,7 +353,7 @@ static void plan_short_of_memory(void *data)
     const struct ag_install install = {"/s", connector, 7, 0, &material};
     const struct ag_put_back put_back = {"/s", connector, 7, 0, AG_AT_NEW, true};
     const struct ag_finish what = {"/s", connector, 7, 6, false};
-    struct ag_plan *plan = NULL, *back = NULL, *finish = NULL;
+    struct ag_plan *plan = NULL, *back = NULL, *finish = NULL, *restore = NULL;
     struct cs_err err;
     int rc = ag_plan_install(&install, &plan, &err);
 
@@ -319,10 +361,13 @@ static void plan_short_of_memory(void *data)
         rc = ag_plan_put_back(&put_back, &back, &err);
     if (rc == CS_OK)
         rc = ag_plan_finish(&what, &finish, &err);
-    assert_true(rc == CS_OK ? finish != NULL : rc == CS_ENOMEM && !finish && alloc_fail_happened());
+    if (rc == CS_OK)
+        rc = ag_plan_restore("/s", connector, 6, &restore, &err);
+    assert_true(rc == CS_OK ? restore != NULL : rc == CS_ENOMEM && !restore && alloc_fail_happened());
     ag_plan_free(plan);
     ag_plan_free(back);
     ag_plan_free(finish);
+    ag_plan_free(restore);
 }
 
 static void says_when_memory_runs_out(void **unused CS_UNUSED)
@@ -368,6 +413,8 @@ int main(void)
         cmocka_unit_test(writes_what_the_connector_wants),
         cmocka_unit_test(copies_come_after_the_switch),
         cmocka_unit_test(a_removal_switches_to_an_empty_generation),
+        cmocka_unit_test(a_removal_of_copies_copies_nothing),
+        cmocka_unit_test(writes_no_form_that_nobody_reads),
         cmocka_unit_test(puts_back_the_one_before_or_what_was_there_before_the_first),
         cmocka_unit_test(finishes_by_doing_again_what_follows_the_switch),
         cmocka_unit_test(restores_copies_and_asks_nobody),
