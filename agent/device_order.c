@@ -366,7 +366,7 @@ static void finish(struct ag_device *device)
         ag_apply_start(&device->apply, device->store.port, plan, on_applied, device);
 }
 
-/* It has not taken place: nothing was seen of it. */
+/* It has not taken place, or not any more. */
 static void give_up(struct ag_device *device)
 {
     struct cs_err err = {0};
@@ -403,7 +403,9 @@ static void recover(struct ag_device *device)
         later(device, recover, "an interrupted push cannot be ended", err.msg);
         return;
     }
-    device->seen = at == AG_AT_NEW || order->phase == AG_PHASE_PUTTING_BACK;
+    /* Where the link leads back, too: it may have been switched, and back by a way back that could not be
+     * written down. */
+    device->seen = at != AG_AT_OTHER || order->phase == AG_PHASE_PUTTING_BACK;
     if (order->phase == AG_PHASE_PUTTING_BACK)
         put_back(device);
     else if (at == AG_AT_NEW)

@@ -1,6 +1,7 @@
 #include "agent/steps.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Is the application's path ours already? */
 static bool leads_to(struct ag_port *port, const char *path, const char *target)
@@ -140,7 +141,18 @@ static bool same_file(struct ag_port *port, const char *one, const char *other)
            cs_slice_eq(cs_buf_slice(&a), cs_buf_slice(&b));
 }
 
-/* What is right already is not written: flash wears, and a root may be read-only. */
+static int sync_folder_of(struct ag_port *port, const char *path, struct cs_err *err)
+{
+    char folder[AG_LIMIT_PATH_BYTES];
+    int len = snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+
+    if (len < 0 || (size_t)len >= sizeof folder)
+        return cs_err_set(err, CS_ETOOBIG, "the path is too long: %s", path);
+    return port->sync_folder(port, len > 0 ? folder : "/", err);
+}
+
+/* What is right already is not written: flash wears, and a root may be read-only. But whoever wrote it may not
+ * have come to the sync. */
 static int become(struct ag_port *port, const char *path, const char *source, struct cs_err *err)
 {
     enum ag_entry_kind kind;
@@ -149,8 +161,10 @@ static int become(struct ag_port *port, const char *path, const char *source, st
     /* Without a previous generation's folder, too. */
     if (code == CS_ENOTFOUND || (!code && kind == AG_ENTRY_ABSENT))
         return port->remove_link(port, path, err);
-    if (code || (kind == AG_ENTRY_FILE && same_file(port, path, source)))
+    if (code)
         return code;
+    if (kind == AG_ENTRY_FILE && same_file(port, path, source))
+        return sync_folder_of(port, path, err);
     return port->copy(port, source, path, CS_LIMIT_PEM_BYTES, err);
 }
 
@@ -205,9 +219,7 @@ static int change(struct ag_port *port, const struct ag_plan *plan, const struct
     case AG_STEP_SYNC_FOLDER:
         return port->sync_folder(port, step->path, err);
     case AG_STEP_SWITCH_LINK:
-        return leads_to(port, step->path, step->target)
-                   ? CS_OK
-                   : port->switch_link(port, step->path, step->target, err);
+        return port->switch_link(port, step->path, step->target, err);
     case AG_STEP_ENTER:
         return enter(port, plan, step, err);
     case AG_STEP_COPY:

@@ -318,7 +318,8 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
     if (code)
         return code;
     planner.plan->is_way_back = true;
-    if (put_back->at == AG_AT_NEW)
+    /* Also where it leads there: an earlier try may not have brought that to the disk. */
+    if (put_back->at != AG_AT_OTHER)
         add_switch(&planner, put_back->previous);
     /* The links of a first install were entered before anything was switched, and are left below. */
     if (seen && (copies || !first))
