@@ -201,6 +201,27 @@ static void on_set(void *owner, const struct ag_talk_result *result)
         talk(application, "Success", on_talked);
 }
 
+/* An empty line would end what is sent. */
+static int append_lines(struct cs_buf *out, struct cs_slice text)
+{
+    int code = CS_OK;
+
+    while (text.len > 0 && !code) {
+        const uint8_t *end = memchr(text.ptr, '\n', text.len);
+        size_t len = end ? (size_t)(end - text.ptr) : text.len;
+        size_t filled = len;
+
+        while (filled > 0 && (text.ptr[filled - 1] == '\r' || text.ptr[filled - 1] == ' '))
+            filled--;
+        if (filled > 0)
+            code = cs_buf_append(out, cs_slice(text.ptr, filled));
+        if (filled > 0 && !code)
+            code = cs_buf_append_u8(out, '\n');
+        text = cs_slice_from(text, end ? len + 1 : len);
+    }
+    return code;
+}
+
 static void set_certificate(struct ag_application *application, const char *files)
 {
     const struct ag_connector *connector = application->connector;
@@ -219,10 +240,15 @@ static void set_certificate(struct ag_application *application, const char *file
     if (!code)
         code = cs_buf_printf(&application->line, "set ssl cert %s <<\n", application->bundle);
     if (!code)
-        code = cs_buf_append(&application->line, cs_buf_slice(&pem));
+        code = append_lines(&application->line, cs_buf_slice(&pem));
     if (!code)
         code = cs_buf_append_str(&application->line, "\n");
-    if (code)
+    if (code == CS_ENOTFOUND)
+        end_saying(
+            application, AG_RELOAD_FAILED,
+            "haproxy cannot be told at its runtime socket to forget a certificate: take it out of haproxy's "
+            "configuration, set reload to another way, and remove it then");
+    else if (code)
         end_saying(application, AG_RELOAD_FAILED, "the bundle cannot be read for haproxy: %s",
                    err.code ? err.msg : "out of memory");
     else
@@ -302,11 +328,15 @@ static void on_probed(void *owner, const struct ag_probe_result *result)
     struct cs_err err = {0};
 
     say_what_is_served(application, result);
-    if (is_it != application->proof.is_gone) {
+    /* Nobody there may be somebody who is just starting: asked once more before it counts as gone. */
+    bool is_unsure = application->proof.is_gone && !result->served && !application->was_silent;
+
+    application->was_silent = !result->served;
+    if (is_it != application->proof.is_gone && !is_unsure) {
         end(application, AG_OK);
         return;
     }
-    if (port->ticks_ms(port) < application->until_ms &&
+    if ((is_unsure || port->ticks_ms(port) < application->until_ms) &&
         port->wait(port, LOOK_AGAIN_MS, look, application, &err) == CS_OK)
         return;
     end(application, AG_PROBE_FAILED);

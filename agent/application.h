@@ -26,6 +26,7 @@ struct ag_application {
     struct ag_port *port;
     const struct ag_connector *connector; /* borrowed while a question is open; NULL: none is */
     struct ag_proof proof;
+    bool was_silent; /* at the last look nobody answered */
     int64_t until_ms;
     struct cs_buf line; /* what is said to a socket; wiped */
     char *bundle;       /* haproxy: the path whose certificate is set */

@@ -37,13 +37,14 @@ static void complain(struct ag_apply *apply, const struct ag_answer *answer)
 }
 
 /* An application whose own check refuses what it had before, too, has another reason, such as a broken
- * configuration. It runs on with what it has in memory, and a reload may end it. */
+ * configuration. It runs on with what it has in memory, and a reload may end it; but not where it has the new
+ * files in memory, which must not stay. */
 static void pass_over_reload(struct ag_apply *apply)
 {
     const struct ag_step *steps = apply->plan->steps;
 
-    if (steps[apply->next - 1].kind == AG_STEP_VALIDATE && apply->next < apply->plan->count &&
-        steps[apply->next].kind == AG_STEP_RELOAD)
+    if (!apply->plan->must_reload && steps[apply->next - 1].kind == AG_STEP_VALIDATE &&
+        apply->next < apply->plan->count && steps[apply->next].kind == AG_STEP_RELOAD)
         apply->next++;
 }
 
@@ -100,6 +101,7 @@ static bool ask(struct ag_apply *apply, const struct ag_step *step)
         ag_application_validate(&apply->application, apply->port, apply->plan->connector, on_answer, apply);
         return true;
     case AG_STEP_RELOAD:
+        apply->applied.reloaded = true;
         ag_application_reload(&apply->application, apply->port, apply->plan->connector, step->path, on_answer,
                               apply);
         return true;
@@ -154,22 +156,22 @@ void ag_apply_stop(struct ag_apply *apply)
 
 /* ---- which generation is there, and which are old */
 
-int ag_apply_current(struct ag_port *port, const char *folder, const char *connector, bool *ret_any,
-                     uint64_t *ret_generation, struct cs_err *err)
+int ag_apply_current(struct ag_port *port, const char *folder, const char *connector,
+                     char ret[AG_CURRENT_BYTES], struct cs_err *err)
 {
     char path[AG_LIMIT_PATH_BYTES], target[AG_LIMIT_PATH_BYTES];
     enum ag_entry_kind kind = AG_ENTRY_ABSENT;
     int code = ag_connector_folder(folder, connector, "current", path, sizeof path, err);
 
-    *ret_any = false;
+    ret[0] = '\0';
     if (!code)
         code = port->look_at(port, path, &kind, err);
     if (code == CS_ENOTFOUND) /* the connector's folder is not there yet */
         return CS_OK;
     if (!code && kind == AG_ENTRY_LINK)
         code = port->read_link(port, path, target, sizeof target, err);
-    if (!code && kind == AG_ENTRY_LINK)
-        *ret_any = ag_generation_parse(target, ret_generation);
+    if (!code && kind == AG_ENTRY_LINK && strlen(target) < AG_CURRENT_BYTES)
+        memcpy(ret, target, strlen(target) + 1);
     return code;
 }
 

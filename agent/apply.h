@@ -16,6 +16,7 @@ struct ag_applied {
     enum ag_verdict complaint;
     char complaint_detail[200];
     char unlimited[160]; /* as an answer's */
+    bool reloaded;       /* the application was asked to take the files */
     bool proven;         /* the application was seen to serve what it should */
     bool served;         /* the leaf that it was seen to serve last */
     struct cs_digest leaf;
@@ -39,10 +40,11 @@ void ag_apply_start(struct ag_apply *apply, struct ag_port *port, struct ag_plan
  * knows. */
 void ag_apply_stop(struct ag_apply *apply);
 
-/* The generation that the connector's link leads to; *ret_any: it leads to one. CS_OK or an error: what
- * cannot be read is not taken for something else. */
+/* What the connector's link leads to, a folder beside it (plan.h); "" when it leads nowhere. CS_OK or an
+ * error: what cannot be read is not taken for something else. */
+enum { AG_CURRENT_BYTES = 64 };
 CS_MUST_USE int ag_apply_current(struct ag_port *port, const char *folder, const char *connector,
-                                 bool *ret_any, uint64_t *ret_generation, struct cs_err *err);
+                                 char ret[AG_CURRENT_BYTES], struct cs_err *err);
 
 /* Removes old generations of a connector but for the newest `kept`, `current` among them. g0 stays: it is
  * what people had. Best effort. */

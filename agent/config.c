@@ -189,6 +189,20 @@ static int on_value(void *user, const char *section, const char *key, const char
     return code == CS_OK;
 }
 
+/* Two connectors with one path would take it from each other. */
+static int check_apart(struct ag_loading *loading, const struct ag_connector *one,
+                       const struct ag_connector *other)
+{
+    for (size_t i = 0; i < AG_FILE_COUNT; i++) {
+        for (size_t k = 0; k < AG_FILE_COUNT; k++) {
+            if (one->paths[i] && other->paths[k] && strcmp(one->paths[i], other->paths[k]) == 0)
+                return cs_err_set(loading->err, CS_EINVAL, "%s: connectors \"%s\" and \"%s\" both have %s",
+                                  loading->path, other->name, one->name, one->paths[i]);
+        }
+    }
+    return CS_OK;
+}
+
 static int check(struct ag_loading *loading)
 {
     struct ag_config *config = loading->config;
@@ -196,8 +210,11 @@ static int check(struct ag_loading *loading)
     if (config->backoff_max_s < config->backoff_base_s)
         return cs_err_set(loading->err, CS_EINVAL, "%s: backoff_max is below backoff_base", loading->path);
     for (size_t i = 0; i < config->connectors.count; i++) {
-        int code = ag_config_connector_check(loading->path, &config->connectors.items[i], loading->err);
+        const struct ag_connector *one = &config->connectors.items[i];
+        int code = ag_config_connector_check(loading->path, one, loading->err);
 
+        for (size_t k = 0; !code && k < i; k++)
+            code = check_apart(loading, one, &config->connectors.items[k]);
         if (code)
             return code;
     }

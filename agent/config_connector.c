@@ -32,7 +32,12 @@ static int take_path(struct ag_loading *loading, const char *key, const char *va
 static int take_name(struct ag_loading *loading, const char *key, const char *value, char **out)
 {
     if (!value[0] || strlen(value) > CS_LIMIT_NAME_BYTES)
-        return ag_config_wrong(loading, "%s takes a name or a number", key);
+        return ag_config_wrong(loading, "%s takes a name or a number, or none", key);
+    if (strcmp(value, "none") == 0) {
+        free(*out);
+        *out = NULL;
+        return CS_OK;
+    }
     return keep(loading, value, out);
 }
 

@@ -1,6 +1,7 @@
 #include "agent/connector_check.h"
 
 #include "agent/apply.h"
+#include "agent/port/look.h"
 #include "agent/steps.h"
 #include "shared/base/text.h"
 
@@ -33,26 +34,24 @@ static void note(struct checking *checking, const char *what, const char *detail
     fprintf(checking->out, "  -      %-9s %s\n", what, detail);
 }
 
-/* 0: nothing of ours is installed. */
-static uint64_t installed_generation(const struct checking *checking)
+/* The folder of the generation that is installed, and its number; 0: nothing of ours is. After a removal the
+ * link leads to an empty one. */
+static uint64_t installed_generation(const struct checking *checking, char files[AG_LIMIT_PATH_BYTES])
 {
+    const char *folder = checking->config->state, *name = checking->connector->name;
+    char now[AG_CURRENT_BYTES], leaf[AG_CURRENT_BYTES + 16];
+    enum ag_entry_kind kind = AG_ENTRY_ABSENT;
     uint64_t generation = 0;
-    bool any = false;
-    int code = ag_apply_current(checking->port, checking->config->state, checking->connector->name, &any,
-                                &generation, NULL);
 
-    return code == CS_OK && any ? generation : 0;
-}
-
-/* The folder of the generation that is installed; false: there is none. */
-static bool installed_files(const struct checking *checking, char files[AG_LIMIT_PATH_BYTES])
-{
-    uint64_t generation = installed_generation(checking);
-    char leaf[24];
-
-    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)generation);
-    return generation > 0 && ag_connector_folder(checking->config->state, checking->connector->name, leaf,
-                                                 files, AG_LIMIT_PATH_BYTES, NULL) == CS_OK;
+    if (ag_apply_current(checking->port, folder, name, now, NULL) != CS_OK ||
+        !ag_generation_parse(now, &generation))
+        return 0;
+    snprintf(leaf, sizeof leaf, "%s/chain.pem", now);
+    if (ag_connector_folder(folder, name, leaf, files, AG_LIMIT_PATH_BYTES, NULL) != CS_OK ||
+        checking->port->look_at(checking->port, files, &kind, NULL) != CS_OK || kind != AG_ENTRY_FILE ||
+        ag_connector_folder(folder, name, now, files, AG_LIMIT_PATH_BYTES, NULL) != CS_OK)
+        return 0;
+    return generation;
 }
 
 /* ---- files */
@@ -85,10 +84,11 @@ static void say_entry(struct checking *checking, const struct ag_step *step)
 static void check_files(struct checking *checking)
 {
     const struct ag_material material = {.chain_pem = CS_SLICE_LIT("-"), .key_pem = CS_SLICE_LIT("-")};
+    char files[AG_LIMIT_PATH_BYTES];
     const struct ag_install install = {.folder = checking->config->state,
                                        .connector = checking->connector,
                                        .generation = UINT64_MAX,
-                                       .previous = installed_generation(checking),
+                                       .previous = installed_generation(checking, files),
                                        .material = &material};
     cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
     struct cs_err err = {0};
@@ -101,10 +101,14 @@ static void check_files(struct checking *checking)
         const struct ag_step *step = &plan->steps[i];
         struct cs_err why = {0};
 
-        if (step->kind != AG_STEP_CHECK_PLACE && step->kind != AG_STEP_CHECK_ENTRY)
-            continue;
+        if (step->kind == AG_STEP_MAKE_FOLDER) /* from here on a push changes something */
+            break;
         if (ag_step_do(checking->port, plan, step, &why) != AG_OK)
-            bad(checking, step->kind == AG_STEP_CHECK_PLACE ? "place" : file_words[step->file], why.msg);
+            bad(checking,
+                step->kind == AG_STEP_CHECK_PLACE  ? "place"
+                : step->kind == AG_STEP_CHECK_ROOM ? "room"
+                                                   : file_words[step->file],
+                why.msg);
         else if (step->kind == AG_STEP_CHECK_ENTRY)
             say_entry(checking, step);
     }
@@ -126,6 +130,21 @@ static void check_room(struct checking *checking)
         bad(checking, "room", text);
     else
         good(checking, "room", text);
+}
+
+/* Names that the system does not know would be found by the first push. */
+static void check_names(struct checking *checking)
+{
+    const struct ag_connector *connector = checking->connector;
+    struct cs_err err = {0};
+    unsigned id;
+
+    if (connector->owner && ag_look_find_user(connector->owner, &id, &err) != CS_OK)
+        bad(checking, "owner", err.msg);
+    if (connector->group && ag_look_find_group(connector->group, &id, &err) != CS_OK)
+        bad(checking, "group", err.msg);
+    if (connector->run_as && ag_look_find_user(connector->run_as, &id, &err) != CS_OK)
+        bad(checking, "run_as", err.msg);
 }
 
 /* ---- the application */
@@ -160,7 +179,7 @@ static void check_validate(struct checking *checking)
 static void check_reload(struct checking *checking, bool reload)
 {
     char files[AG_LIMIT_PATH_BYTES] = "";
-    bool any = installed_files(checking, files);
+    bool any = installed_generation(checking, files) > 0;
 
     if (checking->connector->reload.kind == AG_RELOAD_NONE) {
         note(checking, "reload", "not set: the application must look at its files by itself");
@@ -188,7 +207,7 @@ static void say_served(struct checking *checking)
     const struct ag_connector *connector = checking->connector;
     struct cs_digest installed;
     char files[AG_LIMIT_PATH_BYTES], hex[2 * CS_SHA256_BYTES + 1], text[512];
-    bool has = installed_files(checking, files) &&
+    bool has = installed_generation(checking, files) > 0 &&
                ag_application_leaf(checking->port, connector, files, &installed, NULL) == CS_OK;
     const char *is = !has                                             ? "; nothing of ours is installed yet"
                      : cs_digest_eq(&installed, &checking->seen.leaf) ? ", which is installed"
@@ -233,6 +252,7 @@ unsigned ag_connector_check(uv_loop_t *loop, struct ag_port *port, const struct 
         .loop = loop, .port = port, .config = config, .connector = connector, .out = out};
 
     fprintf(out, "connector %s (%s)\n", connector->name, connector->application);
+    check_names(&checking);
     check_files(&checking);
     check_room(&checking);
     check_validate(&checking);

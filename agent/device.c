@@ -68,6 +68,9 @@ void ag_device_stop(struct ag_device *device)
 
 void ag_device_fatal(struct ag_device *device, const struct cs_err *why)
 {
+    if (device->dead)
+        return;
+    device->dead = true;
     cs_log(CS_LOG_ERROR, "device", "state not saved", CS_F("error", why->msg), CS_FEND);
     device->events->on_fatal(device->owner, why);
 }

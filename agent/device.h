@@ -4,7 +4,7 @@
  *
  * It knows no connection: link/session.h feeds it what arrives, and carries what it signs. What must not be
  * forgotten is on disk before anything is acted on; after a crash ag_device_recover() ends what was begun.
- * Lives on one loop; blocking but for reload commands. */
+ * Lives on one loop; blocking but for what the application is asked. */
 #ifndef AG_DEVICE_H
 #define AG_DEVICE_H
 
@@ -29,7 +29,8 @@ struct ag_device_events {
     void (*on_full)(void *owner, bool full);
     /* What is installed or served is not as the controller knows it: advertise. */
     void (*on_change)(void *owner);
-    /* The state could not be made durable: the process must end, and recovers when it starts again. */
+    /* The state could be neither written nor read: the process must end, and recovers when it starts again.
+     * Not from here: the device is in the middle of something. */
     void (*on_fatal)(void *owner, const struct cs_err *why);
 };
 
@@ -48,6 +49,7 @@ struct ag_device {
     bool policy_given_up;
     bool key_policy_expected, key_policy_given_up; /* likewise, for the key request at the front */
     bool recovered;
+    bool dead;                    /* on_fatal was called: nothing more is begun */
     int64_t session_time_ahead_s; /* controller's time - clock, for devices marked clockless */
     bool has_session_time;
     struct cs_list deliveries;

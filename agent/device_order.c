@@ -171,16 +171,15 @@ static void end_order(struct ag_device *device)
 static int find_place(struct ag_device *device, const struct ag_order *order, enum ag_place *ret,
                       struct cs_err *err)
 {
-    uint64_t generation = 0;
-    bool any = false;
-    int code = ag_apply_current(device->store.port, device->config->state, device->connector->name, &any,
-                                &generation, err);
+    char now[AG_CURRENT_BYTES], new_name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
+    int code = ag_apply_current(device->store.port, device->config->state, device->connector->name, now, err);
 
     if (code)
         return code;
-    *ret = any && generation == order->generation            ? AG_AT_NEW
-           : any && generation == order->previous_generation ? AG_AT_PREVIOUS
-                                                             : AG_AT_OTHER;
+    *ret = strcmp(now, ag_previous_name(0, order->generation, new_name)) == 0 ? AG_AT_NEW
+           : strcmp(now, ag_previous_name(order->generation, order->previous_generation, previous)) == 0
+               ? AG_AT_PREVIOUS
+               : AG_AT_OTHER;
     return CS_OK;
 }
 
@@ -209,6 +208,7 @@ static void put_back(struct ag_device *device)
         .generation = order->generation,
         .previous = order->previous_generation,
         .seen = device->seen,
+        .reloaded = device->applied.reloaded,
     };
     struct ag_plan *plan = NULL;
     struct cs_err err = {0};
@@ -380,10 +380,12 @@ static void give_up(struct ag_device *device)
 /* An order whose connector is not declared any more: nothing of it is touched. */
 static void abandon(struct ag_device *device)
 {
+    static const char detail[] =
+        "its app connector is declared no more: whatever files this push has brought there stay";
     struct cs_err err = {0};
 
     if (current_order(device, NULL)->phase == AG_PHASE_ACCEPTED &&
-        begin_put_back(device, AG_UNKNOWN_CONNECTOR, NULL, &err) != CS_OK)
+        begin_put_back(device, AG_UNKNOWN_CONNECTOR, detail, &err) != CS_OK)
         ag_device_fatal(device, &err);
     else
         end_order(device);
@@ -444,13 +446,17 @@ static int restore_one(struct ag_device *device, const struct ag_order *order, s
     struct ag_plan *plan = NULL;
     enum ag_place at = AG_AT_OTHER;
     int code = find_place(device, order, &at, err);
-    uint64_t generation = order->generation;
+    const struct ag_restore what = {
+        .folder = device->config->state,
+        .connector = device->connector,
+        .generation = order->generation,
+        .previous = order->previous_generation,
+        .back = at == AG_AT_PREVIOUS || order->phase == AG_PHASE_PUTTING_BACK,
+    };
 
     if (code || at == AG_AT_OTHER)
         return code;
-    if (at == AG_AT_PREVIOUS || order->phase == AG_PHASE_PUTTING_BACK)
-        generation = order->previous_generation;
-    code = ag_plan_restore(device->config->state, device->connector, generation, &plan, err);
+    code = ag_plan_restore(&what, &plan, err);
     if (code)
         return code;
     /* Files only: it ends before it returns. */

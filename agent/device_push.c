@@ -56,6 +56,13 @@ static int journal(struct ag_device *device, struct ag_decision *decision, struc
     return CS_OK;
 }
 
+static bool is_under_way(const struct ag_device *device, struct cs_slice order_id)
+{
+    const struct ag_order *order = ag_state_order(&device->state, order_id, NULL);
+
+    return order && !ag_phase_final(order->phase);
+}
+
 static void act(struct ag_device *device, struct ag_decision *decision)
 {
     struct cs_slice order_id = CS_PB_BYTES(&decision->report.order_id);
@@ -64,6 +71,9 @@ static void act(struct ag_device *device, struct ag_decision *decision)
     switch (decision->verdict) {
     case AG_OK:
         if (journal(device, decision, &err) != CS_OK) {
+            /* Read back, it may be there after all: then it is ended like any that was interrupted. */
+            if (device->dead || is_under_way(device, order_id))
+                return;
             decision->report.outcome = countersign_v1_Outcome_OUTCOME_REFUSED;
             ag_report_set_verdict(&decision->report, AG_STORAGE_FAILED, err.msg);
             ag_report_pass(device, &decision->report);
@@ -173,7 +183,7 @@ static bool is_full(const struct ag_device *device)
 
 void ag_device_go_on(struct ag_device *device)
 {
-    while (device->recovered && !device->busy && !device->policy_expected) {
+    while (device->recovered && !device->busy && !device->policy_expected && !device->dead) {
         if (ag_order_recover_one(device))
             return;
         if (cs_list_empty(&device->deliveries))
@@ -271,7 +281,10 @@ void ag_device_cancel(struct ag_device *device, struct cs_slice order_id)
 
     if (order_id.len != sizeof device->order_id)
         return;
-    if (order && ag_phase_final(order->phase) && !delivery)
+    /* One that has ended, but cannot be written down yet, has not ended. */
+    bool ends_now = device->busy && cs_slice_eq(order_id, CS_SLICE_ARRAY(device->order_id));
+
+    if (order && ag_phase_final(order->phase) && !delivery && !ends_now)
         ag_report_repeat(device, order);
     if (!order && !delivery)
         refuse_unknown(device, order_id);

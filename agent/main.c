@@ -56,6 +56,7 @@ struct program {
     struct ag_device device;
     struct ag_session *session;
     uv_signal_t terminate, interrupt;
+    uv_timer_t ender; /* ends it from the loop */
     bool ending, failed;
 };
 
@@ -66,6 +67,7 @@ static void end_program(struct program *program)
     program->ending = true;
     uv_close((uv_handle_t *)&program->terminate, NULL);
     uv_close((uv_handle_t *)&program->interrupt, NULL);
+    uv_close((uv_handle_t *)&program->ender, NULL);
     ag_session_close(program->session, NULL);
     /* A reload that runs is ended too: the journal knows that its order has no end yet. */
     ag_device_stop(&program->device);
@@ -78,13 +80,19 @@ static void on_signal(uv_signal_t *handle, int number)
     end_program(handle->data);
 }
 
+static void on_ender(uv_timer_t *timer)
+{
+    end_program(timer->data);
+}
+
 static void on_fatal(void *owner, const struct cs_err *why)
 {
     struct program *program = owner;
 
     cs_log(CS_LOG_ERROR, "agent", "ending: the agent cannot go on", CS_F("error", why->msg), CS_FEND);
     program->failed = true;
-    end_program(program);
+    if (!program->ending)
+        uv_timer_start(&program->ender, on_ender, 0, 0);
 }
 
 static int start(struct program *program, const struct ag_config *config, struct cs_err *err)
@@ -97,7 +105,8 @@ static int start(struct program *program, const struct ag_config *config, struct
         return code;
     uv_signal_init(&program->loop, &program->terminate);
     uv_signal_init(&program->loop, &program->interrupt);
-    program->terminate.data = program->interrupt.data = program;
+    uv_timer_init(&program->loop, &program->ender);
+    program->terminate.data = program->interrupt.data = program->ender.data = program;
     uv_signal_start(&program->terminate, on_signal, SIGTERM);
     uv_signal_start(&program->interrupt, on_signal, SIGINT);
     cs_log(CS_LOG_INFO, "agent", "started", CS_F("version", CS_VERSION),

@@ -1,7 +1,8 @@
 #include "agent/steps.h"
 
+#include "agent/apply.h"
+
 #include <stdio.h>
-#include <string.h>
 
 /* Is the application's path ours already? */
 static bool leads_to(struct ag_port *port, const char *path, const char *target)
@@ -27,7 +28,8 @@ static int check_entry(struct ag_port *port, const struct ag_step *step, struct 
         return CS_OK;
     if (kind == AG_ENTRY_FILE || kind == AG_ENTRY_LINK)
         return cs_err_set(err, CS_EEXISTS,
-                          "%s is there already and is not ours: move it away, or set `adopt = yes`",
+                          "%s is there already and is not ours: move it away, or, before the first push, set "
+                          "`adopt = yes`",
                           step->path);
     return cs_err_set(err, CS_EEXISTS, "%s is in the way: it is no file; remove it", step->path);
 }
@@ -64,95 +66,126 @@ static int check_room(struct ag_port *port, const struct ag_step *step, struct c
 
 /* ---- what the application had before */
 
-struct keeping {
-    struct ag_port *port;
-    const struct ag_plan *plan;
-    char home[AG_LIMIT_PATH_BYTES], folder[AG_LIMIT_PATH_BYTES + 8], current[AG_LIMIT_PATH_BYTES + 16];
-};
-
-/* A path that is ours already, on a read-only root say, has nothing to be kept. */
-static int keep_one(struct keeping *keeping, enum ag_file file, struct cs_err *err)
+/* Where the file really is that is to be kept: a link of ours leads through `current`, and what the
+ * application reads there counts. *ret_any: there is one. */
+static int find_old(struct ag_port *port, const struct ag_plan *plan, enum ag_file file, const char *now,
+                    char ret[AG_LIMIT_PATH_BYTES], bool *ret_any, struct cs_err *err)
 {
-    const char *path = keeping->plan->connector->paths[file];
-    const char *leaf = ag_file_leaf(keeping->plan->connector, file);
-    char kept[AG_LIMIT_PATH_BYTES + 64], ours[AG_LIMIT_PATH_BYTES + 64];
-    enum ag_entry_kind kind;
+    const char *path = plan->connector->paths[file], *leaf = ag_file_leaf(plan->connector, file);
+    char name[96], ours[AG_LIMIT_PATH_BYTES];
+    enum ag_entry_kind kind = AG_ENTRY_ABSENT;
+
     int code;
 
-    snprintf(kept, sizeof kept, "%s/%s", keeping->folder, leaf);
-    snprintf(ours, sizeof ours, "%s/%s", keeping->current, leaf);
-    code = keeping->port->look_at(keeping->port, path, &kind, err);
-    if (code || kind == AG_ENTRY_ABSENT || leads_to(keeping->port, path, ours))
-        return code;
-    return keeping->port->copy(keeping->port, path, kept, CS_LIMIT_PEM_BYTES, err);
+    *ret_any = false;
+    snprintf(ret, AG_LIMIT_PATH_BYTES, "%s", path);
+    snprintf(name, sizeof name, "current/%s", leaf);
+    code = ag_connector_folder(plan->folder, plan->connector->name, name, ours, sizeof ours, err);
+    if (!code && leads_to(port, path, ours)) {
+        if (!now[0])
+            return CS_OK;
+        snprintf(name, sizeof name, "%s/%s", now, leaf);
+        code = ag_connector_folder(plan->folder, plan->connector->name, name, ret, AG_LIMIT_PATH_BYTES, err);
+    }
+    if (!code)
+        code = port->look_at(port, ret, &kind, err);
+    if (code == CS_ENOTFOUND)
+        return CS_OK;
+    *ret_any = kind != AG_ENTRY_ABSENT;
+    return code;
 }
 
-/* Complete before current leads there: a kept generation is never half. */
+static int keep_one(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
+                    const char *from, enum ag_file file, struct cs_err *err)
+{
+    char kept[AG_LIMIT_PATH_BYTES + 64];
+
+    snprintf(kept, sizeof kept, "%s/%s", step->path, ag_file_leaf(plan->connector, file));
+    return port->copy(port, from, kept, CS_LIMIT_PEM_BYTES, err);
+}
+
+/* Complete before current leads there: what is kept is never half. */
 static int keep_old(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
                     struct cs_err *err)
 {
-    struct keeping keeping = {.port = port, .plan = plan};
-    int code;
+    const char *name = plan->connector->name;
+    char current[AG_LIMIT_PATH_BYTES], now[AG_CURRENT_BYTES], from[AG_LIMIT_PATH_BYTES];
+    int code = ag_apply_current(port, plan->folder, name, now, err);
 
-    snprintf(keeping.home, sizeof keeping.home, "%s", step->path);
-    snprintf(keeping.folder, sizeof keeping.folder, "%s/g0", keeping.home);
-    snprintf(keeping.current, sizeof keeping.current, "%s/current", keeping.home);
-    if (leads_to(port, keeping.current, "g0"))
-        return CS_OK;
-    code = port->remove_folder(port, keeping.folder, err);
     if (!code)
-        code = port->make_folder(port, keeping.folder, 0711, err);
+        code = ag_connector_folder(plan->folder, name, "current", current, sizeof current, err);
+    if (code || strcmp(now, plan->kept) == 0)
+        return code;
+    code = port->remove_folder(port, step->path, err); /* of an earlier attempt */
+    if (!code)
+        code = port->make_folder(port, step->path, 0711, err);
     for (size_t i = 0; !code && i < AG_FILE_COUNT; i++) {
+        bool any = false;
+
         if (plan->connector->paths[i])
-            code = keep_one(&keeping, (enum ag_file)i, err);
+            code = find_old(port, plan, (enum ag_file)i, now, from, &any, err);
+        if (!code && any)
+            code = keep_one(port, plan, step, from, (enum ag_file)i, err);
     }
     if (!code)
-        code = port->sync_folder(port, keeping.folder, err);
-    return code ? code : port->switch_link(port, keeping.current, "g0", err);
+        code = port->sync_folder(port, step->path, err);
+    return code ? code : port->switch_link(port, current, plan->kept, err);
 }
 
-/* ---- the application's paths */
-
-static int enter(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
-                 struct cs_err *err)
-{
-    int code;
-
-    if (leads_to(port, step->path, step->target))
-        return CS_OK;
-    code = check_entry(port, step, err);
-    /* On the way back: whoever put a file there meanwhile meant it. */
-    if (code == CS_EEXISTS && plan->is_way_back)
-        return CS_OK;
-    return code ? code : port->switch_link(port, step->path, step->target, err);
-}
-
-static bool same_file(struct ag_port *port, const char *one, const char *other)
+static bool same_content(struct ag_port *port, const char *one, const char *other)
 {
     cs_auto(cs_buf_wipe) struct cs_buf a = CS_BUF_EMPTY;
     cs_auto(cs_buf_wipe) struct cs_buf b = CS_BUF_EMPTY;
-    enum ag_entry_kind kind;
 
-    return port->look_at(port, one, &kind, NULL) == CS_OK && kind == AG_ENTRY_FILE &&
-           cs_buf_reserve(&a, CS_LIMIT_PEM_BYTES) == CS_OK &&
+    return cs_buf_reserve(&a, CS_LIMIT_PEM_BYTES) == CS_OK &&
            cs_buf_reserve(&b, CS_LIMIT_PEM_BYTES) == CS_OK &&
            port->read_file(port, one, CS_LIMIT_PEM_BYTES, &a, NULL) == CS_OK &&
            port->read_file(port, other, CS_LIMIT_PEM_BYTES, &b, NULL) == CS_OK &&
            cs_slice_eq(cs_buf_slice(&a), cs_buf_slice(&b));
 }
 
-static int sync_folder_of(struct ag_port *port, const char *path, struct cs_err *err)
+/* Whoever changed a copy by hand meant it: it is replaced, and not lost. */
+static int keep_changed(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
+                        struct cs_err *err)
 {
-    char folder[AG_LIMIT_PATH_BYTES];
-    int len = snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    bool made = false;
+    int code = CS_OK;
 
-    if (len < 0 || (size_t)len >= sizeof folder)
-        return cs_err_set(err, CS_ETOOBIG, "the path is too long: %s", path);
-    return port->sync_folder(port, len > 0 ? folder : "/", err);
+    for (size_t i = 0; !code && i < AG_FILE_COUNT; i++) {
+        const char *path = plan->connector->paths[i];
+        char was[AG_LIMIT_PATH_BYTES + 64];
+        enum ag_entry_kind kind = AG_ENTRY_ABSENT;
+
+        code = path ? port->look_at(port, path, &kind, err) : CS_OK;
+        if (code || kind != AG_ENTRY_FILE)
+            continue;
+        snprintf(was, sizeof was, "%s/%s", step->target, ag_file_leaf(plan->connector, (enum ag_file)i));
+        if (same_content(port, path, was))
+            continue;
+        if (!made)
+            code = port->make_folder(port, step->path, 0711, err);
+        made = true;
+        if (!code)
+            code = keep_one(port, plan, step, path, (enum ag_file)i, err);
+    }
+    return code;
 }
 
-/* What is right already is not written: flash wears, and a root may be read-only. But whoever wrote it may not
- * have come to the sync. */
+/* ---- the application's paths */
+
+/* Also where the link is right already: it may still be in memory only (port.h). */
+static int enter(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
+                 struct cs_err *err)
+{
+    int code = check_entry(port, step, err);
+
+    /* On the way back: whoever put a file there meanwhile meant it. */
+    if (code == CS_EEXISTS && plan->is_way_back)
+        return CS_OK;
+    return code ? code : port->switch_link(port, step->path, step->target, err);
+}
+
+/* Owner and mode, too: so also what has the content already is made anew. */
 static int become(struct ag_port *port, const char *path, const char *source, struct cs_err *err)
 {
     enum ag_entry_kind kind;
@@ -161,31 +194,35 @@ static int become(struct ag_port *port, const char *path, const char *source, st
     /* Without a previous generation's folder, too. */
     if (code == CS_ENOTFOUND || (!code && kind == AG_ENTRY_ABSENT))
         return port->remove_link(port, path, err);
-    if (code)
-        return code;
-    if (kind == AG_ENTRY_FILE && same_file(port, path, source))
-        return sync_folder_of(port, path, err);
-    return port->copy(port, source, path, CS_LIMIT_PEM_BYTES, err);
+    return code ? code : port->copy(port, source, path, CS_LIMIT_PEM_BYTES, err);
+}
+
+/* A link into nothing is nothing to an application, so one that cannot be removed, on a read-only root, does
+ * no harm. */
+static void clear(struct ag_port *port, const struct ag_step *step)
+{
+    if (leads_to(port, step->path, step->target) && port->remove_link(port, step->path, NULL) != CS_OK)
+        return;
 }
 
 static int leave(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
                  struct cs_err *err)
 {
-    char kept[AG_LIMIT_PATH_BYTES], leaf[64];
+    char kept[AG_LIMIT_PATH_BYTES], leaf[96];
+    enum ag_entry_kind kind;
     int code;
 
     if (!leads_to(port, step->path, step->target))
         return CS_OK;
-    snprintf(leaf, sizeof leaf, "g0/%s", ag_file_leaf(plan->connector, step->file));
+    snprintf(leaf, sizeof leaf, "%s/%s", plan->kept, ag_file_leaf(plan->connector, step->file));
     code = ag_connector_folder(plan->folder, plan->connector->name, leaf, kept, sizeof kept, err);
-    return code ? code : become(port, step->path, kept, err);
-}
-
-/* A link into nothing is nothing to an application, so one that cannot be removed does no harm. */
-static void clear(struct ag_port *port, const struct ag_step *step)
-{
-    if (leads_to(port, step->path, step->target) && port->remove_link(port, step->path, NULL) != CS_OK)
-        return;
+    if (!code)
+        code = port->look_at(port, kept, &kind, err);
+    if (code == CS_ENOTFOUND || (!code && kind == AG_ENTRY_ABSENT)) {
+        clear(port, step);
+        return CS_OK;
+    }
+    return code ? code : port->copy(port, kept, step->path, CS_LIMIT_PEM_BYTES, err);
 }
 
 static int write_file(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
@@ -194,12 +231,22 @@ static int write_file(struct ag_port *port, const struct ag_plan *plan, const st
     const struct ag_connector *connector = plan->connector;
     const struct ag_file_look look = {
         .mode = step->mode,
-        .owner = connector->owner,
-        .group = connector->group,
+        /* The certificates are for everybody to read, and for nobody to change. */
+        .owner = ag_file_is_secret(step->file) ? connector->owner : NULL,
+        .group = ag_file_is_secret(step->file) ? connector->group : NULL,
         .label_like = connector->paths[step->file],
     };
 
     return port->write_file(port, step->path, cs_buf_slice(&step->content), &look, err);
+}
+
+/* On the way back nothing hangs on it any more: the next push removes what stayed. */
+static int remove_folder(struct ag_port *port, const struct ag_plan *plan, const struct ag_step *step,
+                         struct cs_err *err)
+{
+    int code = port->remove_folder(port, step->path, err);
+
+    return plan->is_way_back ? CS_OK : code;
 }
 
 /* ---- all of them */
@@ -211,9 +258,11 @@ static int change(struct ag_port *port, const struct ag_plan *plan, const struct
     case AG_STEP_MAKE_FOLDER:
         return port->make_folder(port, step->path, step->mode, err);
     case AG_STEP_REMOVE_FOLDER:
-        return port->remove_folder(port, step->path, err);
+        return remove_folder(port, plan, step, err);
     case AG_STEP_KEEP_OLD:
         return keep_old(port, plan, step, err);
+    case AG_STEP_KEEP_CHANGED:
+        return keep_changed(port, plan, step, err);
     case AG_STEP_WRITE_FILE:
         return write_file(port, plan, step, err);
     case AG_STEP_SYNC_FOLDER:

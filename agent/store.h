@@ -64,8 +64,8 @@ CS_MUST_USE int ag_store_save_renewal(const struct ag_store *store, struct cs_sl
 CS_MUST_USE int ag_store_load_renewal(const struct ag_store *store, struct cs_buf *out, struct cs_err *err);
 CS_MUST_USE int ag_store_drop_renewal(const struct ag_store *store, struct cs_err *err);
 
-/* A device without a state file begins with an empty one; one that belongs to another device-id is refused.
- */
+/* CS_ECORRUPT without a state file, or with a damaged one: whoever forgets can be replayed to. One that
+ * belongs to another device-id is refused. */
 CS_MUST_USE int ag_store_load_state(const struct ag_store *store, const struct ag_identity *identity,
                                     struct ag_state *ret, struct cs_err *err);
 CS_MUST_USE int ag_store_save_state(const struct ag_store *store, const struct ag_state *state,

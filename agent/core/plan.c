@@ -37,6 +37,15 @@ bool ag_generation_parse(const char *name, uint64_t *ret)
     return true;
 }
 
+const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PREVIOUS_BYTES])
+{
+    if (previous > 0)
+        snprintf(ret, AG_PREVIOUS_BYTES, "g%" PRIu64, previous);
+    else
+        snprintf(ret, AG_PREVIOUS_BYTES, "before-%" PRIu64, generation);
+    return ret;
+}
+
 /* ---- writing steps down */
 
 static struct ag_step *add_step(struct planner *planner, enum ag_step_kind kind, const char *path)
@@ -109,12 +118,11 @@ static void add_home(struct planner *planner, enum ag_step_kind kind)
         step->mode = 0711;
 }
 
-static void add_switch(struct planner *planner, uint64_t generation)
+static void add_switch(struct planner *planner, const char *target)
 {
-    char current[AG_LIMIT_PATH_BYTES], target[24];
+    char current[AG_LIMIT_PATH_BYTES];
 
     path_of(planner, "current", current);
-    snprintf(target, sizeof target, "g%" PRIu64, generation);
     add_link(planner, AG_STEP_SWITCH_LINK, current, target);
 }
 
@@ -146,33 +154,38 @@ static void add_links(struct planner *planner, enum ag_step_kind kind, bool adop
     add_entries(planner, kind, adopt, NULL);
 }
 
-/* What lies behind the switch to this generation, and can be done again from it. */
-static void add_placing(struct planner *planner, uint64_t generation)
+/* What lies behind the switch to this folder, and can be done again from it. */
+static void add_placing(struct planner *planner, const char *folder)
 {
-    char leaf[24];
-
-    snprintf(leaf, sizeof leaf, "g%" PRIu64, generation);
     if (planner->plan->connector->placement == AG_PLACE_COPIES)
-        add_entries(planner, AG_STEP_COPY, false, leaf);
+        add_entries(planner, AG_STEP_COPY, false, folder);
     else
         add_links(planner, AG_STEP_ENTER, false);
 }
 
-/* The application is told, and has to show that it serves `generation`, or `gone` no more (0: that does not
- * matter). */
-static void add_telling(struct planner *planner, uint64_t generation, uint64_t gone)
+static void add_about(struct planner *planner, enum ag_step_kind kind, const char *folder)
+{
+    char path[AG_LIMIT_PATH_BYTES];
+
+    path_of(planner, folder, path);
+    add_step(planner, kind, path);
+}
+
+/* The application is told, and has to show that it serves what is in the folder, or that in `gone` no more
+ * (NULL: that does not matter). */
+static void add_telling(struct planner *planner, const char *folder, const char *gone)
 {
     const struct ag_connector *connector = planner->plan->connector;
 
     if (connector->validate[0])
         add_step(planner, AG_STEP_VALIDATE, NULL);
     if (connector->reload.kind != AG_RELOAD_NONE)
-        add_generation(planner, AG_STEP_RELOAD, generation);
+        add_about(planner, AG_STEP_RELOAD, folder);
     if (!connector->probe.host)
         return;
-    add_generation(planner, AG_STEP_PROVE, gone ? gone : generation);
+    add_about(planner, AG_STEP_PROVE, gone ? gone : folder);
     if (!planner->code)
-        planner->plan->steps[planner->plan->count - 1].is_gone = gone > 0;
+        planner->plan->steps[planner->plan->count - 1].is_gone = gone != NULL;
 }
 
 /* ---- the files of a generation */
@@ -242,7 +255,8 @@ static void add_checks(struct planner *planner, const struct ag_install *install
         if (connector->paths[i])
             add_step(planner, AG_STEP_CHECK_PLACE, connector->paths[i]);
     }
-    add_links(planner, AG_STEP_CHECK_ENTRY, connector->adopt || (copies && install->previous > 0));
+    /* Later, a file in the place of a link is somebody's who meant it. */
+    add_links(planner, AG_STEP_CHECK_ENTRY, install->previous == 0 ? connector->adopt : copies);
     for (size_t i = 0; i < AG_FILE_COUNT && copies; i++) {
         struct ag_step *step =
             connector->paths[i] ? add_step(planner, AG_STEP_CHECK_ROOM, connector->paths[i]) : NULL;
@@ -274,21 +288,41 @@ static int finish(struct planner *planner, struct ag_plan **ret)
     return planner->code;
 }
 
+static void add_keeping(struct planner *planner, const struct ag_install *install)
+{
+    const struct ag_connector *connector = install->connector;
+    char kept[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES], path[AG_LIMIT_PATH_BYTES],
+        target[AG_LIMIT_PATH_BYTES];
+
+    ag_previous_name(install->generation, 0, kept);
+    if (install->previous == 0) {
+        memcpy(planner->plan->kept, kept, sizeof kept);
+        add_about(planner, AG_STEP_KEEP_OLD, kept);
+    } else if (connector->placement == AG_PLACE_COPIES) {
+        path_of(planner, kept, path);
+        path_of(planner, ag_previous_name(install->generation, install->previous, previous), target);
+        add_link(planner, AG_STEP_KEEP_CHANGED, path, target);
+    }
+}
+
 int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, struct cs_err *err)
 {
     const struct ag_connector *connector = install->connector;
+    bool copies = connector->placement == AG_PLACE_COPIES;
+    char name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
     struct planner planner;
     int code = begin(&planner, install->folder, connector, err);
 
     if (code)
         return code;
+    ag_previous_name(0, install->generation, name);
+    ag_previous_name(install->generation, install->previous, previous);
     add_checks(&planner, install);
     add_home(&planner, AG_STEP_MAKE_FOLDER);
     add_home(&planner, AG_STEP_CHECK_ROOM);
     if (!planner.code)
         planner.plan->steps[planner.plan->count - 1].size = room_for(install);
-    if (install->previous == 0)
-        add_home(&planner, AG_STEP_KEEP_OLD);
+    add_keeping(&planner, install);
     add_generation(&planner, AG_STEP_REMOVE_FOLDER, install->generation); /* of an earlier attempt */
     add_generation(&planner, AG_STEP_MAKE_FOLDER, install->generation);
     if (install->material)
@@ -296,13 +330,13 @@ int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, stru
     add_generation(&planner, AG_STEP_SYNC_FOLDER, install->generation);
     add_home(&planner, AG_STEP_SYNC_FOLDER);
     /* Links first, to what is still there: then one rename changes all of them. */
-    if (connector->placement == AG_PLACE_LINKS)
-        add_links(&planner, AG_STEP_ENTER, connector->adopt);
-    add_switch(&planner, install->generation);
-    if (connector->placement == AG_PLACE_COPIES)
-        add_placing(&planner, install->generation);
-    add_telling(&planner, install->generation, install->material ? 0 : install->previous);
-    if (!install->material && connector->placement == AG_PLACE_LINKS)
+    if (!copies)
+        add_links(&planner, AG_STEP_ENTER, install->previous == 0 && connector->adopt);
+    add_switch(&planner, name);
+    if (copies)
+        add_placing(&planner, name);
+    add_telling(&planner, name, install->material ? NULL : previous);
+    if (!install->material && !copies)
         add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
 }
@@ -312,28 +346,30 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
     const struct ag_connector *connector = put_back->connector;
     bool copies = connector->placement == AG_PLACE_COPIES, first = put_back->previous == 0;
     bool seen = put_back->at == AG_AT_NEW || (put_back->at == AG_AT_PREVIOUS && put_back->seen);
+    char previous[AG_PREVIOUS_BYTES];
     struct planner planner;
     int code = begin(&planner, put_back->folder, connector, err);
 
     if (code)
         return code;
+    ag_previous_name(put_back->generation, put_back->previous, previous);
     planner.plan->is_way_back = true;
+    planner.plan->must_reload = put_back->reloaded;
+    if (first)
+        memcpy(planner.plan->kept, previous, sizeof previous);
     /* Also where it leads there: an earlier try may not have brought that to the disk. */
     if (put_back->at != AG_AT_OTHER)
-        add_switch(&planner, put_back->previous);
+        add_switch(&planner, previous);
     /* The links of a first install were entered before anything was switched, and are left below. */
     if (seen && (copies || !first))
-        add_placing(&planner, put_back->previous);
+        add_placing(&planner, previous);
     if (seen)
-        add_telling(&planner, put_back->previous, 0);
+        add_telling(&planner, previous, NULL);
     if (put_back->at != AG_AT_OTHER && first) {
-        char current[AG_LIMIT_PATH_BYTES];
-
         if (!copies)
             add_links(&planner, AG_STEP_LEAVE, false);
-        path_of(&planner, "current", current);
-        add_step(&planner, AG_STEP_REMOVE_LINK, current);
-        add_generation(&planner, AG_STEP_REMOVE_FOLDER, 0);
+        add_about(&planner, AG_STEP_REMOVE_LINK, "current");
+        add_about(&planner, AG_STEP_REMOVE_FOLDER, previous);
     }
     add_generation(&planner, AG_STEP_REMOVE_FOLDER, put_back->generation);
     return finish(&planner, ret);
@@ -341,31 +377,41 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
 
 int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs_err *err)
 {
+    bool copies = what->connector->placement == AG_PLACE_COPIES;
+    char name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
     struct planner planner;
     int code = begin(&planner, what->folder, what->connector, err);
 
     if (code)
         return code;
-    if (!what->removes || what->connector->placement == AG_PLACE_COPIES)
-        add_placing(&planner, what->generation);
-    add_telling(&planner, what->generation, what->removes ? what->previous : 0);
-    if (what->removes && what->connector->placement == AG_PLACE_LINKS)
+    ag_previous_name(0, what->generation, name);
+    ag_previous_name(what->generation, what->previous, previous);
+    /* It leads there; but the process that switched it may not have come to the sync. */
+    add_switch(&planner, name);
+    if (!what->removes || copies)
+        add_placing(&planner, name);
+    add_telling(&planner, name, what->removes ? previous : NULL);
+    if (what->removes && !copies)
         add_links(&planner, AG_STEP_CLEAR, false);
     return finish(&planner, ret);
 }
 
-int ag_plan_restore(const char *folder, const struct ag_connector *connector, uint64_t generation,
-                    struct ag_plan **ret, struct cs_err *err)
+int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, struct cs_err *err)
 {
+    char name[AG_PREVIOUS_BYTES];
     struct planner planner;
-    int code = begin(&planner, folder, connector, err);
+    int code = begin(&planner, restore->folder, restore->connector, err);
 
     if (code)
         return code;
+    if (restore->back)
+        ag_previous_name(restore->generation, restore->previous, name);
+    else
+        ag_previous_name(0, restore->generation, name);
     planner.plan->is_way_back = true;
-    add_switch(&planner, generation);
-    if (connector->placement == AG_PLACE_COPIES)
-        add_placing(&planner, generation);
+    add_switch(&planner, name);
+    if (restore->connector->placement == AG_PLACE_COPIES)
+        add_placing(&planner, name);
     return finish(&planner, ret);
 }
 

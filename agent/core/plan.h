@@ -2,11 +2,12 @@
  * touches nothing; apply.h carries the list out.
  *
  * On disk a connector is   FOLDER/connectors/NAME/g7/     the files of generation 7, complete, never altered
- *                          FOLDER/connectors/NAME/g0/     what was there before the first push, if anything
- *                          FOLDER/connectors/NAME/current -> g7         switched by one rename
- * and the paths that the application reads are links to …/current/key.pem and so on, or copies of these. That
- * one rename is the moment at which an order takes place; all that lies behind it can be done again from what
- * it leads to. A removal is an empty generation: one rename takes all files away. */
+ *                          FOLDER/connectors/NAME/before-7/  what the application had before generation 7,
+ * where that was not ours; nobody but people removes it once 7 has taken place FOLDER/connectors/NAME/current
+ * -> g7         switched by one rename and the paths that the application reads are links to
+ * …/current/key.pem and so on, or copies of these. That one rename is the moment at which an order takes
+ * place; all that lies behind it can be done again from what it leads to. A removal is an empty generation:
+ * one rename takes all files away. */
 #ifndef AG_CORE_PLAN_H
 #define AG_CORE_PLAN_H
 
@@ -22,14 +23,16 @@ enum ag_step_kind {
     AG_STEP_CHECK_ROOM,    /* for `size` bytes more beside the path */
     AG_STEP_MAKE_FOLDER,   /* present is fine */
     AG_STEP_REMOVE_FOLDER, /* with the files in it; absent is fine */
-    AG_STEP_KEEP_OLD,   /* what the application has is copied to g0, and current leads there; done before is
-                           fine */
+    /* What the application has is copied to the path, and current leads there; done before is fine. */
+    AG_STEP_KEEP_OLD,
+    /* Copies that people have changed since the generation at target are copied to the path. */
+    AG_STEP_KEEP_CHANGED,
     AG_STEP_WRITE_FILE, /* content, mode, owner, group; synced */
     AG_STEP_SYNC_FOLDER,
     AG_STEP_SWITCH_LINK, /* path leads to target, by one rename; the folder is synced */
     AG_STEP_ENTER,       /* the application's path leads to target */
     AG_STEP_COPY,        /* the application's path becomes what target is; nothing, if that is nothing */
-    AG_STEP_LEAVE, /* undoes ENTER: the path becomes again what g0 has kept of it, if it is a link of ours */
+    AG_STEP_LEAVE, /* undoes ENTER: the path becomes again what was kept of it, if it is a link of ours */
     AG_STEP_CLEAR, /* the application's path goes, if it is a link of ours; one that stays leads nowhere */
     AG_STEP_REMOVE_LINK, /* absent is fine */
     /* These ask the application (application.h). */
@@ -55,6 +58,9 @@ struct ag_plan {
     const struct ag_connector *connector; /* borrowed */
     /* The application's failures are noted, and the plan goes on: there is no other way than back. */
     bool is_way_back;
+    bool
+        must_reload; /* on the way back, also where validate fails: the application has taken the new files */
+    char kept[32];   /* the folder of what was there before; "" where that is a generation */
 };
 
 /* What a generation is made of. */
@@ -76,7 +82,7 @@ CS_MUST_USE int ag_plan_install(const struct ag_install *install, struct ag_plan
 /* Where `current` leads: that tells how far an order came. */
 enum ag_place {
     AG_AT_OTHER,    /* nowhere, or to what was removed before: the order has entered nothing */
-    AG_AT_PREVIOUS, /* to the generation before it, g0 before the first */
+    AG_AT_PREVIOUS, /* to the generation before it, or to what was kept before the first */
     AG_AT_NEW,
 };
 
@@ -86,7 +92,8 @@ struct ag_put_back {
     uint64_t generation; /* goes */
     uint64_t previous;   /* comes back; 0: what was there before the first push */
     enum ag_place at;
-    bool seen; /* the application may have seen the new one: it is asked to reload, and proves it */
+    bool seen;     /* the application may have seen the new one: it is asked to reload, and proves it */
+    bool reloaded; /* it has taken it, for all that is known */
 };
 CS_MUST_USE int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret,
                                  struct cs_err *err);
@@ -100,10 +107,19 @@ struct ag_finish {
 };
 CS_MUST_USE int ag_plan_finish(const struct ag_finish *finish, struct ag_plan **ret, struct cs_err *err);
 
-/* Before the application starts at boot: `current` leads to this generation, and copies are what it has.
- * Nothing is asked of the application. */
-CS_MUST_USE int ag_plan_restore(const char *folder, const struct ag_connector *connector, uint64_t generation,
-                                struct ag_plan **ret, struct cs_err *err);
+/* Before the application starts at boot: `current` leads to the order's generation, or back, and copies are
+ * what that has. Nothing is asked of the application. */
+struct ag_restore {
+    const char *folder;
+    const struct ag_connector *connector;
+    uint64_t generation, previous; /* of the order */
+    bool back;                     /* to what was there before it */
+};
+CS_MUST_USE int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, struct cs_err *err);
+
+/* The name of what is there before a generation: "g6", or "before-7" where nothing of ours was. */
+enum { AG_PREVIOUS_BYTES = 32 };
+const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PREVIOUS_BYTES]);
 
 void ag_plan_free(struct ag_plan *plan);
 CS_DEFINE_AUTO(ag_plan_freep, struct ag_plan, ag_plan_free)

@@ -8,6 +8,9 @@ enum {
     LASTED_MS = 30 * 1000,
     /* How long a policy is waited for that a push needs, or that the controller said it has. */
     POLICY_WAIT_MS = 10 * 1000,
+    /* What telling of one change takes of the room for it, and how much of that there is at most. */
+    TELL_COST_MS = 6 * 1000,
+    TELL_ROOM_MS = 10 * TELL_COST_MS,
 };
 
 /* ---- sending */
@@ -87,8 +90,9 @@ static void on_policy_wanted(void *owner, uint32_t version CS_UNUSED)
 {
     struct ag_session *session = owner;
 
-    send_policy_ask(session);
+    /* First: where it cannot be asked for, the session ends, and the timer with it. */
     uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
+    send_policy_ask(session);
 }
 
 static void on_full(void *owner, bool full)
@@ -167,15 +171,44 @@ static void on_check_timer(uv_timer_t *timer)
     ag_device_check(session->device);
 }
 
+/* Somebody who changes a file over and over must not make this device sign, send and write without end: ten
+ * changes are told at once, further ones as time passes. */
+static uint64_t wait_before_telling(struct ag_session *session)
+{
+    uint64_t now_ms = uv_now(session->loop);
+    uint64_t room_ms = session->tell_room_ms + (now_ms - session->told_ms);
+
+    if (room_ms > TELL_ROOM_MS)
+        room_ms = TELL_ROOM_MS;
+    if (room_ms < TELL_COST_MS)
+        return TELL_COST_MS - room_ms;
+    session->told_ms = now_ms;
+    session->tell_room_ms = room_ms - TELL_COST_MS;
+    return 0;
+}
+
+static void on_tell_timer(uv_timer_t *timer)
+{
+    struct ag_session *session = timer->data;
+
+    if (session->state == AG_SESSION_STREAMING && wait_before_telling(session) == 0)
+        advertise(session);
+}
+
 /* Without a session it waits: the next one begins with an advertisement. */
 static void on_change(void *owner)
 {
     struct ag_session *session = owner;
+    uint64_t wait_ms;
 
-    if (session->state != AG_SESSION_STREAMING)
+    if (session->state != AG_SESSION_STREAMING || uv_is_active((uv_handle_t *)&session->tell_timer))
         return;
     cs_log(CS_LOG_INFO, "device", "what is installed or served is not as it was", CS_FEND);
-    advertise(session);
+    wait_ms = wait_before_telling(session);
+    if (wait_ms > 0)
+        uv_timer_start(&session->tell_timer, on_tell_timer, wait_ms, 0);
+    else
+        advertise(session);
 }
 
 static void sync_policies(struct ag_session *session)
@@ -219,8 +252,8 @@ static void take_welcome(struct ag_session *session, const countersign_v1_Welcom
         return;
     session->state = AG_SESSION_SYNCING;
     if (session->device->state.policy_version < welcome->policy_version) {
-        send_policy_ask(session);
         uv_timer_start(&session->policy_timer, on_policy_timer, POLICY_WAIT_MS, 0);
+        send_policy_ask(session);
     }
     sync_policies(session);
 }
@@ -463,9 +496,12 @@ int ag_session_new(uv_loop_t *loop, struct ag_device *device,
     uv_timer_init(loop, &session->policy_timer);
     uv_timer_init(loop, &session->renewal_timer);
     uv_timer_init(loop, &session->check_timer);
+    uv_timer_init(loop, &session->tell_timer);
+    session->told_ms = uv_now(loop);
+    session->tell_room_ms = TELL_ROOM_MS;
     session->dial_timer.data = session->policy_timer.data = session->renewal_timer.data =
-        session->check_timer.data = session;
-    session->open = 4;
+        session->check_timer.data = session->tell_timer.data = session;
+    session->open = 5;
     ag_device_listen(device, &device_events, session);
     *ret = session;
     return CS_OK;
@@ -499,6 +535,7 @@ void ag_session_close(struct ag_session *session, void (*on_closed)(void *owner)
     uv_close((uv_handle_t *)&session->policy_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->renewal_timer, on_timer_closed);
     uv_close((uv_handle_t *)&session->check_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&session->tell_timer, on_timer_closed);
     if (session->late)
         ag_late_cancel(session->late);
     if (session->client)

@@ -40,7 +40,9 @@ struct ag_session {
     struct cs_client_call *call;
     countersign_v1_AgentMessage *outgoing; /* scratch: one struct for all that is sent */
 
-    uv_timer_t dial_timer, policy_timer, renewal_timer, check_timer;
+    uv_timer_t dial_timer, policy_timer, renewal_timer, check_timer, tell_timer;
+    uint64_t told_ms; /* of the loop, and what was left then for telling of changes (session.c) */
+    uint64_t tell_room_ms;
     int open; /* handles and the client */
     bool closing;
     void (*on_closed)(void *owner);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum {
     /* What the kernel keeps of a program's name: TASK_COMM_LEN without its end, proc(5). */
     COMM_BYTES = 15,
     NO_HANDLE = -1,
+    NO_FILE = -2,
 };
 
 /* ---- the number */
@@ -43,9 +45,19 @@ static bool parse_pid(const char *text, pid_t *ret)
 static int read_pid(const char *path, pid_t *ret, struct cs_err *err)
 {
     char text[FILE_BYTES + 1];
-    /* A pipe in its place must not hold the agent up. */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    /* Its folder may be the application's: what is in its place must not be opened if it is a device, which
+     * may do something by that, nor hold the agent up. */
+    struct stat info;
+    int fd = stat(path, &info) != 0   ? -1
+             : !S_ISREG(info.st_mode) ? NO_FILE
+                                      : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
+    if (fd >= 0 && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))) {
+        close(fd);
+        fd = NO_FILE;
+    }
+    if (fd == NO_FILE)
+        return cs_err_set(err, CS_EPARSE, "%s is no file", path);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return cs_err_set(err, CS_ENOTFOUND,
                           "there is no pid file %s: is the application running, and is that its pid file?",

@@ -49,7 +49,7 @@ struct ag_command_result {
     int status;            /* exit status or signal */
     const char *output;    /* the last lines of what it said, as one line of printable ASCII; long runs of
                               base64, which may be a key, are left out; or why it was not started */
-    const char *unlimited; /* a sentence, when nothing held it to AG_LIMIT_COMMAND_PROCESSES; or NULL */
+    const char *unlimited; /* a sentence, when nothing held it to its limit of processes; or NULL */
 };
 
 /* One question to a socket, and its answer up to the peer's end of it, a newline behind `expect`, or the time

@@ -39,7 +39,8 @@ static int digest_parts(const struct scheme *scheme, const struct cs_slice *part
 int cs_chain_check_signature(const struct cs_chain *chain, uint16_t number, const struct cs_slice *parts,
                              size_t count, struct cs_slice signature, struct cs_err *err)
 {
-    /* A copy: verifying takes the structure, and the chain may be read by several threads. */
+    /* A copy of the structure, because verifying takes one that may be changed; the key's numbers stay the
+     * chain's. */
     mbedtls_pk_context key = cs_chain_crt(chain, 0)->pk;
     mbedtls_pk_rsassa_pss_options pss = {.expected_salt_len = MBEDTLS_RSA_SALT_LEN_ANY};
     const struct scheme *scheme = NULL;

@@ -20,6 +20,7 @@ enum {
     EXTENSION_GROUPS = 10,
     EXTENSION_POINT_FORMATS = 11,
     EXTENSION_SIGNATURES = 13,
+    EXTENSION_MASTER_SECRET = 23,
     TLS_1_2 = 0x0303,
     /* A chain of a few certificates with large keys; a server that says more is not looked at. */
     MESSAGE_MOST = 64 * 1024,
@@ -76,9 +77,11 @@ static void put_server_name(struct writer *writer, const char *name)
 
 /* ECDHE with ECDSA or RSA: AES-GCM, ChaCha20, and for what is old CBC. Nothing is ever encrypted with them.
  */
-static const uint8_t suites[] = {0xc0, 0x2b, 0xc0, 0x2c, 0xc0, 0x2f, 0xc0, 0x30, 0xcc, 0xa9,
-                                 0xcc, 0xa8, 0xc0, 0x23, 0xc0, 0x24, 0xc0, 0x27, 0xc0, 0x28,
-                                 0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x13, 0xc0, 0x14};
+static const uint8_t suites[] = {
+    0xc0, 0x2b, 0xc0, 0x2c, 0xc0, 0x2f, 0xc0, 0x30, 0xcc, 0xa9, 0xcc, 0xa8, 0xc0, 0x23, 0xc0, 0x24, 0xc0,
+    0x27, 0xc0, 0x28, 0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x13, 0xc0, 0x14,
+    /* No renegotiation, which strict servers want to hear: RFC 5746 section 3.3. */
+    0x00, 0xff};
 /* P-256, P-384, P-521, X25519: the server's share is only signed, never used. */
 static const uint8_t groups[] = {0, 8, 0, 29, 0, 23, 0, 24, 0, 25};
 static const uint8_t point_formats[] = {1, 0};
@@ -94,6 +97,7 @@ static void put_extensions(struct writer *writer, const char *server_name)
     put_extension(&list, EXTENSION_GROUPS, CS_SLICE_ARRAY(groups));
     put_extension(&list, EXTENSION_POINT_FORMATS, CS_SLICE_ARRAY(point_formats));
     put_extension(&list, EXTENSION_SIGNATURES, CS_SLICE_ARRAY(signatures));
+    put_extension(&list, EXTENSION_MASTER_SECRET, CS_SLICE_EMPTY); /* likewise: RFC 7627 */
     if (list.code)
         writer->code = list.code;
     put_u16(writer, (unsigned)list.bytes.len);

@@ -422,7 +422,7 @@ static void haproxy_may_refuse_either(void **state)
     s->begin_code = CS_OK;
     s->path = NULL;
     reload(s);
-    check_answer(s, AG_RELOAD_FAILED, "the bundle cannot be read for haproxy: no file /s/g7/bundle.pem");
+    check_answer(s, AG_RELOAD_FAILED, "haproxy cannot be told at its runtime socket to forget");
 }
 
 /* ---- what is served */
@@ -499,6 +499,9 @@ static void sees_that_it_is_gone(void **state)
     prove(s, true);
     probe_ends(s, &leaf);
     assert_int_equal(s->answers, 0);
+    wait_ends(s);
+    probe_ends(s, NULL);
+    assert_int_equal(s->answers, 0); /* it may be just starting */
     wait_ends(s);
     probe_ends(s, NULL);
     check_answer(s, AG_OK, "nothing is served");

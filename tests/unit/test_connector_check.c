@@ -144,6 +144,11 @@ static void a_first_copy_replaces_nothing_unasked(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/connectors/web/current", s->config.state);
     assert_int_equal(symlink("g3", path), 0);
+    assert_int_equal(check(s, false), 1); /* the empty one of a removal */
+    snprintf(path, sizeof path, "%s/connectors/web/g3", s->config.state);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/connectors/web/g3/chain.pem", s->config.state);
+    put(path, CS_SLICE_LIT("ours"));
     assert_int_equal(check(s, false), 0);
     says(s, "a file; a push replaces it");
 }

@@ -234,7 +234,7 @@ static enum ag_verdict take_away(struct stage *stage, uint64_t generation, uint6
 static enum ag_verdict put_back_from(struct stage *stage, uint64_t generation, uint64_t previous,
                                      enum ag_place at)
 {
-    const struct ag_put_back what = {stage->folder, &stage->connector, generation, previous, at, true};
+    const struct ag_put_back what = {stage->folder, &stage->connector, generation, previous, at, true, false};
     struct ag_plan *plan = NULL;
     struct cs_err err;
 
@@ -245,15 +245,15 @@ static enum ag_verdict put_back_from(struct stage *stage, uint64_t generation, u
 /* As the device does it: what `current` leads to tells how far it came. */
 static enum ag_verdict put_back(struct stage *stage, uint64_t generation, uint64_t previous)
 {
-    char path[128], target[AG_LIMIT_PATH_BYTES];
+    char now[AG_CURRENT_BYTES], new_name[AG_PREVIOUS_BYTES], old_name[AG_PREVIOUS_BYTES];
     enum ag_place at = AG_AT_OTHER;
-    uint64_t leads = 0;
-    struct ag_port *real = stage->cut.real;
+    struct cs_err err;
 
-    snprintf(path, sizeof path, "%s/connectors/web/current", stage->folder);
-    if (access(path, F_OK) == 0 && real->read_link(real, path, target, sizeof target, NULL) == CS_OK &&
-        ag_generation_parse(target, &leads))
-        at = leads == generation ? AG_AT_NEW : leads == previous ? AG_AT_PREVIOUS : AG_AT_OTHER;
+    check_ok(ag_apply_current(stage->cut.real, stage->folder, "web", now, &err), err);
+    if (strcmp(now, ag_previous_name(0, generation, new_name)) == 0)
+        at = AG_AT_NEW;
+    else if (strcmp(now, ag_previous_name(generation, previous, old_name)) == 0)
+        at = AG_AT_PREVIOUS;
     return put_back_from(stage, generation, previous, at);
 }
 

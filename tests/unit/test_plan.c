@@ -16,14 +16,23 @@ static struct ag_connector web = {
 static const char *word(enum ag_step_kind kind)
 {
     static const char *const words[] = {
-        [AG_STEP_CHECK_PLACE] = "place",  [AG_STEP_CHECK_ENTRY] = "check",
-        [AG_STEP_CHECK_ROOM] = "room",    [AG_STEP_REMOVE_FOLDER] = "remove",
-        [AG_STEP_MAKE_FOLDER] = "make",   [AG_STEP_KEEP_OLD] = "keep",
-        [AG_STEP_WRITE_FILE] = "write",   [AG_STEP_SYNC_FOLDER] = "sync",
-        [AG_STEP_SWITCH_LINK] = "switch", [AG_STEP_ENTER] = "enter",
-        [AG_STEP_COPY] = "copy",          [AG_STEP_LEAVE] = "leave",
-        [AG_STEP_CLEAR] = "clear",        [AG_STEP_REMOVE_LINK] = "unlink",
-        [AG_STEP_VALIDATE] = "validate",  [AG_STEP_RELOAD] = "reload",
+        [AG_STEP_CHECK_PLACE] = "place",
+        [AG_STEP_CHECK_ENTRY] = "check",
+        [AG_STEP_CHECK_ROOM] = "room",
+        [AG_STEP_REMOVE_FOLDER] = "remove",
+        [AG_STEP_MAKE_FOLDER] = "make",
+        [AG_STEP_KEEP_OLD] = "keep",
+        [AG_STEP_KEEP_CHANGED] = "set-aside",
+        [AG_STEP_WRITE_FILE] = "write",
+        [AG_STEP_SYNC_FOLDER] = "sync",
+        [AG_STEP_SWITCH_LINK] = "switch",
+        [AG_STEP_ENTER] = "enter",
+        [AG_STEP_COPY] = "copy",
+        [AG_STEP_LEAVE] = "leave",
+        [AG_STEP_CLEAR] = "clear",
+        [AG_STEP_REMOVE_LINK] = "unlink",
+        [AG_STEP_VALIDATE] = "validate",
+        [AG_STEP_RELOAD] = "reload",
         [AG_STEP_PROVE] = "prove",
     };
 
@@ -125,7 +134,7 @@ static void the_first_keeps_what_was_there(void **unused CS_UNUSED)
     char room[ROOM];
 
     assert_non_null(strstr(install_and_find(&web, 0, false, room),
-                           "keep /s/connectors/web\nremove /s/connectors/web/g7\n"));
+                           "keep /s/connectors/web/before-7\nremove /s/connectors/web/g7\n"));
     assert_null(strstr(install_and_find(&web, 6, false, room), "keep"));
 }
 
@@ -160,6 +169,7 @@ static void copies_come_after_the_switch(void **unused CS_UNUSED)
     assert_string_equal(strstr(room, "switch"), "switch /s/connectors/web/current > g7\n"
                                                 "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
                                                 "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
+    assert_non_null(strstr(room, "set-aside /s/connectors/web/before-7 > /s/connectors/web/g6\n"));
     assert_null(strstr(room, "enter"));
     assert_non_null(strstr(room, "room /etc/web.key\n"));
 }
@@ -194,7 +204,8 @@ static void a_removal_of_copies_copies_nothing(void **unused CS_UNUSED)
                                                 "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
                                                 "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
     check_ok(ag_plan_finish(&what, &plan, &err), err);
-    assert_string_equal(told(plan, room), "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
+    assert_string_equal(told(plan, room), "switch /s/connectors/web/current > g7\n"
+                                          "copy /etc/web.key > /s/connectors/web/g7/key.pem\n"
                                           "copy /etc/web.pem > /s/connectors/web/g7/chain.pem\n");
 }
 
@@ -231,39 +242,45 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
     } cases[] = {
         {"nothing was entered", 6, AG_AT_OTHER, false, false, "remove /s/connectors/web/g7\n"},
         {"nothing was entered, the first", 0, AG_AT_OTHER, true, false, "remove /s/connectors/web/g7\n"},
-        {"not switched", 6, AG_AT_PREVIOUS, false, false, "remove /s/connectors/web/g7\n"},
+        {"not switched", 6, AG_AT_PREVIOUS, false, false,
+         "switch /s/connectors/web/current > g6\nremove /s/connectors/web/g7\n"},
         {"switched", 6, AG_AT_NEW, false, false,
          "switch /s/connectors/web/current > g6\n"
          "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
          "validate\nreload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"switched back before the power went", 6, AG_AT_PREVIOUS, true, true,
+         "switch /s/connectors/web/current > g6\n"
          "copy /etc/web.key > /s/connectors/web/g6/key.pem\n"
          "copy /etc/web.pem > /s/connectors/web/g6/chain.pem\n"
          "validate\nreload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"the first, switched", 0, AG_AT_NEW, true, false,
-         "switch /s/connectors/web/current > g0\n"
-         "validate\nreload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
+         "switch /s/connectors/web/current > before-7\n"
+         "validate\nreload /s/connectors/web/before-7\nprove /s/connectors/web/before-7\n"
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
          "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/before-7\nremove "
+         "/s/connectors/web/g7\n"},
         {"the first, as copies", 0, AG_AT_NEW, true, true,
-         "switch /s/connectors/web/current > g0\n"
-         "copy /etc/web.key > /s/connectors/web/g0/key.pem\n"
-         "copy /etc/web.pem > /s/connectors/web/g0/chain.pem\n"
-         "validate\nreload /s/connectors/web/g0\nprove /s/connectors/web/g0\n"
-         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
+         "switch /s/connectors/web/current > before-7\n"
+         "copy /etc/web.key > /s/connectors/web/before-7/key.pem\n"
+         "copy /etc/web.pem > /s/connectors/web/before-7/chain.pem\n"
+         "validate\nreload /s/connectors/web/before-7\nprove /s/connectors/web/before-7\n"
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/before-7\nremove "
+         "/s/connectors/web/g7\n"},
         {"the first, entered and not switched", 0, AG_AT_PREVIOUS, false, false,
+         "switch /s/connectors/web/current > before-7\n"
          "leave /etc/web.key > /s/connectors/web/current/key.pem\n"
          "leave /etc/web.pem > /s/connectors/web/current/chain.pem\n"
-         "unlink /s/connectors/web/current\nremove /s/connectors/web/g0\nremove /s/connectors/web/g7\n"},
+         "unlink /s/connectors/web/current\nremove /s/connectors/web/before-7\nremove "
+         "/s/connectors/web/g7\n"},
     };
     struct ag_connector connector = all_of_it();
 
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
     for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
-        const struct ag_put_back put_back = {"/s",        &connector,   7, cases[i].previous,
-                                             cases[i].at, cases[i].seen};
+        const struct ag_put_back put_back = {"/s",        &connector,    7,    cases[i].previous,
+                                             cases[i].at, cases[i].seen, false};
         cs_auto(ag_plan_freep) struct ag_plan *plan = NULL;
         char room[ROOM];
         struct cs_err err;
@@ -288,12 +305,14 @@ static void finishes_by_doing_again_what_follows_the_switch(void **unused CS_UNU
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
     check_ok(ag_plan_finish(&finish, &plan, &err), err);
     assert_string_equal(told(plan, room),
+                        "switch /s/connectors/web/current > g7\n"
                         "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
                         "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
                         "validate\nreload /s/connectors/web/g7\nprove /s/connectors/web/g7\n");
     finish.removes = true;
     check_ok(ag_plan_finish(&finish, &removal, &err), err);
     assert_string_equal(told(removal, room),
+                        "switch /s/connectors/web/current > g7\n"
                         "validate\nreload /s/connectors/web/g7\nprove /s/connectors/web/g6\n"
                         "clear /etc/web.key > /s/connectors/web/current/key.pem\n"
                         "clear /etc/web.pem > /s/connectors/web/current/chain.pem\n");
@@ -302,16 +321,17 @@ static void finishes_by_doing_again_what_follows_the_switch(void **unused CS_UNU
 static void restores_copies_and_asks_nobody(void **unused CS_UNUSED)
 {
     struct ag_connector connector = all_of_it();
+    struct ag_restore back = {"/s", &connector, 7, 6, true}, forth = {"/s", &connector, 7, 6, false};
     cs_auto(ag_plan_freep) struct ag_plan *links = NULL;
     cs_auto(ag_plan_freep) struct ag_plan *copies = NULL;
     char room[ROOM];
     struct cs_err err;
 
     connector.paths[AG_FILE_BUNDLE] = connector.paths[AG_FILE_INTERMEDIATES] = NULL;
-    check_ok(ag_plan_restore("/s", &connector, 6, &links, &err), err);
-    assert_string_equal(told(links, room), "switch /s/connectors/web/current > g6\n");
+    check_ok(ag_plan_restore(&forth, &links, &err), err);
+    assert_string_equal(told(links, room), "switch /s/connectors/web/current > g7\n");
     connector.placement = AG_PLACE_COPIES;
-    check_ok(ag_plan_restore("/s", &connector, 6, &copies, &err), err);
+    check_ok(ag_plan_restore(&back, &copies, &err), err);
     assert_string_equal(told(copies, room), "switch /s/connectors/web/current > g6\n"
                                             "copy /etc/web.key > /s/connectors/web/g6/key.pem\n"
                                             "copy /etc/web.pem > /s/connectors/web/g6/chain.pem\n");
@@ -321,9 +341,10 @@ static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
 {
     char folder[AG_LIMIT_PATH_BYTES + 1];
     const struct ag_install install = {folder, &web, 7, 6, &material};
-    const struct ag_put_back back = {folder, &web, 7, 6, AG_AT_NEW, true},
-                             away = {folder, &web, 7, 0, AG_AT_NEW, true};
+    const struct ag_put_back back = {folder, &web, 7, 6, AG_AT_NEW, true, true},
+                             away = {folder, &web, 7, 0, AG_AT_NEW, true, true};
     const struct ag_finish finish = {folder, &web, 7, 6, false};
+    const struct ag_restore restore = {folder, &web, 7, 6, true};
     struct ag_plan *plan = NULL;
     struct cs_err err;
 
@@ -344,15 +365,16 @@ static void refuses_a_path_that_does_not_fit(void **unused CS_UNUSED)
     check_code(ag_plan_put_back(&back, &plan, &err), CS_ETOOBIG);
     check_code(ag_plan_put_back(&away, &plan, &err), CS_ETOOBIG);
     check_code(ag_plan_finish(&finish, &plan, &err), CS_ETOOBIG);
-    check_code(ag_plan_restore(folder, &web, 6, &plan, &err), CS_ETOOBIG);
+    check_code(ag_plan_restore(&restore, &plan, &err), CS_ETOOBIG);
 }
 
 static void plan_short_of_memory(void *data)
 {
     struct ag_connector *connector = data;
     const struct ag_install install = {"/s", connector, 7, 0, &material};
-    const struct ag_put_back put_back = {"/s", connector, 7, 0, AG_AT_NEW, true};
+    const struct ag_put_back put_back = {"/s", connector, 7, 0, AG_AT_NEW, true, true};
     const struct ag_finish what = {"/s", connector, 7, 6, false};
+    const struct ag_restore forth = {"/s", connector, 7, 6, false};
     struct ag_plan *plan = NULL, *back = NULL, *finish = NULL, *restore = NULL;
     struct cs_err err;
     int rc = ag_plan_install(&install, &plan, &err);
@@ -362,7 +384,7 @@ static void plan_short_of_memory(void *data)
     if (rc == CS_OK)
         rc = ag_plan_finish(&what, &finish, &err);
     if (rc == CS_OK)
-        rc = ag_plan_restore("/s", connector, 6, &restore, &err);
+        rc = ag_plan_restore(&forth, &restore, &err);
     assert_true(rc == CS_OK ? restore != NULL : rc == CS_ENOMEM && !restore && alloc_fail_happened());
     ag_plan_free(plan);
     ag_plan_free(back);
@@ -388,7 +410,7 @@ static void knows_a_generation_by_its_one_name(void **unused CS_UNUSED)
         {"g0", true, 0},
         {"g1234567890123456789", true, UINT64_C(1234567890123456789)},
         {"g12345678901234567890", false, 0}, /* longer than we write */
-        {"g07", false, 0},
+        {"before-77", false, 0},
         {"g", false, 0},
         {"g7x", false, 0},
         {"7", false, 0},
