@@ -20,6 +20,8 @@
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY };
 
+enum { LOCK_TRIES = 20, LOCK_WAIT_US = 50 * 1000 };
+
 static const char help[] =
     "countersign-agent " CS_VERSION " - installs certificates that people decided on\n"
     "\n"
@@ -146,12 +148,20 @@ static int run_locked(const struct ag_config *config)
     return status;
 }
 
+/* A command that an agent began which was killed just then has the lock, too, until it is the program that it
+ * becomes: a moment is waited. */
 static int with_lock(const struct ag_config *config, int *ret_lock, struct cs_err *err)
 {
     char path[AG_LIMIT_PATH_BYTES];
+    int code;
 
     snprintf(path, sizeof path, "%s/lock", config->state);
-    return ag_posix_lock(path, ret_lock, err);
+    for (unsigned i = 0;; i++) {
+        code = ag_posix_lock(path, ret_lock, err);
+        if (code != CS_EBUSY || i == LOCK_TRIES)
+            return code;
+        usleep(LOCK_WAIT_US);
+    }
 }
 
 static int run(const struct ag_config *config)
