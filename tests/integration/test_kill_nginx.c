@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -206,7 +207,8 @@ static void kill_once(struct scene *s, unsigned turn)
     memcpy(s->orders[s->agent.number], agent_scene_order(story), sizeof s->orders[0]);
     delivery_free(story);
     let_live(s, turn % 4 > 0, longest_us[turn % 4]);
-    agent_scene_kill(&s->agent, SIGKILL);
+    /* Until then it was alive. */
+    assert_true(WIFSIGNALED(agent_scene_kill(&s->agent, SIGKILL)));
     const struct expected expected = read_state(s);
 
     /* As before the application starts at boot: nginx itself reads nothing unless it is told. */
