@@ -15,12 +15,21 @@ int ag_complain(const struct cs_err *err)
     return err->code == CS_EBUSY ? AG_EXIT_BUSY : AG_EXIT_FAILED;
 }
 
+/* A command that an agent began which was killed just then has the lock, too, until it is the program that it
+ * becomes: a moment is waited. */
 int ag_lock_state(const struct ag_config *config, int *ret_lock, struct cs_err *err)
 {
+    enum { LOCK_TRIES = 20, LOCK_WAIT_US = 50 * 1000 };
     char path[AG_LIMIT_PATH_BYTES];
+    int code;
 
     snprintf(path, sizeof path, "%s/lock", config->state);
-    return ag_posix_lock(path, ret_lock, err);
+    for (unsigned i = 0;; i++) {
+        code = ag_posix_lock(path, ret_lock, err);
+        if (code != CS_EBUSY || i == LOCK_TRIES)
+            return code;
+        usleep(LOCK_WAIT_US);
+    }
 }
 
 /* ---- recover */

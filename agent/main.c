@@ -113,7 +113,7 @@ static int start(struct program *program, const struct ag_config *config, struct
            CS_F("device", program->device.identity.device_name),
            CS_FU("connectors", config->connectors.count), CS_FEND);
     ag_device_recover(&program->device);
-    if (!program->ending)
+    if (!program->ending && !program->failed)
         ag_session_start(program->session);
     return CS_OK;
 }
@@ -123,8 +123,9 @@ static int run_locked(const struct ag_config *config)
     struct program *program = calloc(1, sizeof *program);
     struct cs_err err = {0};
 
-    /* libuv's threads look up names, one at a time; its usual four would lie about ever after. */
-    setenv("UV_THREADPOOL_SIZE", "1", 0);
+    /* libuv's threads look up names, and half of them may at a time: a controller's name that is slow to find
+     * must not hold up a probe's. Its usual four would lie about ever after. */
+    setenv("UV_THREADPOOL_SIZE", "3", 0);
     if (!program || uv_loop_init(&program->loop) != 0) {
         free(program);
         return ag_complain(&(struct cs_err){CS_ENOMEM, "out of memory"});

@@ -11,15 +11,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     KILLS_WITH_LINKS = 400,
     KILLS_WITH_COPIES = 100,
     KILLS_MOST = KILLS_WITH_LINKS + 1,
-    /* One kill in four comes at any time since the agent was started, the others once it has begun with an
-     * order: validating, reloading and proving take some tenths of a second. */
+    /* One kill in four comes at any time since the agent was started. The others once it has begun with an
+     * order: one in its first moments, while files are written; two while it validates, reloads and proves.
+     */
     LONGEST_START_US = 200 * 1000,
+    LONGEST_WRITING_US = 15 * 1000,
     LONGEST_PUSH_US = 100 * 1000,
 };
 
@@ -179,7 +182,7 @@ static unsigned count_reports(struct scene *s)
 }
 
 /* Machines may be busy: an agent that did nothing before it was killed shows nothing. */
-static void let_live(struct scene *s, bool for_a_push)
+static void let_live(struct scene *s, bool for_a_push, unsigned longest_us)
 {
     unsigned random_us, before = count_reports(s);
     uint64_t oldest = s->oldest;
@@ -191,18 +194,21 @@ static void let_live(struct scene *s, bool for_a_push)
         usleep(1000);
     }
     cs_random(&random_us, sizeof random_us);
-    usleep(random_us % (for_a_push ? LONGEST_PUSH_US : LONGEST_START_US));
+    usleep(random_us % longest_us);
 }
 
-static void kill_once(struct scene *s, bool for_a_push)
+static void kill_once(struct scene *s, unsigned turn)
 {
+    static const unsigned longest_us[] = {LONGEST_START_US, LONGEST_WRITING_US, LONGEST_PUSH_US,
+                                          LONGEST_PUSH_US};
     struct delivery_story *story = agent_scene_push(&s->agent);
 
     s->leaves[s->agent.number] = agent_scene_leaf(story);
     memcpy(s->orders[s->agent.number], agent_scene_order(story), sizeof s->orders[0]);
     delivery_free(story);
-    let_live(s, for_a_push);
-    agent_scene_kill(&s->agent, SIGKILL);
+    let_live(s, turn % 4 > 0, longest_us[turn % 4]);
+    /* Until then it was alive. */
+    assert_true(WIFSIGNALED(agent_scene_kill(&s->agent, SIGKILL)));
     const struct expected expected = read_state(s);
 
     /* As before the application starts at boot: nginx itself reads nothing unless it is told. */
@@ -243,7 +249,7 @@ static void kill_again_and_again(struct scene *s, unsigned kills)
 
     port_loop_begin(&s->loop);
     for (unsigned i = 0; i < kills; i++)
-        kill_once(s, i % 4 > 0);
+        kill_once(s, i);
     agent_scene_start(&s->agent);
     count_ends(s, &tally);
     agent_scene_install(&s->agent, &last);

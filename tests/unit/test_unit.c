@@ -61,13 +61,10 @@ static void names_the_folders_of_each_connector(void **unused CS_UNUSED)
     check_unit(connectors, 2,
                "# web (nginx)\n"
                "ReadWritePaths=\"-/etc/nginx/tls\"\n"
-               "ReadWritePaths=\"-/etc/nginx/tls\"\n"
                "ReadWritePaths=\"-/\"\n"
                "ReadWritePaths=\"-/var/log/nginx\"\n"
                "ReadWritePaths=\"-/run\"\n"
-               "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\n"
                "# two (nginx)\n"
-               "ReadWritePaths=\"-/etc/nginx/tls\"\n"
                "ReadWritePaths=\"-/etc/nginx/tls\"\n");
 }
 
