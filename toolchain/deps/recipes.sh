@@ -139,7 +139,7 @@ recipe_musl() {
         CFLAGS="${CFLAGS/ -flto/}"
     make -j"$JOBS"
     make DESTDIR="$root" install-headers install-libs
-    cp -rL "/usr/$TRIPLET/include/linux" "/usr/$TRIPLET/include/asm" "/usr/$TRIPLET/include/asm-generic" "$root/include"
+    cp -rL "${KERNEL_HEADERS%/version.h}" "$KERNEL_ASM" "${KERNEL_HEADERS%/linux/version.h}/asm-generic" "$root/include"
     mkdir -p "$OUT/bin"
     cat >"$OUT/bin/cc" <<END
 #!/bin/sh

@@ -9,4 +9,6 @@ find_program(CMAKE_RANLIB ${CS_TRIPLET}-gcc-ranlib REQUIRED)
 find_program(CMAKE_STRIP ${CS_TRIPLET}-strip REQUIRED)
 find_program(CS_SIZE ${CS_TRIPLET}-size REQUIRED)
 # Tests run only where it is installed; building does not need it.
-find_program(CMAKE_CROSSCOMPILING_EMULATOR ${CS_QEMU})
+if(CS_QEMU)
+  find_program(CMAKE_CROSSCOMPILING_EMULATOR ${CS_QEMU})
+endif()
