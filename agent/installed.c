@@ -253,14 +253,16 @@ int ag_installed_look(struct ag_installed *installed, const struct ag_config *co
         uint64_t generation = known ? known->installed_generation : 0;
         int code;
 
+        /* An order left it, and its report tells what is there; but no report takes a remark back. */
         if (generation == 0) {
-            *one = (struct ag_installed_one){0};
+            *one = (struct ag_installed_one){.told.remark = one->told.remark};
+            *ret_news |= one->told.remark != NULL;
             continue;
         }
-        if (generation != one->generation) /* a push left it, and its report tells of it */
+        if (generation != one->generation)
             *one = (struct ag_installed_one){.generation = generation,
                                              .found = {true, known->installed_digest, NULL},
-                                             .told = {true, known->installed_digest, NULL}};
+                                             .told = {true, known->installed_digest, one->told.remark}};
         struct reading reading = {
             .port = port, .folder = config->state, .connector = connector, .generation = generation};
         struct ag_content now;

@@ -79,9 +79,16 @@ int cli_check_report(const struct cs_device *device, const countersign_v1_OrderC
     return CS_OK;
 }
 
+static int say_wrong(const countersign_v1_Admission *admission, const countersign_v1_OrderCore *core,
+                     const char *wrong, struct cs_err *err)
+{
+    return cs_err_set(err, CS_EAUTH, "the report of device %s on WO-%llu %s", admission->device_name,
+                      (unsigned long long)core->number, wrong);
+}
+
 /* The core is what the controller gave: what counts of it is what the report says, too. */
-int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCore *core,
-                   struct cs_slice report_wire, const struct cs_digest *chain_digest, struct cs_err *err)
+int cli_check_left(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                   struct cs_slice report_wire, struct cs_digest *ret, struct cs_err *err)
 {
     const countersign_v1_Admission *admission = cs_device_admission(device);
     cs_auto_free countersign_v1_DeviceReport *report = NULL;
@@ -100,11 +107,23 @@ int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCor
         wrong = "does not say that it was completed";
     else if (strcmp(report->connector, core->connector) != 0 || report->generation != core->generation)
         wrong = "is about another app connector or generation";
-    else if (!cs_slice_eq(CS_PB_BYTES(&report->installed_digest), cs_digest_slice(chain_digest)))
-        wrong = "names another certificate";
-    return wrong ? cs_err_set(err, CS_EAUTH, "the report of device %s on WO-%llu %s", admission->device_name,
-                              (unsigned long long)core->number, wrong)
-                 : CS_OK;
+    if (wrong)
+        return say_wrong(admission, core, wrong, err);
+    *ret = (struct cs_digest){0};
+    if (report->installed_digest.size == sizeof ret->bytes)
+        memcpy(ret->bytes, report->installed_digest.bytes, sizeof ret->bytes);
+    return CS_OK;
+}
+
+int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                   struct cs_slice report_wire, const struct cs_digest *chain_digest, struct cs_err *err)
+{
+    struct cs_digest left;
+    int rc = cli_check_left(device, core, report_wire, &left, err);
+
+    if (rc == CS_OK && !cs_digest_eq(&left, chain_digest))
+        return say_wrong(cs_device_admission(device), core, "names another certificate", err);
+    return rc;
 }
 
 int cli_check_enrolment(const countersign_v1_EnrolmentToken *token,
@@ -203,26 +222,33 @@ static int check_content(const countersign_v1_OrderCore *core,
                  : CS_OK;
 }
 
+const countersign_v1_AdvertisedConnector *cli_check_find_said(const countersign_v1_DeviceAdvertisement *said,
+                                                              const char *connector)
+{
+    for (pb_size_t i = 0; i < said->connectors_count; i++)
+        if (strcmp(said->connectors[i].name, connector) == 0)
+            return &said->connectors[i];
+    return NULL;
+}
+
 static int check_generation(const countersign_v1_OrderCore *core,
                             const countersign_v1_DeviceAdvertisement *said, struct cs_err *err)
 {
-    for (pb_size_t i = 0; i < said->connectors_count; i++) {
-        uint64_t highest = said->connectors[i].generation;
+    const countersign_v1_AdvertisedConnector *connector = cli_check_find_said(said, core->connector);
 
-        if (strcmp(said->connectors[i].name, core->connector) != 0)
-            continue;
-        if (core->generation <= highest || core->generation - highest > CS_LIMIT_GENERATION_JUMP)
-            return cs_err_set(
-                err, CS_EAUTH,
-                "WO-%llu has generation %llu, but %s/%s is at %llu and takes at most %d more: nothing "
-                "was signed",
-                (unsigned long long)core->number, (unsigned long long)core->generation, core->device_name,
-                core->connector, (unsigned long long)highest, CS_LIMIT_GENERATION_JUMP);
+    if (!connector)
+        return cs_err_set(err, CS_EAUTH,
+                          "device %s does not say that it has an app connector %s: nothing was signed",
+                          core->device_name, core->connector);
+    if (core->generation > connector->generation &&
+        core->generation - connector->generation <= CS_LIMIT_GENERATION_JUMP)
         return CS_OK;
-    }
     return cs_err_set(err, CS_EAUTH,
-                      "device %s does not say that it has an app connector %s: nothing was signed",
-                      core->device_name, core->connector);
+                      "WO-%llu has generation %llu, but %s/%s is at %llu and takes at most %d more: nothing "
+                      "was signed",
+                      (unsigned long long)core->number, (unsigned long long)core->generation,
+                      core->device_name, core->connector, (unsigned long long)connector->generation,
+                      CS_LIMIT_GENERATION_JUMP);
 }
 
 int cli_check_core_of(const countersign_v1_OrderCore *core, const struct cli_check_certificate *certificate,

@@ -18,12 +18,21 @@ CS_MUST_USE int cli_check_device(const struct cs_policy *policy,
 /* The device itself said which connectors it has. free() *ret. */
 CS_MUST_USE int cli_check_advertisement(const struct cs_device *device, struct cs_slice wire,
                                         countersign_v1_DeviceAdvertisement **ret, struct cs_err *err);
+/* What it says of one of them; NULL: it has none of this name. Lives in `said`. */
+const countersign_v1_AdvertisedConnector *cli_check_find_said(const countersign_v1_DeviceAdvertisement *said,
+                                                              const char *connector);
 /* The device itself reported on exactly this order. free() *ret. */
 CS_MUST_USE int cli_check_report(const struct cs_device *device, const countersign_v1_OrderCore *core,
                                  struct cs_slice wire, countersign_v1_DeviceReport **ret, struct cs_err *err);
 
-/* The device that is admitted now said of this order that it was completed and left exactly this chain: its
- * generation can be gone back to, as far as the device still has it. */
+/* The device that is admitted now said of this order that it was completed, and what it left there: the
+ * digest of a chain, or zero for nothing. As long as no later order is completed its journal holds just that,
+ * also where people have changed the files since. Whether one was is the controller's word; a wrong
+ * expectation can only make the device refuse. */
+CS_MUST_USE int cli_check_left(const struct cs_device *device, const countersign_v1_OrderCore *core,
+                               struct cs_slice report, struct cs_digest *ret, struct cs_err *err);
+/* The same, and that it is exactly this chain: its generation can be gone back to, as far as the device still
+ * has it. */
 CS_MUST_USE int cli_check_kept(const struct cs_device *device, const countersign_v1_OrderCore *core,
                                struct cs_slice report, const struct cs_digest *chain_digest,
                                struct cs_err *err);

@@ -148,6 +148,7 @@ void cli_fetched_cores_free(struct cli_fetched_cores *cores)
     free(cores->cores);
     free(cores->bytes);
     free(cores->storage);
+    free(cores->said);
     *cores = (struct cli_fetched_cores){0};
 }
 
@@ -242,7 +243,9 @@ int cli_fetch_check_cores(struct cli *cli, struct cli_fetched_cores *cores,
 
     cs_assert(!cores->devices);
     cores->devices = calloc(cores->count, sizeof(struct cs_device *));
-    if (!cores->devices)
+    if (fresh)
+        cores->said = calloc(cores->count, sizeof *cores->said);
+    if (!cores->devices || (fresh && !cores->said))
         return cs_err_nomem(err);
     for (size_t i = 0; rc == CS_OK && i < cores->count; i++) {
         if (i > 0 && strcmp(cores->cores[i]->device_name, cores->cores[i - 1]->device_name) == 0) {
@@ -253,6 +256,8 @@ int cli_fetch_check_cores(struct cli *cli, struct cli_fetched_cores *cores,
         }
         if (rc == CS_OK)
             rc = cli_check_core_of(cores->cores[i], certificate, cores->devices[i], said, err);
+        if (rc == CS_OK && fresh)
+            cores->said[i] = *cli_check_find_said(said, cores->cores[i]->connector);
     }
     return rc;
 }

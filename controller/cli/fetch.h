@@ -23,6 +23,7 @@ struct cli_fetched_cores {
     struct cs_slice *bytes;
     countersign_v1_OrderCore **cores;
     struct cs_device **devices; /* by core, as verified; orders of one device stand together and share it */
+    countersign_v1_AdvertisedConnector *said; /* by core, as the device signed it; NULL: not `fresh` */
     size_t count;
     struct cs_buf *storage;
 };

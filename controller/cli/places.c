@@ -23,6 +23,9 @@ static const char *find_wrong(const struct cli_places *places, const countersign
         return "brings its private key in another way than was asked for";
     if (core->action == countersign_v1_Action_ACTION_INSTALL && core->expects.size != 0)
         return "replaces only one certain certificate, which was not asked for";
+    if (core->action == countersign_v1_Action_ACTION_ROLL_BACK &&
+        !cs_slice_eq(CS_PB_BYTES(&core->expects), cs_digest_slice(&places->expects)))
+        return "replaces another certificate than the one that the device reported to be left there last";
     if (core->target_generation != places->target_generation)
         return "goes back to another generation than the one that the device reported";
     return NULL;

@@ -6,6 +6,7 @@
 
 #include "shared/base/err.h"
 #include "shared/base/macros.h"
+#include "shared/crypto/crypto.h"
 
 #include "countersign/v1/statement.pb.h"
 
@@ -23,6 +24,7 @@ struct cli_places {
     countersign_v1_Action action;
     countersign_v1_KeyMode key_mode; /* how the private key comes; KEY_MODE_NONE but for an install */
     uint64_t target_generation;      /* roll back: the one that the device itself reported; else 0 */
+    struct cs_digest expects;        /* roll back: what it reported to be left there last; zero: nothing */
 };
 
 void cli_places_sort(struct cli_places *places);

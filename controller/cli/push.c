@@ -130,6 +130,7 @@ static int compose_ask(struct cli *cli, struct pushing *pushing, struct cs_err *
     prepare->overrides_count = read_overrides(cli, pushing, prepare->overrides);
     pushing->asked.action = wish->action;
     pushing->asked.target_generation = wish->target_generation;
+    pushing->asked.expects = wish->expects;
     pushing->asked.key_mode = countersign_v1_KeyMode_KEY_MODE_NONE;
     if (installs(pushing))
         pushing->asked.key_mode = prepare->key_mode ? prepare->key_mode : pushing->certificate->key_mode;
@@ -175,6 +176,30 @@ static void show_note(struct cli_doc *doc, const struct pushing *pushing)
         cli_field(doc, "roll_back", "Roll back", cli_text(pushing->wish->note));
 }
 
+/* Where the device itself says that something else is there than the order takes away. Its journal still
+ * holds what was pushed, so it does what is asked for, and what somebody put there goes with it. */
+static void show_changes_by_hand(struct cli_doc *doc, const struct pushing *pushing)
+{
+    static const uint8_t nothing[CS_SHA256_BYTES];
+
+    for (size_t i = 0; i < pushing->cores.count && !installs(pushing); i++) {
+        const countersign_v1_OrderCore *core = pushing->cores.cores[i];
+        const countersign_v1_AdvertisedConnector *said = &pushing->cores.said[i];
+        struct cs_slice there =
+            said->installed_digest.size ? CS_PB_BYTES(&said->installed_digest) : CS_SLICE_ARRAY(nothing);
+        const char *how = said->remark;
+        char place[CLI_TEXT_BYTES], text[2 * CLI_TEXT_BYTES + sizeof said->remark];
+
+        if (!*how && cs_slice_eq(there, CS_PB_BYTES(&core->expects)))
+            continue;
+        if (!*how)
+            how = said->installed_digest.size ? "another certificate is there" : "nothing is there";
+        cli_show_target(core->device_name, core->connector, place);
+        snprintf(text, sizeof text, "%s: the device reports that it is not as it was pushed: %s", place, how);
+        cli_field(doc, "changed_by_hand", "Changed by hand", cli_tinted(text, CLI_RED));
+    }
+}
+
 static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
                            const countersign_v1_Operator *requester, struct cs_err *err)
 {
@@ -196,6 +221,7 @@ static int sign_and_submit(struct cli *cli, const struct pushing *pushing,
         show_note(statement, pushing);
         cli_show_task(statement, pushing->cores.cores, pushing->cores.count,
                       pushing->checked.leaf.common_name);
+        show_changes_by_hand(statement, pushing);
         cli_show_push_request(statement, decoded, pushing->comment);
         cli_show_certificate(statement, &pushing->checked);
         cli_show_cores(statement, pushing->cores.cores, pushing->cores.count);

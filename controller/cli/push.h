@@ -16,6 +16,7 @@ struct cli_push_wish {
     const char *device, *connector;
     const char *note;
     uint64_t target_generation; /* roll back: the one that the device itself reported */
+    struct cs_digest expects;   /* roll back: what it reported to be left there last; zero: nothing */
     bool like;                  /* the command has --like and --renew (attach_like.h) */
 };
 

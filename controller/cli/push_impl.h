@@ -23,8 +23,9 @@ struct pushing {
 };
 
 /* Fills `attached`, `asked.list` and the targets and groups of `prepare`, which is there: where the wish,
- * --to and --group say, or everywhere. A removal is only meant for where the certificate is installed, by the
- * devices' last word as the controller gives it: the person sees the list before signing. */
+ * --to and --group say, or everywhere. A removal is only meant for where the last completed order left the
+ * certificate, also where people changed it since, as the controller gives it: the person sees the list
+ * before signing, and a device refuses to remove what it was not given. */
 CS_MUST_USE int cli_push_find_places(struct cli *cli, struct pushing *pushing, struct cs_err *err);
 
 #endif

@@ -47,11 +47,13 @@ static int add_place(struct cli *cli, struct pushing *pushing, const char *devic
                           "\"%.60s\" is not attached to %s/%s: countersign cert attach \"%.60s\" %s %s",
                           pushing->certificate->common_name, device, connector,
                           pushing->certificate->common_name, device, connector);
-    if (removes(pushing) && !row->in_sync)
-        return cs_err_set(err, CS_ESTATE,
-                          "by what device %s last said \"%.60s\" is not installed at %s: there is nothing to "
-                          "remove; `countersign topology` shows what is",
-                          device, pushing->certificate->common_name, connector);
+    if (removes(pushing) && !row->pushed)
+        return cs_err_set(
+            err, CS_ESTATE,
+            "no completed work order left \"%.60s\" at %s/%s, or a later one took it away: it is not "
+            "installed there, and there is nothing to remove; `countersign topology` shows "
+            "what is",
+            pushing->certificate->common_name, device, connector);
     if (prepare->targets_count == CS_ARRAY_LEN(prepare->targets))
         return cli_usage(cli, err, "at most %zu --to can be given; without any, every app connector is meant",
                          CS_ARRAY_LEN(prepare->targets));
@@ -105,7 +107,7 @@ static void find_places(struct pushing *pushing, const bool *wanted)
     for (size_t i = 0; i < pushing->attached.count; i++) {
         const countersign_v1_TopologyRow *row = &pushing->attached.rows[i];
 
-        if (removes(pushing) && !row->in_sync)
+        if (removes(pushing) && !row->pushed)
             continue;
         if (all || wanted[i] || is_given(prepare, row->device_name, row->connector))
             pushing->asked.list[pushing->asked.count++] =
@@ -172,8 +174,10 @@ int cli_push_find_places(struct cli *cli, struct pushing *pushing, struct cs_err
     find_places(pushing, wanted);
     return pushing->asked.count
                ? CS_OK
-               : cs_err_set(err, CS_ESTATE,
-                            "by what its devices last said \"%.80s\" is installed at none of these app "
-                            "connectors: there is nothing to remove; `countersign topology` shows what is",
-                            pushing->certificate->common_name);
+               : cs_err_set(
+                     err, CS_ESTATE,
+                     "no completed work order left \"%.80s\" at any of these app connectors, or later "
+                     "ones took it away: there is nothing to remove; `countersign topology` shows what "
+                     "is",
+                     pushing->certificate->common_name);
 }

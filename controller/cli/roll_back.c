@@ -90,39 +90,81 @@ static int find_before(struct cli *cli, const char *device, const char *connecto
     return check_found(ret, device, connector, err);
 }
 
-/* The device's own signed word for the generation; 0: there is none that holds, and *why says why. */
-static uint64_t find_generation(struct cli *cli, const countersign_v1_Order *earlier, struct cs_err *why)
+/* What a roll back is asked for with, in the device's own signed words. Generation 0: there is none that
+ * holds, and an ordinary push is left. */
+struct way_back {
+    uint64_t generation;   /* that it goes back to */
+    struct cs_digest goes; /* what the last completed order left there; zero: nothing */
+};
+
+static int fetch_order(struct cli *cli, const countersign_v1_Order *order,
+                       countersign_v1_GetOrderResponse *reply, countersign_v1_OrderCore **ret_core,
+                       struct cs_err *why)
 {
-    cs_auto_free countersign_v1_GetDeviceResponse *device_reply = NULL;
-    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, why);
+    const countersign_v1_GetOrderRequest ask = {.number = order->number};
     cs_auto_free countersign_v1_OrderCore *core = NULL;
-    cs_auto(cs_device_freep) struct cs_device *device = NULL;
-    const countersign_v1_GetOrderRequest ask = {.number = earlier->number};
-    struct cli_check_certificate certificate = {0};
-    const enum cli_exit failure = cli->failure;
-    const struct cs_policy *policy;
-    uint64_t generation = 0;
-    int rc = reply ? cli_call(cli, &cli_rpc_GetOrder, &ask, reply, why) : CS_ENOMEM;
+    int rc = cli_call(cli, &cli_rpc_GetOrder, &ask, reply, why);
 
     if (rc == CS_OK)
-        rc = cli_policy(cli, &policy, why);
-    if (rc == CS_OK)
         rc = cs_core_decode(CS_PB_BYTES(&reply->core), &core, why);
+    if (rc == CS_OK && strcmp(core->connector, order->connector) != 0)
+        rc = cs_err_set(why, CS_EAUTH, "the controller gave the work order of another app connector");
     if (rc == CS_OK)
-        rc = cli_fetch_device(cli, earlier->device_name, &device_reply, why);
-    if (rc == CS_OK)
-        rc = cli_known_open(cli, device_reply, earlier->device_name, &device, why);
+        *ret_core = cs_steal(core);
+    return rc;
+}
+
+/* The device reported that the earlier order left its certificate: that generation can come back. */
+static int check_earlier(struct cli *cli, const struct cs_device *device, const countersign_v1_Order *earlier,
+                         uint64_t *ret_generation, struct cs_err *why)
+{
+    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, why);
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+    struct cli_check_certificate certificate = {0};
+    int rc = reply ? fetch_order(cli, earlier, reply, &core, why) : CS_ENOMEM;
+
     if (rc == CS_OK)
         rc = cli_fetch_chain(cli, CS_PB_BYTES(&earlier->certificate_id), &certificate, why);
-    if (rc == CS_OK && strcmp(core->connector, earlier->connector) != 0)
-        rc = cs_err_set(why, CS_EAUTH, "the controller gave the work order of another app connector");
     if (rc == CS_OK)
         rc = cli_check_kept(device, core, CS_PB_BYTES(&reply->report), &certificate.chain_digest, why);
     if (rc == CS_OK)
-        generation = core->generation;
-    cli->failure = failure; /* it is none: the other way is left */
+        *ret_generation = core->generation;
     cli_check_certificate_free(&certificate);
-    return generation;
+    return rc;
+}
+
+/* Not what it advertises: after a change by hand its journal still holds what that order left. */
+static int check_current(struct cli *cli, const struct cs_device *device, const countersign_v1_Order *current,
+                         struct cs_digest *ret_goes, struct cs_err *why)
+{
+    cs_auto_free countersign_v1_GetOrderResponse *reply = CLI_NEW(countersign_v1_GetOrderResponse, why);
+    cs_auto_free countersign_v1_OrderCore *core = NULL;
+    int rc = reply ? fetch_order(cli, current, reply, &core, why) : CS_ENOMEM;
+
+    return rc == CS_OK ? cli_check_left(device, core, CS_PB_BYTES(&reply->report), ret_goes, why) : rc;
+}
+
+/* Where there is none, *why says why. */
+static struct way_back find_way_back(struct cli *cli, const struct before *before, struct cs_err *why)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = NULL;
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    const char *name = before->earlier.device_name;
+    const enum cli_exit failure = cli->failure;
+    const struct cs_policy *policy;
+    struct way_back way = {0};
+    int rc = cli_policy(cli, &policy, why);
+
+    if (rc == CS_OK)
+        rc = cli_fetch_device(cli, name, &reply, why);
+    if (rc == CS_OK)
+        rc = cli_known_open(cli, reply, name, &device, why);
+    if (rc == CS_OK)
+        rc = check_earlier(cli, device, &before->earlier, &way.generation, why);
+    if (rc == CS_OK)
+        rc = check_current(cli, device, &before->current, &way.goes, why);
+    cli->failure = failure; /* it is none: the other way is left */
+    return rc == CS_OK ? way : (struct way_back){0};
 }
 
 static bool wants_push(const struct cli *cli)
@@ -154,22 +196,23 @@ int cli_roll_back_run(struct cli *cli, struct cs_err *err)
     cs_auto_free struct before *before = CLI_NEW(struct before, err);
     char id[2 * CS_SHA256_BYTES + 1], said[SAID_BYTES];
     struct cs_err why = {.msg = "as --push or --key asks for"};
-    uint64_t generation = 0;
+    struct way_back way = {0};
     int rc = before ? find_before(cli, device, connector, before, err) : CS_ENOMEM;
 
     if (rc != CS_OK)
         return rc;
     if (!wants_push(cli))
-        generation = find_generation(cli, &before->earlier, &why);
+        way = find_way_back(cli, before, &why);
     cs_hex(CS_PB_BYTES(&before->earlier.certificate_id), id);
-    say_what(before, generation, &why, said);
-    const struct cli_push_wish wish = {.action = generation ? countersign_v1_Action_ACTION_ROLL_BACK
-                                                            : countersign_v1_Action_ACTION_INSTALL,
+    say_what(before, way.generation, &why, said);
+    const struct cli_push_wish wish = {.action = way.generation ? countersign_v1_Action_ACTION_ROLL_BACK
+                                                                : countersign_v1_Action_ACTION_INSTALL,
                                        .certificate = id,
                                        .device = device,
                                        .connector = connector,
                                        .note = said,
-                                       .target_generation = generation};
+                                       .target_generation = way.generation,
+                                       .expects = way.goes};
 
     return cli_push(cli, &wish, err);
 }

@@ -58,22 +58,21 @@ int ctl_action_check_key(struct ctl_run *run, const ctl_certificate_row *certifi
     return CS_OK;
 }
 
-/* By the device's own last word. */
-static bool is_installed(const ctl_certificate_row *certificate, const ctl_connector_row *connector)
+bool ctl_action_left(const ctl_certificate_row *certificate, const ctl_connector_row *connector)
 {
-    return cs_slice_eq(CTL_BYTES(connector->installed_digest), CTL_BYTES(certificate->chain_digest));
+    return cs_slice_eq(CTL_BYTES(connector->completed_digest), CTL_BYTES(certificate->chain_digest));
 }
 
 int ctl_action_means(struct ctl_run *run, const ctl_certificate_row *certificate,
                      countersign_v1_Action action, const struct ctl_action_place *place, bool *ret_means)
 {
-    *ret_means = action != ACTION(REMOVE) || is_installed(certificate, place->connector);
+    *ret_means = action != ACTION(REMOVE) || ctl_action_left(certificate, place->connector);
     if (*ret_means || !place->named)
         return CS_OK;
     return cs_err_set(
         run->err, CS_ESTATE,
-        "by what device %s last said this certificate is not installed at its app connector %s: "
-        "there is nothing to remove; leave it out, or detach it (countersign cert detach)",
+        "no completed work order left this certificate at device %s's app connector %s, or a later one "
+        "took it away: there is nothing to remove; leave it out, or detach it (countersign cert detach)",
         place->device->name, place->connector->name);
 }
 
@@ -112,10 +111,10 @@ static int fill_roll_back(struct ctl_run *run, const ctl_certificate_row *certif
     static const uint8_t nothing[CS_SHA256_BYTES];
     int rc;
 
-    if (is_installed(certificate, place->connector))
+    if (ctl_action_left(certificate, place->connector))
         return cs_err_set(run->err, CS_ESTATE,
-                          "this certificate is what is installed at %s on %s already: there is nothing to "
-                          "roll back",
+                          "this certificate is what was pushed last to %s on %s already: there is nothing to "
+                          "roll back; if it was changed there by hand, push it again (countersign push)",
                           place->connector->name, place->device->name);
     rc = find_generation(run, certificate, place, &core->target_generation);
     if (rc == CS_ENOTFOUND)
@@ -123,8 +122,8 @@ static int fill_roll_back(struct ctl_run *run, const ctl_certificate_row *certif
                           "device %s has no generation of its app connector %s with this certificate that it "
                           "could go back to: push the certificate instead (countersign push)",
                           place->device->name, place->connector->name);
-    if (place->connector->installed_digest.size)
-        CTL_BYTES_COPY(core->expects, place->connector->installed_digest);
+    if (place->connector->completed_digest.size)
+        CTL_BYTES_COPY(core->expects, place->connector->completed_digest);
     else
         CTL_BYTES_SET(core->expects, CS_SLICE_ARRAY(nothing));
     return rc;

@@ -5,6 +5,9 @@
  * install    brings the certificate, with its key
  * remove     takes it away; it must be what is there
  * roll back  makes a generation that the device still has current again; the certificate is that generation's
+ *
+ * "What is there" is what the last completed order of this enrolment left: the device holds what an order
+ * expects against its journal, not against files that people may have changed.
  */
 #ifndef CTL_CORE_ACTIONS_H
 #define CTL_CORE_ACTIONS_H
@@ -42,8 +45,12 @@ struct ctl_action_place {
     bool named;
 };
 
-/* Does the request mean this place? Only a removal can pass over some: those of "wherever it is installed"
- * where it is not. CS_ESTATE for a place that was named and cannot be meant. */
+/* Is this certificate what the last completed order of the device's enrolment left there? The device's
+ * journal says the same, whatever it advertises after a change by hand. */
+bool ctl_action_left(const ctl_certificate_row *certificate, const ctl_connector_row *connector);
+
+/* Does the request mean this place? Only a removal can pass over some: those of "wherever it is attached"
+ * that it was not pushed to. CS_ESTATE for a place that was named and cannot be meant. */
 CS_MUST_USE int ctl_action_means(struct ctl_run *run, const ctl_certificate_row *certificate,
                                  countersign_v1_Action action, const struct ctl_action_place *place,
                                  bool *ret_means);

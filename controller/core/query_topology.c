@@ -1,5 +1,6 @@
 /* The topology: certificates at app connectors, how each push stands, and who decided what. Both from a
  * certificate's side and from a device's. */
+#include "controller/core/actions.h"
 #include "controller/core/query.h"
 
 #include "controller/core/colour.h"
@@ -140,6 +141,7 @@ static int show_place(const struct page *page, const ctl_certificate_row *certif
     CTL_TEXT_SET(ret->application, connector.application);
     CTL_TEXT_SET(ret->remark, connector.remark);
     ret->in_sync = said == SYNC(IN_SYNC);
+    ret->pushed = ctl_action_left(certificate, &connector);
     if (ret->connected && connector.declared)
         ret->sync = said;
     else

@@ -239,7 +239,21 @@ static int find_order(struct ctl_run *run, const countersign_v1_DeviceReport *re
     return rc;
 }
 
-/* What the report says of the connector. A statement that was overtaken says nothing of today. */
+/* What the last completed order left: also when the device said something else between its end and its
+ * report, but not when a later order has ended since. */
+static void note_completed(ctl_connector_row *connector, const ctl_request_row *request,
+                           const ctl_order_row *order)
+{
+    if (order->generation < connector->completed_generation)
+        return;
+    connector->completed_generation = order->generation;
+    CTL_BYTES_COPY(connector->completed_digest, request->chain_digest);
+    CTL_BYTES_COPY(connector->certificate_id, order->certificate_id);
+    if (order->action == countersign_v1_Action_ACTION_REMOVE)
+        connector->certificate_id.size = 0;
+}
+
+/* What the report says of the connector. A statement that was overtaken does not say what is there today. */
 static int update_connector(struct ctl_run *run, const ctl_device_row *device, bool newest,
                             const countersign_v1_DeviceReport *report, const ctl_request_row *request,
                             const ctl_order_row *order)
@@ -250,12 +264,8 @@ static int update_connector(struct ctl_run *run, const ctl_device_row *device, b
 
     if (rc != CS_OK)
         return rc;
-    if (report->outcome == countersign_v1_Outcome_OUTCOME_COMPLETED && newest) {
-        CTL_BYTES_COPY(connector.certificate_id, order->certificate_id);
-        CTL_BYTES_COPY(connector.completed_digest, request->chain_digest);
-        if (order->action == countersign_v1_Action_ACTION_REMOVE)
-            connector.certificate_id.size = 0;
-    }
+    if (report->outcome == countersign_v1_Outcome_OUTCOME_COMPLETED)
+        note_completed(&connector, request, order);
     if (newest)
         CTL_BYTES_COPY(connector.installed_digest, report->installed_digest);
     /* Refused and put off orders leave the device's generation where it was. */

@@ -228,10 +228,9 @@ static int add_targets(struct ctl_run *run, struct preparation *prep,
     int rc = ctl_targets_walk(run->view, &targets, on_target, &adding, run->err);
 
     if (rc == CS_OK && prep->reserved.order_count == 0)
-        return cs_err_set(
-            run->err, CS_ESTATE,
-            "by what their devices last said this certificate is installed at none of these app "
-            "connectors: there is nothing to remove");
+        return cs_err_set(run->err, CS_ESTATE,
+                          "no completed work order left this certificate at any of these app connectors, or "
+                          "later ones took it away: there is nothing to remove");
     return rc;
 }
 

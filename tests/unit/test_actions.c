@@ -187,7 +187,7 @@ static void only_what_is_installed_can_be_removed(void **state)
     complete(c, ACTION(INSTALL), "shop");
     assert_int_equal(prepare(c, ACTION(REMOVE), "mail", "gw-0"), CS_ESTATE);
     assert_int_equal(prepare(c, ACTION(REMOVE), "mail", NULL), CS_ESTATE);
-    check_says(c->err, "at none of these");
+    check_says(c->err, "at any of these");
 
     /* Wherever it is installed: gw-1 has it not. */
     control_device(c, "gw-1");
@@ -360,6 +360,118 @@ static void a_later_push_supersedes_a_roll_back_and_a_cancel_ends_it(void **stat
     control_check_phase(c, control_request(c, back).first_order, PHASE(CANCELLED));
 }
 
+/* ---- what was changed by hand */
+
+enum { DRIFTS = 3 };
+
+/* What the device says of "web" after somebody changed its files: a digest that no chain has, nothing, the
+ * chain of "mail". Its journal has not moved. */
+static void change_by_hand(struct control *c, unsigned drift)
+{
+    const struct cs_digest said[DRIFTS] = {
+        [0] = cs_sha256(CS_SLICE_LIT("odd")), [2] = control_chain_digest(c, "mail")};
+
+    c->remark = drift == 1 ? "a file was removed by hand" : NULL;
+    check_ok(control_advertise(c, "gw-0", drift == 1 ? NULL : &said[drift]), c->err);
+    c->remark = NULL;
+}
+
+static void what_was_changed_by_hand_can_be_removed(void **state)
+{
+    struct control *c = *state;
+    struct cs_digest chain = control_chain_digest(c, "shop");
+
+    for (unsigned drift = 0; drift < DRIFTS; drift++) {
+        uint64_t order;
+
+        complete(c, ACTION(INSTALL), "shop");
+        change_by_hand(c, drift);
+        assert_int_equal(colour(c, "shop"), countersign_v1_Colour_COLOUR_PURPLE);
+        assert_true(row_of(c, "shop").pushed);
+        assert_false(row_of(c, "shop").in_sync);
+        /* No order brought it, so the device would refuse to remove it. */
+        assert_false(row_of(c, "mail").pushed);
+        assert_int_equal(prepare(c, ACTION(REMOVE), "mail", "gw-0"), CS_ESTATE);
+        /* Named, and "wherever it is". */
+        assert_int_equal(prepare(c, ACTION(REMOVE), "shop", "gw-0"), CS_OK);
+        assert_int_equal(prepare(c, ACTION(REMOVE), "shop", NULL), CS_OK);
+        order = complete(c, ACTION(REMOVE), "shop");
+        check_slice(CTL_BYTES(core_of(c, control_order(c, order).request_number).expects),
+                    cs_digest_slice(&chain));
+        assert_int_equal(colour(c, "shop"), countersign_v1_Colour_COLOUR_GREEN);
+        assert_false(row_of(c, "shop").pushed);
+    }
+}
+
+static void what_was_changed_by_hand_can_be_rolled_back(void **state)
+{
+    struct control *c = *state;
+    struct cs_digest third;
+
+    control_certificate(c, "third");
+    assert_int_equal(control_attach(c, "third", "gw-0"), CS_OK);
+    third = control_chain_digest(c, "third");
+    for (unsigned drift = 0; drift < DRIFTS; drift++) {
+        uint64_t order;
+
+        complete(c, ACTION(INSTALL), "shop");
+        complete(c, ACTION(INSTALL), "third");
+        change_by_hand(c, drift);
+        order = complete(c, ACTION(ROLL_BACK), "shop");
+        check_slice(CTL_BYTES(core_of(c, control_order(c, order).request_number).expects),
+                    cs_digest_slice(&third));
+        assert_true(row_of(c, "shop").in_sync);
+    }
+}
+
+static void who_puts_the_old_one_back_by_hand_has_not_rolled_back(void **state)
+{
+    struct control *c = *state;
+    struct cs_digest shop = control_chain_digest(c, "shop");
+
+    complete(c, ACTION(INSTALL), "shop");
+    complete(c, ACTION(INSTALL), "mail");
+    check_ok(control_advertise(c, "gw-0", &shop), c->err);
+    assert_int_equal(prepare(c, ACTION(REMOVE), "shop", "gw-0"), CS_ESTATE);
+    assert_int_equal(prepare(c, ACTION(ROLL_BACK), "mail", "gw-0"), CS_ESTATE);
+    check_says(c->err, "push it again");
+    complete(c, ACTION(ROLL_BACK), "shop");
+    assert_true(row_of(c, "shop").pushed);
+}
+
+/* The device says what is there when it comes back, and only then sends the report that it owes. */
+static void a_report_that_was_overtaken_still_tells_what_its_order_left(void **state)
+{
+    struct control *c = *state;
+    struct cs_digest shop = control_chain_digest(c, "shop");
+    uint64_t order = hand_over(c, ACTION(INSTALL), "shop"), sequence;
+
+    check_ok(control_report(c, order, OUTCOME(ACCEPTED)), c->err);
+    sequence = c->sequence++;
+    check_ok(control_advertise(c, "gw-0", NULL), c->err);
+    c->sequence = sequence;
+    check_ok(control_report(c, order, OUTCOME(COMPLETED)), c->err);
+    c->sequence = sequence + 2;
+    check_slice(CTL_BYTES(connector(c).completed_digest), cs_digest_slice(&shop));
+    assert_int_equal(connector(c).installed_digest.size, 0);
+    assert_int_equal(prepare(c, ACTION(REMOVE), "shop", "gw-0"), CS_OK);
+}
+
+static void a_new_enrolment_begins_with_nothing(void **state)
+{
+    struct control *c = *state;
+    struct cs_digest shop = control_chain_digest(c, "shop");
+
+    complete(c, ACTION(INSTALL), "shop");
+    check_ok(control_token(c, "gw-0", "again"), c->err);
+    check_ok(control_enrol(c, "gw-0", "again", 1), c->err);
+    check_ok(control_admit(c, "gw-0", 1), c->err);
+    check_ok(control_advertise(c, "gw-0", &shop), c->err);
+    assert_int_equal(connector(c).completed_digest.size + connector(c).completed_generation, 0);
+    assert_int_equal(prepare(c, ACTION(REMOVE), "shop", "gw-0"), CS_ESTATE);
+    check_says(c->err, "nothing to remove");
+}
+
 /* ---- what holds of both */
 
 static void neither_takes_a_key(void **state)
@@ -446,6 +558,11 @@ int main(void)
         story(only_a_generation_of_this_enrolment_comes_back),
         story(a_roll_back_to_what_is_revoked_has_to_say_so),
         story(a_later_push_supersedes_a_roll_back_and_a_cancel_ends_it),
+        story(what_was_changed_by_hand_can_be_removed),
+        story(what_was_changed_by_hand_can_be_rolled_back),
+        story(who_puts_the_old_one_back_by_hand_has_not_rolled_back),
+        story(a_report_that_was_overtaken_still_tells_what_its_order_left),
+        story(a_new_enrolment_begins_with_nothing),
         story(neither_takes_a_key),
         story(the_leaf_counts_for_a_roll_back_and_not_for_a_removal),
         story(a_remark_of_the_device_is_shown_until_it_is_taken_back),

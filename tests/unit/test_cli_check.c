@@ -514,6 +514,37 @@ static void goes_back_only_to_what_the_device_itself_reported(void **state)
     free(report);
 }
 
+/* Whatever it advertises: what an order took away is gone by its journal, too. */
+static void a_report_says_what_an_order_left(void **state)
+{
+    static const struct cs_digest nothing;
+    struct world *world = *state;
+    countersign_v1_GetDeviceResponse *reply = calloc(1, sizeof *reply);
+    countersign_v1_DeviceReport *report = calloc(1, sizeof *report);
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct cs_buf wire = CS_BUF_EMPTY;
+    struct cs_digest left;
+    struct cs_err err;
+
+    assert_true(reply && report);
+    CS_PB_SET(&reply->admission, cs_buf_slice(&world->admission));
+    check_ok(cli_check_device(world->policy, reply, "gw-1", &device, &err), err);
+    for (unsigned removed = 0; removed < 2; removed++) {
+        fill_report(world, report);
+        if (removed)
+            report->installed_digest.size = 0;
+        sign(CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, world->device, &wire);
+        check_ok(cli_check_left(device, &world->core, cs_buf_slice(&wire), &left, &err), err);
+        assert_true(cs_digest_eq(&left, removed ? &nothing : &world->certificate.chain_digest));
+    }
+    report->outcome = countersign_v1_Outcome_OUTCOME_FAILED;
+    sign(CS_STATEMENT_DEVICE_REPORT, countersign_v1_DeviceReport_fields, report, world->device, &wire);
+    check_code(cli_check_left(device, &world->core, cs_buf_slice(&wire), &left, &err), CS_EAUTH);
+    cs_buf_free(&wire);
+    free(reply);
+    free(report);
+}
+
 static void a_certificate_must_be_the_one_asked_for(void **state)
 {
     struct world *world = *state;
@@ -607,6 +638,7 @@ int main(void)
         IN_WORLD(believes_the_key_that_a_renewal_names),
         IN_WORLD(a_decider_need_not_catch_the_device_standing_still),
         IN_WORLD(goes_back_only_to_what_the_device_itself_reported),
+        IN_WORLD(a_report_says_what_an_order_left),
         IN_WORLD(a_certificate_must_be_the_one_asked_for),
         IN_WORLD(only_the_tokens_holder_is_admitted),
         cmocka_unit_test(a_root_is_that_of_exactly_these_orders),

@@ -25,6 +25,7 @@ static void ask(struct asked *ret, countersign_v1_Action action)
     ret->places = (struct cli_places){.list = ret->list, .count = ORDERS, .action = action};
     ret->places.key_mode = action == ACTION(INSTALL) ? KEY(HELD) : KEY(NONE);
     ret->places.target_generation = action == ACTION(ROLL_BACK) ? 3 : 0;
+    memset(ret->places.expects.bytes, action == ACTION(ROLL_BACK) ? 7 : 0, CS_SHA256_BYTES);
     cli_places_sort(&ret->places);
     for (size_t i = 0; i < ORDERS; i++) {
         countersign_v1_OrderCore *core = ret->cores[i] = &ret->made[i];
@@ -35,6 +36,7 @@ static void ask(struct asked *ret, countersign_v1_Action action)
         core->action = action;
         core->key_mode = ret->places.key_mode;
         core->target_generation = ret->places.target_generation;
+        CS_PB_SET(&core->expects, cs_digest_slice(&ret->places.expects));
         core->expects.size = action == ACTION(INSTALL) ? 0 : CS_SHA256_BYTES;
     }
 }
@@ -88,6 +90,16 @@ static void another_target(countersign_v1_OrderCore *core)
     core->target_generation = 2;
 }
 
+/* Such as what the device advertises after a change by hand: it would refuse the order. */
+static void what_is_there_by_hand(countersign_v1_OrderCore *core)
+{
+    core->expects.bytes[0] ^= 1;
+}
+static void whatever_is_there(countersign_v1_OrderCore *core)
+{
+    core->expects.size = 0;
+}
+
 static void refuses_what_was_not_asked_for(void **state)
 {
     static const struct {
@@ -114,6 +126,8 @@ static void refuses_what_was_not_asked_for(void **state)
         {ACTION(ROLL_BACK), a_removal, "not asked for (remove gw-2/web)"},
         {ACTION(ROLL_BACK), another_key, "private key in another way"},
         {ACTION(ROLL_BACK), another_target, "another generation"},
+        {ACTION(ROLL_BACK), what_is_there_by_hand, "left there last"},
+        {ACTION(ROLL_BACK), whatever_is_there, "left there last"},
     };
 
     (void)state;

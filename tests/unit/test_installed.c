@@ -215,6 +215,34 @@ static void a_new_push_is_told_by_its_report(void **state)
     assert_false(look(s));
 }
 
+/* Reports have no remarks: one that was told stands until an advertisement takes it back. */
+static void a_remark_is_taken_back_after_a_push_and_a_removal(void **state)
+{
+    struct scene *s = *state;
+    const struct cs_digest two = cs_chain_digest(s->two.chain);
+
+    unlink(s->certificate);
+    assert_true(look(s));
+    ag_installed_told(&s->installed);
+    install(s, &s->two, &s->two);
+    s->known->installed_generation = 8;
+    s->known->installed_digest = two;
+    ag_installed_reported(&s->installed, &s->config, "web", cs_digest_slice(&two));
+    assert_true(look(s));
+    ag_installed_told(&s->installed);
+    assert_false(look(s));
+
+    unlink(s->certificate);
+    assert_true(look(s));
+    ag_installed_told(&s->installed);
+    s->known->installed_generation = 0;
+    ag_installed_reported(&s->installed, &s->config, "web", CS_SLICE_EMPTY);
+    assert_true(look(s));
+    assert_true(look(s));
+    ag_installed_told(&s->installed);
+    assert_false(look(s));
+}
+
 static void a_report_that_says_otherwise_is_set_right(void **state)
 {
     struct scene *s = *state;
@@ -454,6 +482,7 @@ int main(void)
         TEST(another_certificate_is_told_by_its_digest),
         TEST(what_does_not_fit_together_is_something_else),
         TEST(a_new_push_is_told_by_its_report),
+        TEST(a_remark_is_taken_back_after_a_push_and_a_removal),
         TEST(a_report_that_says_otherwise_is_set_right),
         TEST(where_nothing_is_installed_nothing_is_looked_at),
         TEST(what_cannot_be_seen_is_said_once_and_stays_as_it_was),

@@ -261,11 +261,14 @@ describe('a removal and a roll back', () => {
   const said = ['--comment', 'because', '--as', 'bob', '--yes'];
   const forget = () => { controller.requests.length = 1; };
   // Another certificate came after WO-1, so that there is something to go back from; the device is at the next generation.
-  const later = { orders: (reply) => ({ ...reply, orders: [{ ...controller.orders[0], number: 9, certificate_id: sha256(Buffer.from('other')) },
-    ...reply.orders] }) };
+  const later = { orders: (reply) => ({ ...reply, orders: [controller.later.order, ...reply.orders] }) };
   const device = () => controller.devices.get('gw-1').device;
-  before(() => { device().generation = 1; });
-  after(() => { device().generation = 0; forget(); });
+  before(() => {
+    device().generation = 1;
+    controller.later = { order: { ...controller.orders[0], number: 9, certificate_id: sha256(Buffer.from('other')) },
+      core: { ...controller.requests[0].cores[0], number: 9, order_id: Buffer.alloc(16, 9), chain_digest: sha256(Buffer.from('what is there')) } };
+  });
+  after(() => { device().generation = 0; controller.later = undefined; forget(); });
 
   test('a requester removes only what was asked for', async () => {
     const remove = ['remove', 'client.example', ...said];
@@ -274,7 +277,7 @@ describe('a removal and a roll back', () => {
     await seesThrough(bent(() => ({ connector: 'web' })), /not asked for/, ...remove);
     await seesThrough(bent(({ expects }) => ({ action: 1, key_mode: 3, chain_digest: expects, leaf_spki_digest: expects })), /not asked for/, ...remove);
     await seesThrough(bent(() => ({ generation: 5000 })), /generation 5000/, ...remove);
-    await fails(exits.refused, /not installed at web|not attached/, 'remove', 'client.example', '--to', 'gw-1/web', ...said);
+    await fails(exits.refused, /not installed there|not attached/, 'remove', 'client.example', '--to', 'gw-1/web', ...said);
     await fails(exits.usage, /no option "--even-expired"/, 'remove', 'client.example', '--even-expired', ...said);
     forget();
     assert.match((await succeeds('remove', 'client.example', '--dry-run', '--as', 'bob')).out, /Action +remove[\s\S]*Nothing was signed/);
@@ -288,6 +291,9 @@ describe('a removal and a roll back', () => {
     await seesThrough(bent(() => ({ chain_digest: crypto.randomBytes(32) }), later), /another chain/, ...back);
     await seesThrough(bent(() => ({ leaf_spki_digest: crypto.randomBytes(32) }), later), /another key/, ...back);
     await seesThrough(bent(() => ({ action: 1, key_mode: 3, target_generation: 0 }), later), /not asked for/, ...back);
+    // What goes is what the device reported to be there last, not what the controller says.
+    await seesThrough(bent(() => ({ expects: crypto.randomBytes(32) }), later), /to be left there last/, ...back);
+    await seesThrough(bent(() => ({ expects: Buffer.alloc(32) }), later), /to be left there last/, ...back);
     forget();
     const dry = async (lies) => {
       controller.lies = { ...later, ...lies };
@@ -301,6 +307,7 @@ describe('a removal and a roll back', () => {
     const forged = { order: (o) => ({ ...o, report: signEnvelope('device-report', decode('Envelope', o.report).payload, controller.messageKey.privateKey) }) };
     assert.match(await dry(forged), /an ordinary push of it \(the report of device gw-1/);
     const failed = { order: (o) => ({ ...o, report: Buffer.alloc(0) }) };
+    assert.match(await dry({ later: (o) => ({ ...o, report: Buffer.alloc(0) }) }), /an ordinary push of it \(there is no report[\s\S]*WO-9/);
     assert.match(await dry(failed), /an ordinary push of it \(there is no report[\s\S]*Action +install/);
     assert.equal(controller.orders.length, 1, 'nothing was submitted');
   });

@@ -196,7 +196,7 @@ export class Controller {
     return { certificate: this.describe(id), rows: this.certificates.get(id).targets.map((target) => {
       const order = this.orders.findLast((o) => o.certificate_id.toString('hex') === id && o.device_name === target.device_name);
       return { ...target, application: 'file', connected: true, colour: colour.COLOUR_GREEN, order,
-        in_sync: order?.state === state.ORDER_STATE_COMPLETED };
+        in_sync: order?.state === state.ORDER_STATE_COMPLETED, pushed: order?.state === state.ORDER_STATE_COMPLETED };
     }) };
   }
 
@@ -271,6 +271,11 @@ export class Controller {
   }
 
   GetOrder({ number }) {
+    if (number === this.later?.order.number) {
+      const { order, core } = this.later;
+      return this.bend('later', { order, core: encode('OrderCore', core),
+        report: this.devices.get(core.device_name).device.report(core, payloadOf(this.requests[0].envelope), []) });
+    }
     const order = this.orders[number - 1];
     const request = this.requests[order.request_number - 1];
     const core = request.cores.find((c) => c.number === number);

@@ -15,6 +15,12 @@ async function startAgent(t, pushes) {
     '--enrolment', `127.0.0.1:${deployment.enrolmentPort}`, '--token', token, '--state', state, '--pushes', String(pushes)], { name: 'agent.mjs' });
   await admitted;
   await deployment.advertised('gw-1');
+  const installed = () => fs.existsSync(path.join(state, 'chain.pem')) ? fs.readFileSync(path.join(state, 'chain.pem'), 'utf8') : null;
+  const has = (leaf) => installed()?.includes(fs.readFileSync(leaf, 'utf8').trim());
+  return { deployment, agent, ...people(deployment), installed, has };
+}
+
+function people(deployment) {
   const ask = (...args) => deployment.cliRaw(...args, '--comment', 'because', '--as', 'ada', '--yes');
   // Asked for, decided by both, and waited for: what was shown before the signature.
   const through = async (...args) => {
@@ -26,9 +32,7 @@ async function startAgent(t, pushes) {
     await deployment.cli('implement', request, '--manual', '--as', 'carol', '--yes', '--wait');
     return { request, shown: stderr + stdout, decided: approved.stderr + approved.stdout };
   };
-  const installed = () => fs.existsSync(path.join(state, 'chain.pem')) ? fs.readFileSync(path.join(state, 'chain.pem'), 'utf8') : null;
-  const has = (leaf) => installed()?.includes(fs.readFileSync(leaf, 'utf8').trim());
-  return { deployment, agent, ask, through, installed, has };
+  return { ask, through };
 }
 
 test('a certificate is removed, and comes back from the device\'s own generation', async (t) => {
@@ -85,4 +89,35 @@ test('a roll back names the generation that the device reported, or says why it 
   assert.ok(has(leaves['two.example']));
   assert.match((await ask('roll-back', 'gw-1', 'app', '--dry-run')).stdout, /generation 3/);
   await until('everything is reported', async () => (await deployment.json('order', 'list')).orders.every(({ state }) => state === 'Completed'));
+});
+
+test('what was changed by hand is removed and rolled back by the device\'s journal', async (t) => {
+  const deployment = await Deployment.create(t);
+  const { through } = people(deployment);
+  const agent = await deployment.agent('gw-1');
+  await agent.enrol();
+  agent.start();
+  await deployment.advertised('gw-1');
+  const file = path.join(agent.folder, 'chain.pem');
+  for (const name of ['one.example', 'two.example']) await deployment.push((await deployment.certificate(name)).pem, name, 'gw-1');
+  const changed = async (change, name, remark) => {
+    change();
+    await until('the change is told', async () => remark.test((await deployment.json('topology', name)).connectors[0].remark));
+  };
+
+  // A digest that no chain has.
+  await changed(() => fs.writeFileSync(file, 'no certificate'), 'two.example', /has none in it/);
+  const back = await through('roll-back', 'gw-1', 'app');
+  assert.match(back.shown, /Changed by hand +gw-1\/app: the device reports that it is not as it was pushed: .*has none in it/);
+  assert.ok(fs.readFileSync(file, 'utf8').includes('BEGIN CERTIFICATE'));
+
+  // Nothing at all; "wherever it is" means the place all the same.
+  await changed(() => fs.rmSync(file), 'one.example', /removed by hand/);
+  const removal = await through('remove', 'one.example');
+  assert.match(removal.shown, /Changed by hand +gw-1\/app: .*a file was removed by hand/);
+  assert.ok(!fs.existsSync(path.join(agent.folder, 'key.pem')));
+  await until('all is as it was pushed', async () => {
+    const [row] = (await deployment.json('topology', 'one.example')).connectors;
+    return row.sync === 'missing' && row.action === 'remove' && row.remark === '';
+  });
 });
