@@ -4,14 +4,22 @@
 
 #include <stdio.h>
 
-/* Is the application's path ours already? */
-static bool leads_to(struct ag_port *port, const char *path, const char *target)
+/* Is the application's path ours already? What cannot be told is an error: taken for a no, it would make the
+ * way back pass over a path, and then take away what was kept of it. */
+static int leads_to(struct ag_port *port, const char *path, const char *target, bool *ret, struct cs_err *err)
 {
     enum ag_entry_kind kind;
     char now[AG_LIMIT_PATH_BYTES];
+    int code = port->look_at(port, path, &kind, err);
 
-    return port->look_at(port, path, &kind, NULL) == CS_OK && kind == AG_ENTRY_LINK &&
-           port->read_link(port, path, now, sizeof now, NULL) == CS_OK && strcmp(now, target) == 0;
+    *ret = false;
+    if (code || kind != AG_ENTRY_LINK)
+        return code;
+    code = port->read_link(port, path, now, sizeof now, err);
+    if (code == CS_ETOOBIG || code == CS_ENOTFOUND) /* none of ours is so long; it went meanwhile */
+        return CS_OK;
+    *ret = !code && strcmp(now, target) == 0;
+    return code;
 }
 
 /* ---- before anything is changed */
@@ -19,13 +27,14 @@ static bool leads_to(struct ag_port *port, const char *path, const char *target)
 static int check_entry(struct ag_port *port, const struct ag_step *step, struct cs_err *err)
 {
     enum ag_entry_kind kind;
+    bool ours = false;
     int code = port->look_at(port, step->path, &kind, err);
 
-    if (code)
+    if (!code)
+        code = leads_to(port, step->path, step->target, &ours, err);
+    if (code || ours || kind == AG_ENTRY_ABSENT ||
+        ((kind == AG_ENTRY_FILE || kind == AG_ENTRY_LINK) && step->adopt))
         return code;
-    if (kind == AG_ENTRY_ABSENT || ((kind == AG_ENTRY_FILE || kind == AG_ENTRY_LINK) && step->adopt) ||
-        leads_to(port, step->path, step->target))
-        return CS_OK;
     if (kind == AG_ENTRY_FILE || kind == AG_ENTRY_LINK)
         return cs_err_set(err, CS_EEXISTS,
                           "%s is there already and is not ours: move it away, or, before the first push, set "
@@ -39,10 +48,14 @@ static int check_link(struct ag_port *port, const struct ag_plan *plan, const st
                       struct cs_err *err)
 {
     uint64_t bytes = 0;
+    bool ours = false;
     int code;
 
-    if (plan->connector->placement != AG_PLACE_LINKS || leads_to(port, step->path, step->target))
+    if (plan->connector->placement != AG_PLACE_LINKS)
         return CS_OK;
+    code = leads_to(port, step->path, step->target, &ours, err);
+    if (code || ours)
+        return code;
     code = port->room(port, step->path, &bytes, err);
     if (code || bytes > 0)
         return code;
@@ -74,14 +87,16 @@ static int find_old(struct ag_port *port, const struct ag_plan *plan, enum ag_fi
     const char *path = plan->connector->paths[file], *leaf = ag_file_leaf(plan->connector, file);
     char name[96], ours[AG_LIMIT_PATH_BYTES];
     enum ag_entry_kind kind = AG_ENTRY_ABSENT;
-
+    bool is_ours = false;
     int code;
 
     *ret_any = false;
     snprintf(ret, AG_LIMIT_PATH_BYTES, "%s", path);
     snprintf(name, sizeof name, "current/%s", leaf);
     code = ag_connector_folder(plan->folder, plan->connector->name, name, ours, sizeof ours, err);
-    if (!code && leads_to(port, path, ours)) {
+    if (!code)
+        code = leads_to(port, path, ours, &is_ours, err);
+    if (!code && is_ours) {
         if (!now[0])
             return CS_OK;
         snprintf(name, sizeof name, "%s/%s", now, leaf);
@@ -201,7 +216,10 @@ static int become(struct ag_port *port, const char *path, const char *source, st
  * no harm. */
 static void clear(struct ag_port *port, const struct ag_step *step)
 {
-    if (leads_to(port, step->path, step->target) && port->remove_link(port, step->path, NULL) != CS_OK)
+    bool ours = false;
+
+    if (leads_to(port, step->path, step->target, &ours, NULL) == CS_OK && ours &&
+        port->remove_link(port, step->path, NULL) != CS_OK)
         return;
 }
 
@@ -210,10 +228,11 @@ static int leave(struct ag_port *port, const struct ag_plan *plan, const struct 
 {
     char kept[AG_LIMIT_PATH_BYTES], leaf[96];
     enum ag_entry_kind kind;
-    int code;
+    bool ours = false;
+    int code = leads_to(port, step->path, step->target, &ours, err);
 
-    if (!leads_to(port, step->path, step->target))
-        return CS_OK;
+    if (code || !ours)
+        return code;
     snprintf(leaf, sizeof leaf, "%s/%s", plan->kept, ag_file_leaf(plan->connector, step->file));
     code = ag_connector_folder(plan->folder, plan->connector->name, leaf, kept, sizeof kept, err);
     if (!code)
@@ -300,8 +319,9 @@ enum ag_verdict ag_step_do(struct ag_port *port, const struct ag_plan *plan, con
         code = port->check_place(port, step->path, plan->connector->owner, err);
         return code == CS_OK ? AG_OK : AG_TARGET_UNSAFE;
     case AG_STEP_CHECK_ENTRY:
-        if (check_entry(port, step, err) != CS_OK)
-            return AG_FOREIGN_FILE;
+        code = check_entry(port, step, err);
+        if (code)
+            return code == CS_EEXISTS ? AG_FOREIGN_FILE : storage_verdict(code);
         return storage_verdict(check_link(port, plan, step, err));
     case AG_STEP_CHECK_ROOM:
         return storage_verdict(check_room(port, step, err));

@@ -357,11 +357,14 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
     planner.plan->must_reload = put_back->reloaded;
     if (first)
         memcpy(planner.plan->kept, previous, sizeof previous);
+    /* Links first, as in an install: a removal may have taken some away, and one rename brings back all.
+     * Those of a first install were entered before anything was switched, and are left below. */
+    if (seen && !copies && !first)
+        add_placing(&planner, previous);
     /* Also where it leads there: an earlier try may not have brought that to the disk. */
     if (put_back->at != AG_AT_OTHER)
         add_switch(&planner, previous);
-    /* The links of a first install were entered before anything was switched, and are left below. */
-    if (seen && (copies || !first))
+    if (seen && copies)
         add_placing(&planner, previous);
     if (seen)
         add_telling(&planner, previous, NULL);
@@ -369,8 +372,9 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
         if (!copies)
             add_links(&planner, AG_STEP_LEAVE, false);
         add_about(&planner, AG_STEP_REMOVE_LINK, "current");
-        add_about(&planner, AG_STEP_REMOVE_FOLDER, previous);
     }
+    if (first)
+        add_about(&planner, AG_STEP_REMOVE_FOLDER, previous);
     add_generation(&planner, AG_STEP_REMOVE_FOLDER, put_back->generation);
     return finish(&planner, ret);
 }
@@ -409,6 +413,10 @@ int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, stru
     else
         ag_previous_name(0, restore->generation, name);
     planner.plan->is_way_back = true;
+    /* Links first, as in an install: a removal may have taken some away. Those of a first push were entered.
+     */
+    if (restore->connector->placement == AG_PLACE_LINKS && restore->back && restore->previous > 0)
+        add_placing(&planner, name);
     add_switch(&planner, name);
     if (restore->connector->placement == AG_PLACE_COPIES)
         add_placing(&planner, name);

@@ -10,7 +10,7 @@ enum {
     POLICY_WAIT_MS = 10 * 1000,
     /* What telling of one change takes of the room for it, and how much of that there is at most. */
     TELL_COST_MS = 6 * 1000,
-    TELL_ROOM_MS = 10 * TELL_COST_MS,
+    TELL_ROOM_MS = 100 * TELL_COST_MS,
 };
 
 /* ---- sending */

@@ -241,13 +241,14 @@ static void puts_back_the_one_before_or_what_was_there_before_the_first(void **u
         const char *wanted;
     } cases[] = {
         {"nothing was entered", 6, AG_AT_OTHER, false, false, "remove /s/connectors/web/g7\n"},
-        {"nothing was entered, the first", 0, AG_AT_OTHER, true, false, "remove /s/connectors/web/g7\n"},
+        {"nothing was entered, the first", 0, AG_AT_OTHER, true, false,
+         "remove /s/connectors/web/before-7\nremove /s/connectors/web/g7\n"},
         {"not switched", 6, AG_AT_PREVIOUS, false, false,
          "switch /s/connectors/web/current > g6\nremove /s/connectors/web/g7\n"},
         {"switched", 6, AG_AT_NEW, false, false,
-         "switch /s/connectors/web/current > g6\n"
          "enter /etc/web.key > /s/connectors/web/current/key.pem\n"
          "enter /etc/web.pem > /s/connectors/web/current/chain.pem\n"
+         "switch /s/connectors/web/current > g6\n"
          "validate\nreload /s/connectors/web/g6\nprove /s/connectors/web/g6\nremove /s/connectors/web/g7\n"},
         {"switched back before the power went", 6, AG_AT_PREVIOUS, true, true,
          "switch /s/connectors/web/current > g6\n"
