@@ -46,8 +46,8 @@ enum { AG_CURRENT_BYTES = 64 };
 CS_MUST_USE int ag_apply_current(struct ag_port *port, const char *folder, const char *connector,
                                  char ret[AG_CURRENT_BYTES], struct cs_err *err);
 
-/* Removes old generations of a connector but for the newest `kept`, `current` among them. g0 stays: it is
- * what people had. Best effort. */
+/* Removes old generations of a connector but for the newest `kept`, `current` among them. What was kept of
+ * what people had stays. Best effort. */
 void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connector, uint64_t current,
                    unsigned kept);
 
