@@ -97,6 +97,11 @@ unsigned alloc_fail_large(void (*scenario)(void *), void *data, size_t of_at_lea
     return failed;
 }
 
+void alloc_fail_off(void)
+{
+    left = 0;
+}
+
 bool alloc_fail_happened(void)
 {
     return happened;

@@ -22,6 +22,9 @@ unsigned alloc_fail_sample(void (*scenario)(void *), void *data, unsigned most);
  */
 unsigned alloc_fail_large(void (*scenario)(void *), void *data, size_t of_at_least_bytes);
 
+/* For a scenario that looks at what it did: no allocation fails in the rest of this run. */
+void alloc_fail_off(void);
+
 /* True when an allocation has failed in this run: an error then is as it should be. */
 bool alloc_fail_happened(void);
 
