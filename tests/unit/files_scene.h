@@ -27,7 +27,9 @@ static inline const char *at(const char *path)
     static unsigned next;
     char *out = paths[next++ % CS_ARRAY_LEN(paths)];
 
-    snprintf(out, PATH_BYTES, "%s%s", path[0] == '%' ? root : "", path[0] == '%' ? path + 1 : path);
+    int len = snprintf(out, PATH_BYTES, "%s%s", path[0] == '%' ? root : "", path[0] == '%' ? path + 1 : path);
+
+    assert_true(len >= 0 && len < PATH_BYTES);
     return out;
 }
 
