@@ -139,3 +139,21 @@ void port_loop_wait(struct port_loop *loop, uint32_t ms)
     check_ok(loop->port->wait(loop->port, ms, port_loop_on_wait, loop, &err), err);
     port_loop_until(loop, loop->ended + 1);
 }
+
+int port_loop_set_up(void **state)
+{
+    struct port_loop *loop = calloc(1, sizeof *loop);
+
+    if (!loop)
+        return -1;
+    port_loop_begin(loop);
+    *state = loop;
+    return 0;
+}
+
+int port_loop_tear_down(void **state)
+{
+    port_loop_end(*state);
+    free(*state);
+    return 0;
+}

@@ -18,6 +18,10 @@ struct port_loop {
     char text[512], unlimited[300]; /* what the results point to */
 };
 
+/* For cmocka: the case's state is a port_loop of its own. */
+int port_loop_set_up(void **state);
+int port_loop_tear_down(void **state);
+
 void port_loop_begin(struct port_loop *loop);
 /* Gives up what is under way, runs the loop to its end, and checks that nothing is left on it. */
 void port_loop_end(struct port_loop *loop);

@@ -109,21 +109,9 @@ static void find_groups(void)
 
 /* ---- cases */
 
-static int set_up(void **state)
-{
-    struct port_loop *loop = calloc(1, sizeof *loop);
-
-    if (!loop)
-        return -1;
-    port_loop_begin(loop);
-    *state = loop;
-    return 0;
-}
-
 static int tear_down(void **state)
 {
-    port_loop_end(*state);
-    free(*state);
+    port_loop_tear_down(state);
     while (count_left(SIGKILL) > 0) /* of a case that failed */
         usleep(1000);
     return 0;
@@ -360,7 +348,7 @@ static void no_group_is_left(void **state)
 
 int main(int argc, char **argv)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, port_loop_set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(each_is_ended_and_the_next_command_works),
         CASE(who_is_left_behind_does_not_hold_up_the_result),

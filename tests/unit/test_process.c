@@ -10,24 +10,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int set_up(void **state)
-{
-    struct port_loop *loop = calloc(1, sizeof *loop);
-
-    if (!loop)
-        return -1;
-    port_loop_begin(loop);
-    *state = loop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    port_loop_end(*state);
-    free(*state);
-    return 0;
-}
-
 static void tells_how_a_command_ended(void **state)
 {
     struct port_loop *loop = *state;
@@ -188,7 +170,7 @@ static void waits_as_long_as_it_was_asked(void **state)
     assert_true(took >= 59 && took < 2000);
 }
 
-/* tear_down() sees that the loop is clean and that no end was told. */
+/* port_loop_tear_down() sees that the loop is clean and that no end was told. */
 static void can_be_given_up_at_any_moment(void **state)
 {
     struct port_loop *loop = *state;
@@ -253,7 +235,7 @@ static void survives_every_allocation_that_fails(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, port_loop_set_up, port_loop_tear_down)
     const struct CMUnitTest tests[] = {
         CASE(tells_how_a_command_ended),
         CASE(a_command_gets_nothing_of_the_agents),
