@@ -2,7 +2,6 @@
 
 #include "agent/steps.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static void end(struct ag_apply *apply, enum ag_verdict verdict)
@@ -196,7 +195,7 @@ static void note_generation(void *data, const char *name)
 void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connector, uint64_t current,
                    unsigned kept)
 {
-    char home[AG_LIMIT_PATH_BYTES], path[AG_LIMIT_PATH_BYTES], leaf[24];
+    char home[AG_LIMIT_PATH_BYTES], path[AG_LIMIT_PATH_BYTES];
 
     if (ag_connector_folder(folder, connector, NULL, home, sizeof home, NULL) != CS_OK)
         return;
@@ -205,8 +204,7 @@ void ag_apply_tidy(struct ag_port *port, const char *folder, const char *connect
 
         if (port->list_folder(port, home, note_generation, &old, NULL) != CS_OK || old.count < kept)
             return;
-        snprintf(leaf, sizeof leaf, "g%" PRIu64, old.lowest);
-        if (ag_connector_folder(folder, connector, leaf, path, sizeof path, NULL) != CS_OK ||
+        if (ag_generation_path(folder, connector, old.lowest, NULL, path, sizeof path, NULL) != CS_OK ||
             port->remove_folder(port, path, NULL) != CS_OK)
             return;
     }

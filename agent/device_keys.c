@@ -3,7 +3,6 @@
 #include "agent/core/key_request.h"
 #include "shared/base/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 struct waiting {
@@ -249,10 +248,10 @@ static int installed_file(struct ag_device *device, const char *connector, uint6
                           const char *file, size_t limit_bytes, struct cs_buf *out)
 {
     struct ag_port *port = device->store.port;
-    char leaf[64], path[AG_LIMIT_PATH_BYTES];
+    char path[AG_LIMIT_PATH_BYTES];
 
-    snprintf(leaf, sizeof leaf, "g%" PRIu64 "/%s", generation, file);
-    if (ag_connector_folder(device->config->state, connector, leaf, path, sizeof path, NULL) != CS_OK)
+    if (ag_generation_path(device->config->state, connector, generation, file, path, sizeof path, NULL) !=
+        CS_OK)
         return CS_ETOOBIG;
     return port->read_file(port, path, limit_bytes, out, NULL);
 }

@@ -1,8 +1,6 @@
 /* What is installed and served, looked at: at once where the system tells of a change, else on a period. */
 #include "agent/device_impl.h"
 
-#include <stdio.h>
-
 enum {
     LOOK_MS = 3000, /* for one handshake */
     WATCHED_PER_CONNECTOR = 2 + AG_FILE_COUNT,
@@ -50,12 +48,11 @@ static bool should_serve(const struct ag_device *device, size_t index, struct cs
 {
     const struct ag_connector *connector = &device->config->connectors.items[index];
     const struct ag_connector_state *state = ag_state_connector(&device->state, connector->name);
-    char files[AG_LIMIT_PATH_BYTES], leaf[24];
+    char files[AG_LIMIT_PATH_BYTES];
 
-    snprintf(leaf, sizeof leaf, "g%llu", (unsigned long long)(state ? state->installed_generation : 0));
     return connector->probe.host && state && state->installed_generation > 0 &&
-           ag_connector_folder(device->config->state, connector->name, leaf, files, sizeof files, NULL) ==
-               CS_OK &&
+           ag_generation_path(device->config->state, connector->name, state->installed_generation, NULL,
+                              files, sizeof files, NULL) == CS_OK &&
            ag_application_leaf(device->store.port, connector, files, ret_leaf, NULL) == CS_OK;
 }
 
@@ -135,7 +132,7 @@ static void add_connector(const struct ag_device *device, const struct ag_connec
                           struct watching *watching)
 {
     const struct ag_connector_state *state = ag_state_connector(&device->state, connector->name);
-    char path[AG_LIMIT_PATH_BYTES], generation[24];
+    char path[AG_LIMIT_PATH_BYTES];
 
     if (!state || state->installed_generation == 0)
         return;
@@ -144,11 +141,10 @@ static void add_connector(const struct ag_device *device, const struct ag_connec
             add_folder(watching, connector->paths[i],
                        (size_t)(strrchr(connector->paths[i], '/') - connector->paths[i]));
     }
-    snprintf(generation, sizeof generation, "g%llu", (unsigned long long)state->installed_generation);
     if (ag_connector_folder(device->config->state, connector->name, NULL, path, sizeof path, NULL) == CS_OK)
         add_folder(watching, path, strlen(path));
-    if (ag_connector_folder(device->config->state, connector->name, generation, path, sizeof path, NULL) ==
-        CS_OK)
+    if (ag_generation_path(device->config->state, connector->name, state->installed_generation, NULL, path,
+                           sizeof path, NULL) == CS_OK)
         add_folder(watching, path, strlen(path));
 }
 

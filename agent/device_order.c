@@ -171,12 +171,12 @@ static void end_order(struct ag_device *device)
 static int find_place(struct ag_device *device, const struct ag_order *order, enum ag_place *ret,
                       struct cs_err *err)
 {
-    char now[AG_CURRENT_BYTES], new_name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
+    char now[AG_CURRENT_BYTES], new_name[AG_PLACE_NAME_BYTES], previous[AG_PLACE_NAME_BYTES];
     int code = ag_apply_current(device->store.port, device->config->state, device->connector->name, now, err);
 
     if (code)
         return code;
-    *ret = strcmp(now, ag_previous_name(0, order->generation, new_name)) == 0 ? AG_AT_NEW
+    *ret = strcmp(now, ag_generation_name(order->generation, new_name)) == 0 ? AG_AT_NEW
            : strcmp(now, ag_previous_name(order->generation, order->previous_generation, previous)) == 0
                ? AG_AT_PREVIOUS
                : AG_AT_OTHER;

@@ -3,9 +3,6 @@
 #include "agent/core/journal.h"
 #include "shared/base/text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 struct delivery {
     struct cs_list node;
     struct cs_buf bytes;
@@ -97,7 +94,7 @@ int ag_order_find_kept(struct ag_device *device, const countersign_v1_PushDelive
     cs_auto_free countersign_v1_PushMessage *message = NULL;
     cs_auto_free countersign_v1_OrderCore *core = NULL;
     struct ag_port *port = device->store.port;
-    char leaf[48], path[AG_LIMIT_PATH_BYTES];
+    char path[AG_LIMIT_PATH_BYTES];
     int code = ag_order_of(delivery, &message, &core, err);
 
     if (code || core->action != countersign_v1_Action_ACTION_ROLL_BACK ||
@@ -107,8 +104,8 @@ int ag_order_find_kept(struct ag_device *device, const countersign_v1_PushDelive
     if (cs_buf_reserve(key, CS_LIMIT_PEM_BYTES) != CS_OK)
         return cs_err_nomem(err);
     for (int i = 0; !code && i < 2; i++) {
-        snprintf(leaf, sizeof leaf, "g%" PRIu64 "/%s", core->target_generation, i ? "key.pem" : "chain.pem");
-        code = ag_connector_folder(device->config->state, core->connector, leaf, path, sizeof path, err);
+        code = ag_generation_path(device->config->state, core->connector, core->target_generation,
+                                  i ? "key.pem" : "chain.pem", path, sizeof path, err);
         if (!code)
             code = port->read_file(port, path, CS_LIMIT_PEM_BYTES, i ? key : chain, err);
     }

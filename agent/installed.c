@@ -4,8 +4,6 @@
 #include "agent/core/plan.h"
 #include "shared/crypto/x509.h"
 
-#include <stdio.h>
-
 /* One connector while its files are read. */
 struct reading {
     struct ag_port *port;
@@ -71,11 +69,9 @@ static int complete_leaf(struct reading *reading, struct cs_err *err)
 {
     cs_auto(cs_chain_freep) struct cs_chain *kept = NULL;
     struct cs_digest bytes;
-    char path[AG_LIMIT_PATH_BYTES], leaf[48];
-    int code;
-
-    snprintf(leaf, sizeof leaf, "g%llu/chain.pem", (unsigned long long)reading->generation);
-    code = ag_connector_folder(reading->folder, reading->connector->name, leaf, path, sizeof path, err);
+    char path[AG_LIMIT_PATH_BYTES];
+    int code = ag_generation_path(reading->folder, reading->connector->name, reading->generation, "chain.pem",
+                                  path, sizeof path, err);
 
     if (!code)
         code = read_chain(reading, path, false, &kept, &bytes, err);

@@ -37,13 +37,27 @@ bool ag_generation_parse(const char *name, uint64_t *ret)
     return true;
 }
 
-const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PREVIOUS_BYTES])
+const char *ag_generation_name(uint64_t generation, char ret[AG_PLACE_NAME_BYTES])
+{
+    snprintf(ret, AG_PLACE_NAME_BYTES, "g%" PRIu64, generation);
+    return ret;
+}
+
+const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PLACE_NAME_BYTES])
 {
     if (previous > 0)
-        snprintf(ret, AG_PREVIOUS_BYTES, "g%" PRIu64, previous);
-    else
-        snprintf(ret, AG_PREVIOUS_BYTES, "before-%" PRIu64, generation);
+        return ag_generation_name(previous, ret);
+    snprintf(ret, AG_PLACE_NAME_BYTES, "before-%" PRIu64, generation);
     return ret;
+}
+
+int ag_generation_path(const char *folder, const char *connector, uint64_t generation, const char *file,
+                       char *ret, size_t size, struct cs_err *err)
+{
+    char leaf[AG_PLACE_NAME_BYTES + 32];
+
+    snprintf(leaf, sizeof leaf, "g%" PRIu64 "%s%s", generation, file ? "/" : "", file ? file : "");
+    return ag_connector_folder(folder, connector, leaf, ret, size, err);
 }
 
 /* ---- writing steps down */
@@ -89,10 +103,10 @@ static void path_of(struct planner *planner, const char *leaf, char out[AG_LIMIT
 static void generation_path(struct planner *planner, uint64_t generation, const char *file,
                             char out[AG_LIMIT_PATH_BYTES])
 {
-    char leaf[64];
-
-    snprintf(leaf, sizeof leaf, "g%" PRIu64 "%s%s", generation, file ? "/" : "", file ? file : "");
-    path_of(planner, leaf, out);
+    out[0] = '\0';
+    if (!planner->code)
+        planner->code = ag_generation_path(planner->plan->folder, planner->plan->connector->name, generation,
+                                           file, out, AG_LIMIT_PATH_BYTES, planner->err);
 }
 
 static void add_generation(struct planner *planner, enum ag_step_kind kind, uint64_t generation)
@@ -291,7 +305,7 @@ static int finish(struct planner *planner, struct ag_plan **ret)
 static void add_keeping(struct planner *planner, const struct ag_install *install)
 {
     const struct ag_connector *connector = install->connector;
-    char kept[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES], path[AG_LIMIT_PATH_BYTES],
+    char kept[AG_PLACE_NAME_BYTES], previous[AG_PLACE_NAME_BYTES], path[AG_LIMIT_PATH_BYTES],
         target[AG_LIMIT_PATH_BYTES];
 
     ag_previous_name(install->generation, 0, kept);
@@ -309,13 +323,13 @@ int ag_plan_install(const struct ag_install *install, struct ag_plan **ret, stru
 {
     const struct ag_connector *connector = install->connector;
     bool copies = connector->placement == AG_PLACE_COPIES;
-    char name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
+    char name[AG_PLACE_NAME_BYTES], previous[AG_PLACE_NAME_BYTES];
     struct planner planner;
     int code = begin(&planner, install->folder, connector, err);
 
     if (code)
         return code;
-    ag_previous_name(0, install->generation, name);
+    ag_generation_name(install->generation, name);
     ag_previous_name(install->generation, install->previous, previous);
     add_checks(&planner, install);
     add_home(&planner, AG_STEP_MAKE_FOLDER);
@@ -346,7 +360,7 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
     const struct ag_connector *connector = put_back->connector;
     bool copies = connector->placement == AG_PLACE_COPIES, first = put_back->previous == 0;
     bool seen = put_back->at == AG_AT_NEW || (put_back->at == AG_AT_PREVIOUS && put_back->seen);
-    char previous[AG_PREVIOUS_BYTES];
+    char previous[AG_PLACE_NAME_BYTES];
     struct planner planner;
     int code = begin(&planner, put_back->folder, connector, err);
 
@@ -382,13 +396,13 @@ int ag_plan_put_back(const struct ag_put_back *put_back, struct ag_plan **ret, s
 int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs_err *err)
 {
     bool copies = what->connector->placement == AG_PLACE_COPIES;
-    char name[AG_PREVIOUS_BYTES], previous[AG_PREVIOUS_BYTES];
+    char name[AG_PLACE_NAME_BYTES], previous[AG_PLACE_NAME_BYTES];
     struct planner planner;
     int code = begin(&planner, what->folder, what->connector, err);
 
     if (code)
         return code;
-    ag_previous_name(0, what->generation, name);
+    ag_generation_name(what->generation, name);
     ag_previous_name(what->generation, what->previous, previous);
     /* It leads there; but the process that switched it may not have come to the sync. */
     add_switch(&planner, name);
@@ -402,7 +416,7 @@ int ag_plan_finish(const struct ag_finish *what, struct ag_plan **ret, struct cs
 
 int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, struct cs_err *err)
 {
-    char name[AG_PREVIOUS_BYTES];
+    char name[AG_PLACE_NAME_BYTES];
     struct planner planner;
     int code = begin(&planner, restore->folder, restore->connector, err);
 
@@ -411,7 +425,7 @@ int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, stru
     if (restore->back)
         ag_previous_name(restore->generation, restore->previous, name);
     else
-        ag_previous_name(0, restore->generation, name);
+        ag_generation_name(restore->generation, name);
     planner.plan->is_way_back = true;
     /* Links first, as in an install: a removal may have taken some away. Those of a first push were entered.
      */

@@ -41,6 +41,8 @@ enum ag_step_kind {
     AG_STEP_PROVE,  /* it serves the leaf of the generation at path; with is_gone, it does so no more */
 };
 
+enum { AG_PLACE_NAME_BYTES = 32 }; /* "g7", "before-7" */
+
 struct ag_step {
     enum ag_step_kind kind;
     char *path, *target;
@@ -60,7 +62,7 @@ struct ag_plan {
     bool is_way_back;
     bool
         must_reload; /* on the way back, also where validate fails: the application has taken the new files */
-    char kept[32];   /* the folder of what was there before; "" where that is a generation */
+    char kept[AG_PLACE_NAME_BYTES]; /* the folder of what was there before; "" where that is a generation */
 };
 
 /* What a generation is made of. */
@@ -117,9 +119,10 @@ struct ag_restore {
 };
 CS_MUST_USE int ag_plan_restore(const struct ag_restore *restore, struct ag_plan **ret, struct cs_err *err);
 
-/* The name of what is there before a generation: "g6", or "before-7" where nothing of ours was. */
-enum { AG_PREVIOUS_BYTES = 32 };
-const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PREVIOUS_BYTES]);
+/* What `current` leads to: a generation, "g7"; and what is there before one, "g6", or "before-7" where
+ * nothing of ours was. */
+const char *ag_generation_name(uint64_t generation, char ret[AG_PLACE_NAME_BYTES]);
+const char *ag_previous_name(uint64_t generation, uint64_t previous, char ret[AG_PLACE_NAME_BYTES]);
 
 void ag_plan_free(struct ag_plan *plan);
 CS_DEFINE_AUTO(ag_plan_freep, struct ag_plan, ag_plan_free)
@@ -128,5 +131,8 @@ CS_DEFINE_AUTO(ag_plan_freep, struct ag_plan, ag_plan_free)
 CS_MUST_USE int ag_connector_folder(const char *folder, const char *name, const char *leaf, char *ret,
                                     size_t size, struct cs_err *err);
 bool ag_generation_parse(const char *name, uint64_t *ret);
+/* The folder of a generation, or a file in it (NULL: the folder itself). CS_ETOOBIG. */
+CS_MUST_USE int ag_generation_path(const char *folder, const char *connector, uint64_t generation,
+                                   const char *file, char *ret, size_t size, struct cs_err *err);
 
 #endif

@@ -245,12 +245,12 @@ static enum ag_verdict put_back_from(struct stage *stage, uint64_t generation, u
 /* As the device does it: what `current` leads to tells how far it came. */
 static enum ag_verdict put_back(struct stage *stage, uint64_t generation, uint64_t previous)
 {
-    char now[AG_CURRENT_BYTES], new_name[AG_PREVIOUS_BYTES], old_name[AG_PREVIOUS_BYTES];
+    char now[AG_CURRENT_BYTES], new_name[AG_PLACE_NAME_BYTES], old_name[AG_PLACE_NAME_BYTES];
     enum ag_place at = AG_AT_OTHER;
     struct cs_err err;
 
     check_ok(ag_apply_current(stage->cut.real, stage->folder, "web", now, &err), err);
-    if (strcmp(now, ag_previous_name(0, generation, new_name)) == 0)
+    if (strcmp(now, ag_generation_name(generation, new_name)) == 0)
         at = AG_AT_NEW;
     else if (strcmp(now, ag_previous_name(generation, previous, old_name)) == 0)
         at = AG_AT_PREVIOUS;
