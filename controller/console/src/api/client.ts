@@ -14,6 +14,8 @@ let onStranger: (error: ConnectError) => void = () => {};
 export function whenStranger(told: (error: ConnectError) => void): void {
   onStranger = told;
 }
+// For a stream, whose refusal comes later than its head.
+export const tellStranger = (error: ConnectError): void => onStranger(error);
 
 export const isStranger = (error: unknown): error is ConnectError =>
   error instanceof ConnectError && error.code === Code.Unauthenticated;
