@@ -106,6 +106,7 @@ bool cli_rpc_is_disconnecting(const struct cli_rpc *rpc);
     X(PushService, GetOrder)                                                                                 \
     X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
+    X(ControllerService, GetSummary)                                                                         \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \

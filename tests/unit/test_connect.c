@@ -169,7 +169,7 @@ struct pair {
 
     unsigned answers, closes;
     uint32_t close_code;
-    char status[8], type[64], keep[64];
+    char status[8], type[64], keep[64], heads[64]; /* heads: of the headers x-head and x-head-bin */
     struct cs_buf body;
 };
 
@@ -178,10 +178,16 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
     struct pair *pair = cs_http2_stream_owner(stream);
     struct cs_slice status = cs_metadata_find(headers, ":status"),
                     type = cs_metadata_find(headers, "content-type"),
-                    keep = cs_metadata_find(headers, "cache-control");
+                    keep = cs_metadata_find(headers, "cache-control"), name, value;
 
     (void)oversize;
     pair->answers++;
+    pair->heads[0] = '\0';
+    for (size_t cursor = 0; cs_metadata_next(headers, &cursor, &name, &value);)
+        if (cs_slice_starts_with(name, CS_SLICE_LIT("x-")) && value.len &&
+            !cs_slice_eq_str(name, "x-content-type-options"))
+            snprintf(pair->heads + strlen(pair->heads), sizeof pair->heads - strlen(pair->heads), "%.*s ",
+                     (int)value.len, (const char *)value.ptr);
     snprintf(pair->status, sizeof pair->status, "%.*s", (int)status.len, (const char *)status.ptr);
     snprintf(pair->type, sizeof pair->type, "%.*s", (int)type.len, type.len ? (const char *)type.ptr : "");
     snprintf(pair->keep, sizeof pair->keep, "%.*s", (int)keep.len, keep.len ? (const char *)keep.ptr : "");
@@ -343,6 +349,8 @@ static const struct ask asks[] = {
      CS_SLICE_LIT("hi"), "200", "application/proto", CS_SLICE_LIT("hi")},
     {"an empty message", "POST", CALL("Unary"), "application/proto", NULL, NULL, CS_SLICE_EMPTY, "200",
      "application/proto", CS_SLICE_EMPTY},
+    {"a head of its own", "POST", CALL("Head"), "application/proto", NULL, NULL, CS_SLICE_LIT("hi"), "200",
+     "application/proto", CS_SLICE_LIT("hi")},
     {"an error", "POST", CALL("Fail"), "application/proto", NULL, NULL, CS_SLICE_LIT("9 not \"now\""), "400",
      "application/json", CS_SLICE_LIT("{\"code\":\"failed_precondition\",\"message\":\"not \\\"now\\\"\"}")},
     {"JSON that is none", "POST", CALL("Unary"), "application/json", NULL, NULL, CS_SLICE_LIT("{"), "400",
@@ -432,6 +440,38 @@ static void answers_over_http2_as_the_table_says(void **state)
             fail_msg("%s: %s, %s", ask->says, pair.status, pair.type);
         if (ask->answer.len && !cs_slice_eq(cs_buf_slice(&pair.body), ask->answer))
             fail_msg("%s: '%.*s'", ask->says, (int)pair.body.len, (const char *)pair.body.ptr);
+    }
+    pair_close(&pair);
+}
+
+static void a_handler_adds_to_the_head_of_its_answer(void **state)
+{
+    static const struct {
+        const char *path, *type;
+        struct cs_slice body;
+        const char *status;
+    } cases[] = {
+        {CALL("Head"), "application/proto", CS_SLICE_LIT("hi"), "200"},
+        {CALL("Head"), "application/json", CS_SLICE_LIT("\"hi\""), "200"},
+        {CALL("Head"), "application/proto", CS_SLICE_LIT("fail"), "404"},
+        {CALL("HeadStream"), "application/connect+proto", CS_SLICE_LIT("\0\0\0\0\2hi"), "200"},
+        {CALL("HeadStream"), "application/connect+proto", CS_SLICE_LIT("\0\0\0\0\4fail"), "200"},
+    };
+    struct pair pair;
+
+    (void)state;
+    check_code(pair_open(&pair), CS_OK);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        const struct ask ask = {
+            .method = "POST", .path = cases[i].path, .type = cases[i].type, .body = cases[i].body};
+
+        forget(&pair);
+        assert_non_null(begin(&pair, &ask, false));
+        pump(&pair);
+        assert_string_equal(pair.status, cases[i].status);
+        assert_string_equal(pair.heads, "h again AAH+/w ");
+        assert_int_equal(pair.service.last_end,
+                         strcmp(cases[i].status, "404") == 0 || i == 4 ? CS_STATUS_NOT_FOUND : CS_STATUS_OK);
     }
     pair_close(&pair);
 }
@@ -765,6 +805,7 @@ int main(void)
         cmocka_unit_test(writes_any_sentence_as_a_json_string),
         cmocka_unit_test(ends_a_stream_with_its_error_and_its_metadata),
         cmocka_unit_test(answers_over_http2_as_the_table_says),
+        cmocka_unit_test(a_handler_adds_to_the_head_of_its_answer),
         cmocka_unit_test(refuses_a_body_that_is_larger_than_the_method_takes),
         cmocka_unit_test(holds_so_much_of_unfinished_requests_and_no_more),
         cmocka_unit_test(answers_that_find_no_room_wait_for_it_up_to_a_bound),
