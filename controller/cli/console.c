@@ -250,6 +250,7 @@ static int listen_here(struct console *console, uint16_t port, struct cs_err *er
         .max_streams = STREAMS_MOST,
         .http1 = true,
         .web = {.connect = true, .otherwise = &ctl_pages_of_console, .guard = &console->web_guard},
+        .owner = console,
     };
     int rc = cs_registry_new(&console->registry, err);
 

@@ -10,6 +10,7 @@ enum {
     CALLS_MOST = 256,
     /* As long as the client itself waits for a reply. */
     UNARY_TIMEOUT_MS = 30 * 1000,
+    DEADLINE_MORE_MS = 1000,
     /* A call is repeated so often after signing in anew. */
     SIGN_INS_MOST = 2,
 };
@@ -213,17 +214,17 @@ static int be_ready(struct cli_forwarder *forwarder, struct cs_err *err)
     return rc;
 }
 
-/* The call's own deadline, which ends it here, is told to the controller, too. */
+/* The call's own deadline ends it here, and so at the controller; there it is told a little more, so that the
+ * two do not end it both at once. */
 static uint32_t time_left(const struct forward *forward)
 {
     uint64_t deadline_ms = cs_call_deadline_ms(forward->call),
-             now_ms = uv_now(cli_rpc_loop(forward->forwarder->cli->rpc));
+             now_ms = uv_now(cli_rpc_loop(forward->forwarder->cli->rpc)), left_ms;
 
     if (!deadline_ms)
         return forward->is_stream ? 0 : UNARY_TIMEOUT_MS;
-    if (deadline_ms <= now_ms)
-        return 1;
-    return deadline_ms - now_ms < UINT32_MAX ? (uint32_t)(deadline_ms - now_ms) : UINT32_MAX;
+    left_ms = (deadline_ms > now_ms ? deadline_ms - now_ms : 0) + DEADLINE_MORE_MS;
+    return left_ms < UINT32_MAX ? (uint32_t)left_ms : UINT32_MAX;
 }
 
 static void start(struct forward *forward)
