@@ -250,8 +250,8 @@ static void lets_in_as_the_table_says(void **state)
     char text[CLI_LINK_TEXT_BYTES];
 
     (void)state;
-    for (uint8_t i = 0; i < sizeof random; i++)
-        random[i] = i;
+    for (size_t i = 0; i < sizeof random; i++)
+        random[i] = (uint8_t)i;
     cli_links_renew(&links, random, text);
     assert_int_equal(cli_links_open(&links, CS_SLICE_ARRAY(random), random, text), CLI_LINK_OPENED);
     assert_string_equal(text, TOKEN);

@@ -82,7 +82,7 @@ static void knows_the_tokens_of_the_last_tabs_and_nothing_else(void **state)
     assert_int_equal(open_it(&links, 1, 50, first), CLI_LINK_OPENED);
     assert_false(cli_links_know(&links, cs_slice_str("")));
     assert_false(cli_links_know(&links, cs_slice(first, strlen(first) - 1)));
-    for (uint8_t i = 1; i < CLI_LINK_TOKENS; i++) {
+    for (unsigned i = 1; i < CLI_LINK_TOKENS; i++) {
         cli_links_renew(&links, bytes((uint8_t)(1 + i)), text);
         assert_int_equal(open_it(&links, (uint8_t)(1 + i), (uint8_t)(50 + i), token), CLI_LINK_OPENED);
         assert_true(cli_links_know(&links, cs_slice_str(first)));

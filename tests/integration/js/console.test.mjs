@@ -283,6 +283,7 @@ test('signs what its operator may sign, after a look at the very bytes', async (
     assert.deepEqual(openEnvelope(envelope, 'push-request', [spki]).payload, payload);
     const [, words] = await page.program.line(/Signed as ada: push request: REQ-1, 1 work order \(((?:[a-z]+ ){7}[a-z]+)\)/);
     await page.call('PushService', 'SubmitPush', { envelope, comment: 'renewal' });
+    await until('a checkpoint of the audit is kept, as after any change', () => fs.existsSync(path.join(deployment.home, 'checkpoints')));
     // The same words as the command line has for the same bytes.
     assert.ok((await deployment.cli('request', 'show', 'REQ-1')).includes(words), words);
 
@@ -327,13 +328,43 @@ test('without a key it only looks', async (t) => {
 
 test('ends by itself after a time without a request', async (t) => {
   const deployment = await Deployment.create(t);
-  const page = await Console.open(t, deployment, 'ada', { args: ['--idle', '2s'] });
+  const page = await Console.open(t, deployment, 'ada', { args: ['--no-open', '--idle', '2s'] });
   for (let i = 0; i < 3; i++) {
     await sleep(1000);
     await page.call('ControllerService', 'GetStatus');
   }
   assert.equal(await page.program.exited, 0, page.program.output);
   assert.match(page.program.output, /the console ends/);
+});
+
+test('a browser is led to the link by a file that nobody else reads', async (t) => {
+  const deployment = await Deployment.create(t);
+  const folder = deployment.path('desktop');
+  fs.mkdirSync(path.join(folder, 'run'), { recursive: true });
+  fs.writeFileSync(path.join(folder, 'xdg-open'), `#!/bin/sh\necho "$#" >"${folder}/count"\necho "$1" >"${folder}/told"\n`, { mode: 0o755 });
+  const env = { PATH: `${folder}:${process.env.PATH}`, DISPLAY: ':77', XDG_RUNTIME_DIR: path.join(folder, 'run') };
+  const page = await Console.start(t, deployment, 'ada', { args: [], env });
+  const file = await until('xdg-open was called', () => fs.existsSync(path.join(folder, 'told')) && fs.readFileSync(path.join(folder, 'told'), 'utf8').trim());
+  assert.equal(path.dirname(file), env.XDG_RUNTIME_DIR);
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  assert.ok(fs.readFileSync(file, 'utf8').includes(`${page.url}#link=${page.secret.toString('base64url')}`));
+  await page.openLink();
+  assert.ok(!fs.existsSync(file));
+  assert.equal(await page.program.stop(), 0, page.program.output);
+
+  // One that was not used goes with the program.
+  const unused = await Console.start(t, deployment, 'ada', { args: [], env });
+  await until('there is a file', () => fs.readdirSync(env.XDG_RUNTIME_DIR).length === 1);
+  assert.equal(await unused.program.stop(), 0, unused.program.output);
+  assert.deepEqual(fs.readdirSync(env.XDG_RUNTIME_DIR), []);
+
+  // No browser is no reason to end.
+  const none = await Console.open(t, deployment, 'ada', { args: [], env: { ...env, PATH: '/nonexistent' } });
+  await none.program.line(/no browser was opened: xdg-open cannot be started/);
+  assert.equal(await none.program.stop(), 0, none.program.output);
+  const headless = await Console.open(t, deployment, 'ada', { args: [], env: { ...env, DISPLAY: '', WAYLAND_DISPLAY: '' } });
+  await headless.program.line(/no browser was opened: there is no display/);
+  assert.equal(await headless.program.stop(), 0, headless.program.output);
 });
 
 test('says what is wrong with how it is started', async (t) => {
