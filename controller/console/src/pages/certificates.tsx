@@ -11,30 +11,30 @@ import { go, href, route } from '../router';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { hexText } from '../ui/bytes';
-import { Chip, Legend } from '../ui/chip';
+import { Chip } from '../ui/chip';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { Search, Select, TextField } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
-import { daysLeft, Time } from '../ui/time';
-import { allColours, colourMeaning, colourShort, colourWord, keyKind, keyModeShort, keyModeWord } from '../words';
+import { relative, Time } from '../ui/time';
+import { allColours, colourMeaning, colourShort, colourWord, issuerName, keyKind, keyModeShort, keyModeWord } from '../words';
 
 const topology = (certificate: Certificate) => href(['certificates', hexText(certificate.id)]);
 
 const columns: readonly Column<Certificate>[] = [
   { key: 'name', title: 'Common name', sort: 'name', kind: 'grow',
     cell: (row) => <a class="main" href={topology(row)}>{row.commonName || <span class="dim">(none)</span>}</a> },
-  { key: 'issuer', title: 'Issuer', sort: 'issuer', cell: (row) => row.issuer },
+  { key: 'issuer', title: 'Issuer', sort: 'issuer', cell: (row) => <span class="short" title={row.issuer}>{issuerName(row.issuer)}</span> },
   { key: 'from', title: 'Valid from', sort: 'from', kind: 'nowrap', cell: (row) => <Time s={row.notBeforeS} form="date" /> },
   { key: 'until', title: 'Valid until', sort: 'expires', kind: 'nowrap',
-    cell: (row) => <span><Time s={row.notAfterS} form="date" /> <span class="dim">{daysLeft(row.notAfterS)}</span></span> },
+    cell: (row) => <span><Time s={row.notAfterS} form="date" /> <span class="dim">{relative(row.notAfterS)}</span></span> },
   { key: 'state', title: 'State', sort: 'colour', kind: 'nowrap', cell: (row) => <Chip colour={row.colour} short /> },
   { key: 'attachments', title: 'Attachments', sort: 'attachments', kind: 'number', cell: (row) => row.attachments || <span class="dim">none</span> },
   { key: 'groups', title: 'Groups', cell: (row) => row.groups.length
     ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{group}</span>)}</span> : null },
-  { key: 'key', title: 'Key', cell: (row) => <span title={keyModeWord(row.keyMode)}><span class="nowrap">{keyKind(row)},</span> <span class="nowrap dim">{keyModeShort(row.keyMode)}</span></span> },
+  { key: 'key', title: 'Key', cell: (row) => <span class="nowrap" title={keyModeWord(row.keyMode)}>{keyKind(row)}, <span class="dim">{keyModeShort(row.keyMode)}</span></span> },
 ];
 
 const sortChoices = SORTS.flatMap(([by, word]) => [[by, word], [`-${by}`, `${word}, reversed`]] as const);
@@ -152,7 +152,6 @@ export default function Certificates() {
           : <div class="card"><Empty title="There are no certificates yet" action={<ImportButton />}>
             Drop PEM or DER files anywhere on this page. A private key among them can be kept by the controller, or sealed here to the devices that are to have it.</Empty></div>)}
       {!list.data && !list.error && <div class="card flush"><Busy lines={12} label="Reading certificates" /></div>}
-      <Legend />
     </Drop>
   );
 }
