@@ -92,6 +92,7 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(PushService, GetOrder)                                                                                 \
     X(PushService, ExplainPush)                                                                              \
     X(ControllerService, GetCheckpoint)                                                                      \
+    X(ControllerService, GetSummary)                                                                         \
     X(PushService, PutSealedKeys)                                                                            \
     X(CertificateService, RequestKey)                                                                        \
     X(CertificateService, GetKeyRequest)                                                                     \

@@ -1,6 +1,9 @@
 #include "shared/net/call_impl.h"
 
 #include "shared/base/limits.h"
+#include "shared/net/grpc_wire.h"
+
+enum { HEADER_BYTES = 8 * 1024 };
 
 const struct cs_method *cs_call_method(const struct cs_call *call)
 {
@@ -32,6 +35,22 @@ struct cs_slice cs_call_metadata(const struct cs_call *call, const char *name)
     return cs_metadata_find(&call->metadata, name);
 }
 
+bool cs_call_metadata_next(const struct cs_call *call, const char *name, size_t *cursor,
+                           struct cs_slice *ret_value)
+{
+    struct cs_slice found;
+
+    while (cs_metadata_next(&call->metadata, cursor, &found, ret_value))
+        if (cs_slice_eq_str(found, name))
+            return true;
+    return false;
+}
+
+struct cs_slice cs_call_authority(const struct cs_call *call)
+{
+    return cs_metadata_find(&call->metadata, CS_CALL_AUTHORITY);
+}
+
 uint64_t cs_call_deadline_ms(const struct cs_call *call)
 {
     return call->deadline_ms;
@@ -48,7 +67,19 @@ int cs_call_send(struct cs_call *call, struct cs_slice message)
 {
     if (call->finished || call->ended)
         return CS_ECLOSED;
+    call->sent = true;
     return call->transport->send(call, message);
+}
+
+int cs_call_add_header(struct cs_call *call, const char *name, struct cs_slice value)
+{
+    if (call->finished || call->ended)
+        return CS_ECLOSED;
+    if (call->sent)
+        return CS_ESTATE;
+    if (call->headers.bytes.len + strlen(name) + value.len > HEADER_BYTES)
+        return CS_ETOOBIG;
+    return cs_grpc_add_header(&call->headers, cs_slice_str(name), value);
 }
 
 int cs_call_add_trailer(struct cs_call *call, const char *name, struct cs_slice value)

@@ -57,6 +57,13 @@ void *cs_call_data(const struct cs_call *call);
 void cs_call_set_data(struct cs_call *call, void *data);
 /* Request metadata by lower-case name, empty if absent; "-bin" values are decoded. */
 struct cs_slice cs_call_metadata(const struct cs_call *call, const char *name);
+/* The same where a name may come several times: goes through the values, beginning with *cursor = 0; false at
+ * the end. */
+bool cs_call_metadata_next(const struct cs_call *call, const char *name, size_t *cursor,
+                           struct cs_slice *ret_value);
+/* Of a call by Connect, which browsers make: host and port that its request was for, as the client wrote
+ * them. Empty with gRPC. */
+struct cs_slice cs_call_authority(const struct cs_call *call);
 /* Milliseconds on the loop's clock, 0 without a deadline. The transport enforces it. */
 uint64_t cs_call_deadline_ms(const struct cs_call *call);
 
@@ -64,6 +71,9 @@ uint64_t cs_call_deadline_ms(const struct cs_call *call);
  * before on_writable (a few more are taken; CS_EFULL: not taken). CS_ECLOSED: the call has ended or was
  * finished. */
 int cs_call_send(struct cs_call *call, struct cs_slice message);
+/* Metadata that goes out with the head of the answer: a header of HTTP's by Connect, initial metadata by
+ * gRPC. Copied. CS_ESTATE once a message was sent, with which the head may have left. */
+CS_MUST_USE int cs_call_add_header(struct cs_call *call, const char *name, struct cs_slice value);
 /* Metadata that goes out with the end; copied. Only before cs_call_finish(). */
 CS_MUST_USE int cs_call_add_trailer(struct cs_call *call, const char *name, struct cs_slice value);
 /* Ends the call once everything sent has gone out. `message` is for people; NULL with OK. Later sends and

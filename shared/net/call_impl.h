@@ -19,16 +19,21 @@ struct cs_call_transport {
     void (*pause)(struct cs_call *call, bool paused);
 };
 
+/* A name that no client can send by. */
+#define CS_CALL_AUTHORITY ":authority"
+
 struct cs_call {
     const struct cs_call_transport *transport;
     const struct cs_method *method;
     const struct cs_peer *peer;
     void *service;
     void *data;
-    struct cs_metadata_list metadata;
+    struct cs_metadata_list metadata; /* cs_call_authority() has an entry, too: CS_CALL_AUTHORITY */
+    struct cs_metadata_list headers;  /* of the answer's head, as they go onto the wire */
     uint64_t deadline_ms;
     enum cs_status status; /* what cs_call_finish() said */
     bool got_message : 1;
+    bool sent : 1; /* a message, or tried to */
     bool half_closed : 1;
     bool finished : 1;
     bool ended : 1;

@@ -29,6 +29,7 @@ static void call_free(struct connect_call *call)
     cs_buf_wipe(&call->reply);
     connect_drop_tail(call);
     cs_metadata_free(&call->base.metadata);
+    cs_metadata_free(&call->base.headers);
     cs_metadata_free(&call->trailers);
     cs_list_remove(&call->node);
     cs_list_remove(&call->resumed_node);
@@ -250,6 +251,17 @@ static const char *find_fault(const struct cs_metadata_list *headers, struct cs_
     return NULL;
 }
 
+/* What the call says of its request. */
+static int copy_head(const struct cs_metadata_list *headers, struct cs_metadata_list *ret)
+{
+    struct cs_slice authority = cs_metadata_find(headers, ":authority");
+    int rc = cs_metadata_copy(headers, is_ours, ret);
+
+    if (authority.len == 0)
+        authority = cs_metadata_find(headers, "host");
+    return rc == CS_OK ? cs_metadata_add(ret, CS_SLICE_LIT(CS_CALL_AUTHORITY), authority) : rc;
+}
+
 static void open_call(struct cs_web_session *session, struct cs_exchange *exchange,
                       const struct cs_exchange_head *head, struct cs_connect_type type,
                       const struct cs_method *method, void *service)
@@ -272,7 +284,7 @@ static void open_call(struct cs_web_session *session, struct cs_exchange *exchan
         return;
     }
     call->type = type;
-    rc = cs_metadata_copy(headers, is_ours, &call->base.metadata);
+    rc = copy_head(headers, &call->base.metadata);
     if (rc != CS_OK) {
         call_free(call);
         connect_refuse_call(exchange, type,

@@ -73,11 +73,20 @@ void cs_connect_refuse(struct cs_exchange *exchange, unsigned http_status, enum 
     cs_metadata_free(&headers);
 }
 
-static int begin_stream(struct cs_exchange *exchange, struct cs_connect_type type)
+/* What the handler asked for, behind the protocol's own. */
+static int add_more(struct cs_metadata_list *headers, const struct cs_metadata_list *more)
+{
+    return cs_buf_append(&headers->bytes, cs_buf_slice(&more->bytes));
+}
+
+static int begin_stream(struct cs_exchange *exchange, struct cs_connect_type type,
+                        const struct cs_metadata_list *more)
 {
     struct cs_metadata_list headers = {0};
     int rc = add_common_headers(&headers, cs_connect_type_text(type));
 
+    if (rc == CS_OK)
+        rc = add_more(&headers, more);
     if (rc == CS_OK)
         rc = exchange->carrier->begin(exchange, 200, &headers, CS_LENGTH_UNKNOWN);
     cs_metadata_free(&headers);
@@ -115,7 +124,7 @@ void connect_refuse_call(struct cs_exchange *exchange, struct cs_connect_type ty
     }
     rc = make_end(status, sentence, &none, &end);
     if (rc == CS_OK)
-        rc = begin_stream(exchange, type);
+        rc = begin_stream(exchange, type, &none);
     if (rc == CS_OK)
         rc = exchange->carrier->write(exchange, CS_SLICE_EMPTY, cs_buf_slice(&end));
     if (rc == CS_OK || rc == CS_EBUSY)
@@ -154,7 +163,7 @@ static int send_in_stream(struct connect_call *call, struct cs_slice message)
         message = cs_buf_slice(&json);
     }
     if (rc == CS_OK && !call->begun) {
-        rc = begin_stream(exchange, call->type) == CS_OK ? CS_OK : CS_EFULL;
+        rc = begin_stream(exchange, call->type, &call->base.headers) == CS_OK ? CS_OK : CS_EFULL;
         call->begun = rc == CS_OK;
     }
     if (rc == CS_OK) {
@@ -254,6 +263,8 @@ static int begin_unary(struct connect_call *call, enum cs_status status, const c
             rc = add_common_headers(&headers, "application/json");
     }
     if (rc == CS_OK)
+        rc = add_more(&headers, &call->base.headers);
+    if (rc == CS_OK)
         rc = add_prefixed_trailers(&headers, &call->trailers);
     if (rc == CS_OK)
         rc = call->exchange->carrier->begin(call->exchange, http_status, &headers, (int64_t)call->tail.len);
@@ -274,7 +285,7 @@ static void transport_finish(struct cs_call *base, enum cs_status status, const 
         rc = begin_unary(call, status, sentence);
     } else {
         if (!call->begun)
-            rc = begin_stream(call->exchange, call->type);
+            rc = begin_stream(call->exchange, call->type, &base->headers);
         if (rc == CS_OK)
             rc = make_end(status, sentence, &call->trailers, &call->tail);
     }

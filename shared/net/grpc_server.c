@@ -60,6 +60,8 @@ static int start_answer(struct call *call)
     if (rc == CS_OK)
         rc = cs_grpc_add_text(&headers, "content-type", "application/grpc");
     if (rc == CS_OK)
+        rc = cs_buf_append(&headers.bytes, cs_buf_slice(&call->base.headers.bytes));
+    if (rc == CS_OK)
         rc = cs_http2_respond(call->stream, &headers, false);
     call->answered = rc == CS_OK;
     cs_metadata_free(&headers);
@@ -88,7 +90,7 @@ static int add_status(struct cs_metadata_list *list, enum cs_status status, cons
 
 /* "Trailers-Only": one list of headers is the whole answer. */
 static int answer_trailers_only(struct cs_http2_stream *stream, enum cs_status status, const char *sentence,
-                                const struct cs_metadata_list *trailers)
+                                const struct cs_metadata_list *more, const struct cs_metadata_list *trailers)
 {
     struct cs_metadata_list headers = {0};
     int rc = cs_grpc_add_text(&headers, ":status", "200");
@@ -98,6 +100,8 @@ static int answer_trailers_only(struct cs_http2_stream *stream, enum cs_status s
     /* What a client that offers another encoding should use instead. */
     if (rc == CS_OK && status == CS_STATUS_UNIMPLEMENTED)
         rc = cs_grpc_add_text(&headers, "grpc-accept-encoding", "identity");
+    if (rc == CS_OK && more)
+        rc = cs_buf_append(&headers.bytes, cs_buf_slice(&more->bytes));
     if (rc == CS_OK)
         rc = add_status(&headers, status, sentence);
     if (rc == CS_OK && trailers)
@@ -110,7 +114,7 @@ static int answer_trailers_only(struct cs_http2_stream *stream, enum cs_status s
 
 static void refuse(struct cs_http2_stream *stream, enum cs_status status, const char *sentence)
 {
-    if (answer_trailers_only(stream, status, sentence, NULL) != CS_OK)
+    if (answer_trailers_only(stream, status, sentence, NULL, NULL) != CS_OK)
         cs_http2_reset(stream, CS_HTTP2_INTERNAL_ERROR);
 }
 
@@ -136,6 +140,7 @@ static void call_free(struct call *call)
     cs_alarm_clear(grpc->alarms, &call->deadline);
     cs_grpc_inbox_free(&call->inbox);
     cs_metadata_free(&call->base.metadata);
+    cs_metadata_free(&call->base.headers);
     cs_metadata_free(&call->trailers);
     cs_list_remove(&call->node);
     grpc->calls_open--;
@@ -201,7 +206,7 @@ static void transport_finish(struct cs_call *base, enum cs_status status, const 
     int rc;
 
     if (!call->answered) {
-        rc = answer_trailers_only(call->stream, status, sentence, &call->trailers);
+        rc = answer_trailers_only(call->stream, status, sentence, &base->headers, &call->trailers);
     } else {
         struct cs_metadata_list trailers = {0};
 
@@ -330,6 +335,19 @@ static bool is_for_web(const struct cs_grpc_server *grpc, const struct head *hea
     return grpc->has_web && !cs_slice_starts_with(head->content_type, CS_SLICE_LIT("application/grpc"));
 }
 
+/* False: the listener's guard has refused the call, and the client knows. */
+static bool may_pass(struct cs_grpc_server *grpc, struct cs_http2_stream *stream, const struct head *head,
+                     const struct cs_metadata_list *headers)
+{
+    struct cs_err err;
+    enum cs_status status =
+        grpc->has_web ? cs_web_check(grpc->web->web, head->method, head->path, headers, &err) : CS_STATUS_OK;
+
+    if (status != CS_STATUS_OK)
+        refuse(stream, status, err.msg);
+    return status == CS_STATUS_OK;
+}
+
 static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_list *headers, bool oversize)
 {
     struct cs_grpc_server *grpc = cs_http2_stream_owner(stream);
@@ -349,6 +367,8 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
     else if (!cs_slice_eq_str(head.te, "trailers"))
         refuse(stream, CS_STATUS_INTERNAL,
                "the header \"te: trailers\" is missing: something between drops trailers");
+    else if (!may_pass(grpc, stream, &head, headers))
+        return;
     else if (head.encoding.len && !cs_slice_eq_str(head.encoding, "identity"))
         refuse(stream, CS_STATUS_UNIMPLEMENTED, "this server takes no compressed messages");
     else

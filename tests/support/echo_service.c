@@ -223,6 +223,30 @@ static void metadata_message(struct cs_call *call, struct cs_slice message)
         reply_text(call, text);
 }
 
+/* What is too late would not arrive. */
+static void head_message(struct cs_call *call, struct cs_slice sent)
+{
+    static const uint8_t binary[] = {0, 1, 0xfe, 0xff};
+    struct cs_slice message = unwrap(call, sent);
+    int rc;
+
+    if (cs_call_add_header(call, "x-head", cs_call_authority(call)) != CS_OK ||
+        cs_call_add_header(call, "x-head", CS_SLICE_LIT("again")) != CS_OK ||
+        cs_call_add_header(call, "x-head-bin", CS_SLICE_ARRAY(binary)) != CS_OK) {
+        cs_call_finish(call, CS_STATUS_INTERNAL, "no headers");
+        return;
+    }
+    if (cs_slice_eq_str(message, "fail")) {
+        cs_call_finish(call, CS_STATUS_NOT_FOUND, "as was wanted");
+        return;
+    }
+    rc = echo_send(call, message);
+    if ((rc == CS_OK || rc == CS_EBUSY) && cs_call_add_header(call, "x-late", message) == CS_ESTATE)
+        cs_call_finish(call, CS_STATUS_OK, NULL);
+    else
+        cs_call_finish(call, CS_STATUS_INTERNAL, "no room, or a header behind the message");
+}
+
 static void deadline_message(struct cs_call *call, struct cs_slice message)
 {
     uint64_t deadline_ms = cs_call_deadline_ms(call);
@@ -317,6 +341,8 @@ static const struct cs_call_handler on_hold = {
 static const struct cs_call_handler on_never = {.on_open = count_open, .on_end = count_end};
 static const struct cs_call_handler on_metadata = {
     .on_open = count_open, .on_message = metadata_message, .on_end = count_end};
+static const struct cs_call_handler on_head = {
+    .on_open = count_open, .on_message = head_message, .on_end = count_end};
 static const struct cs_call_handler on_deadline = {
     .on_open = count_open, .on_message = deadline_message, .on_end = count_end};
 static const struct cs_call_handler on_slow = {
@@ -332,6 +358,8 @@ static const struct cs_method methods[] = {
     {"countersign.test.Echo", "Hold", CS_CALL_BIDI, 0, &on_hold, 0},
     {"countersign.test.Echo", "Never", CS_CALL_UNARY, 0, &on_never, 0},
     {"countersign.test.Echo", "Metadata", CS_CALL_UNARY, 0, &on_metadata, 0},
+    {"countersign.test.Echo", "Head", CS_CALL_UNARY, 0, &on_head, 0},
+    {"countersign.test.Echo", "HeadStream", CS_CALL_SERVER_STREAM, 0, &on_head, 0},
     {"countersign.test.Echo", "Deadline", CS_CALL_UNARY, 0, &on_deadline, 0},
     {"countersign.test.Echo", "Slow", CS_CALL_UNARY, 0, &on_slow, 0},
     {"countersign.test.Echo", "Small", CS_CALL_UNARY, 100, &on_unary, 0},

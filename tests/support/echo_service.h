@@ -25,10 +25,16 @@ struct echo_service {
  * Collect      client stream: "<count> <bytes>"
  * Bidi         echoes each message, reads no further than it can write
  * Hold         bidi: never reads, answers OK once the client has half-closed (which it learns only by
- * reading) Never        unary: never answers Metadata     "<x-echo>|<x-echo-bin in hex>", and the same as
- * trailers Deadline     unary: milliseconds left, or "none" Slow         unary: "<milliseconds>", echoes
- * after them Small        as Unary, takes 100 bytes at most Report       "<opened> <ended> <last end> <bytes
- * sent>", itself not counted */
+ *              reading)
+ * Never        unary: never answers
+ * Metadata     "<x-echo>|<x-echo-bin in hex>", and the same as trailers
+ * Head         echoes; the answer's head has x-head, the authority that the call knows and "again", and
+ *              x-head-bin; "fail" ends as NOT_FOUND under the same head
+ * HeadStream   the same as a stream of one message
+ * Deadline     unary: milliseconds left, or "none"
+ * Slow         unary: "<milliseconds>", echoes after them
+ * Small        as Unary, takes 100 bytes at most
+ * Report       "<opened> <ended> <last end> <bytes sent>", itself not counted */
 CS_MUST_USE int echo_register(struct cs_registry *registry, struct echo_service *service, struct cs_err *err);
 
 /* JSON of these bytes for Connect: a string without escapes. */

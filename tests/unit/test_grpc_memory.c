@@ -198,6 +198,7 @@ static void every_allocation_may_fail_in_every_kind_of_call(void **state)
          {CS_SLICE_LIT("5 not here")},
          1,
          .status = CS_STATUS_NOT_FOUND},
+        {"a head of its own", ECHO_PATH("Head"), {CS_SLICE_LIT("x")}, 1, .replies = 1},
         {"a cancel",
          ECHO_PATH("Never"),
          {CS_SLICE_LIT("x")},

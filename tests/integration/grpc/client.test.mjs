@@ -131,6 +131,19 @@ for (const transport of transports) {
       assert.deepEqual(trailers.get('x-echo-bin'), [Buffer.from([0, 255, 1, 2, 3])]);
     });
 
+    test('gets what a method adds to the head of its answer', async () => {
+      for (const [sent, code] of [['hi', status.OK], ['fail', status.NOT_FOUND]]) {
+        const answer = unary(client, 'Head', sent);
+        const head = new Promise((resolve) => answer.call.on('metadata', resolve));
+        const result = await answer;
+        assert.equal(result.code, code);
+        // A refusal without a message is one list of headers, which this client gives as the trailers.
+        const metadata = code === status.OK ? await head : result.trailers;
+        assert.equal(metadata.get('x-head').join(), ', again');
+        assert.deepEqual(metadata.get('x-head-bin'), [Buffer.from([0, 1, 254, 255])]);
+      }
+    });
+
     test('says that there is no such method', async () => {
       assert.equal((await unary(client, 'Missing', '')).code, status.UNIMPLEMENTED);
     });

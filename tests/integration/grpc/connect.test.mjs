@@ -9,7 +9,7 @@ import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect
 import { sleep, startServer, until } from './harness.mjs';
 
 const limit = 128 * 1024;
-const streams = ['Stream'], unaries = ['Unary', 'Fail', 'Never', 'Metadata', 'Deadline', 'Slow', 'Small', 'Report', 'Missing'];
+const streams = ['Stream', 'HeadStream'], unaries = ['Unary', 'Fail', 'Never', 'Metadata', 'Head', 'Deadline', 'Slow', 'Small', 'Report', 'Missing'];
 
 function service() {
   const type = '.google.protobuf.BytesValue';
@@ -74,6 +74,18 @@ for (const httpVersion of ['1.1', '2']) {
       assert.equal(text(answer), 'plain text|00010203');
       assert.equal(trailers.get('x-echo'), 'plain text');
       assert.equal(trailers.get('x-echo-bin'), 'AAECAw');
+    });
+
+    test('gets what a method adds to the head of its answer', async () => {
+      const host = `127.0.0.1:${server.port}`;
+      const check = (headers) => assert.deepEqual([headers.get('x-head'), headers.get('x-head-bin')], [`${host}, again`, 'AAH+/w']);
+      let head;
+      await client.head(message('hi'), { onHeader: (all) => { head = all; } });
+      check(head);
+      check((await failure(client.head(message('fail')))).metadata);
+      head = undefined;
+      for await (const answer of client.headStream(message('hi'), { onHeader: (all) => { head = all; } })) assert.equal(text(answer), 'hi');
+      check(head);
     });
 
     test('learns that a method is not there, and that a message is too large', async () => {

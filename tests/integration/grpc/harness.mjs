@@ -33,6 +33,7 @@ export const service = {
   Hold: method('Hold', true, true),
   Never: method('Never', false, false),
   Metadata: method('Metadata', false, false),
+  Head: method('Head', false, false),
   Deadline: method('Deadline', false, false),
   Slow: method('Slow', false, false),
   Small: method('Small', false, false),
