@@ -4,13 +4,12 @@
 //   const ada = new Person(tab);
 //   await ada.list(); await ada.open('gateway.example'); await ada.push('renewal');
 import assert from 'node:assert/strict';
-import { until } from '../integration/js/harness.mjs';
 
 export class Mouse {
   constructor(page) { this.page = page; }
   press(control) { return control.click(); }
   fill(field, text) { return field.fill(text); }
-  choose(field, option) { return field.selectOption(option); }
+  check(box) { return box.check(); }
 }
 
 const focused = (control) => control.evaluate((element) => element === document.activeElement).catch(() => false);
@@ -67,15 +66,15 @@ export class Keyboard {
 
   async fill(field, text) {
     await this.reach(field);
-    // A field for a date has parts that Tab and digits go through.
-    if (/^(date|time|datetime-local)$/.test(await field.getAttribute('type') ?? '')) return field.fill(text);
     await this.page.keyboard.press('Control+A');
     await this.page.keyboard.type(text);
   }
 
-  async choose(field, option) {
-    await this.reach(field);
-    await this.page.keyboard.type(option);
+  // Enter would answer the dialog.
+  async check(box) {
+    await this.reach(box);
+    await this.page.keyboard.press('Space');
+    assert.ok(await box.isChecked(), `${box} is not checked`);
   }
 }
 
@@ -130,8 +129,10 @@ export class Person {
     await this.hand.press(this.button('Add app connector').first());
     await this.dialog.waitFor();
     await this.shot('add app connector');
-    await this.hand.press(this.dialog.getByRole('radio', { name: new RegExp(`${connector}.*${device}|${device}.*${connector}|^${connector}`) }).first());
-    await this.hand.press(this.button(/^(Add|Attach)/, this.dialog));
+    await this.hand.check(this.dialog.getByRole('radio', { name: device }));
+    await this.hand.check(this.dialog.getByRole('checkbox', { name: connector }));
+    await this.shot('add app connector chosen');
+    await this.hand.press(this.button('Add', this.dialog));
     await this.dialog.waitFor({ state: 'detached' });
     await this.node(device, connector).waitFor();
   }
@@ -154,7 +155,7 @@ export class Person {
   }
 
   async close() {
-    await this.hand.press(this.button(/^(Done|Close)$/, this.dialog).last());
+    await this.hand.press(this.button('Close', this.dialog).last());
     await this.dialog.waitFor({ state: 'detached' });
   }
 
@@ -174,7 +175,7 @@ export class Person {
   async push(comment) {
     const words = await this.preparePush(comment);
     await this.sign();
-    await this.dialog.getByText(/REQ-\d+/).first().waitFor();
+    await this.dialog.getByText(/WO-\d+/).first().waitFor();
     const text = await this.dialog.innerText();
     await this.shot('requested');
     await this.close();
@@ -188,7 +189,7 @@ export class Person {
     await this.dialog.waitFor();
     const toggle = this.dialog.getByRole('switch', { name: 'Manual Implementation' });
     if ((await toggle.getAttribute('aria-checked') === 'true') !== (at === undefined)) await this.hand.press(toggle);
-    if (at !== undefined) await this.when(at);
+    if (at !== undefined) await this.hand.fill(this.dialog.getByLabel(/^Not before/), at);
     await this.hand.fill(this.dialog.getByRole('textbox', { name: /comment/i }), comment);
     await this.shot(verb);
     await this.hand.press(this.button('Yes', this.dialog));
@@ -197,20 +198,12 @@ export class Person {
     return words;
   }
 
-  async when(at) {
-    const [date, time] = at.split('T');
-    await this.hand.fill(this.dialog.getByLabel(/date/i).first(), date);
-    await this.hand.fill(this.dialog.getByLabel(/time/i).first(), time);
-  }
-
   async decide(verb, device, connector, how) {
     const words = await this.prepareDecision(verb, device, connector, how);
     await this.sign();
-    await until(`${verb} is done`, async () => !await this.dialog.isVisible() || await this.button(/^(Done|Close)$/, this.dialog).last().isVisible());
-    if (await this.dialog.isVisible()) {
-      await this.shot(`${verb} done`);
-      await this.close();
-    }
+    await this.dialog.getByRole('status').filter({ hasText: 'Your decision was taken' }).waitFor();
+    await this.shot(`${verb} done`);
+    await this.close();
     return words;
   }
 }
