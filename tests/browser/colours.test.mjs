@@ -6,7 +6,7 @@ import test from 'node:test';
 import { X509Certificate } from 'node:crypto';
 import { makeCrl } from '../integration/js/certificates.mjs';
 import { until } from '../integration/js/harness.mjs';
-import { Browser } from './browser.mjs';
+import { Browser, story } from './browser.mjs';
 import { commonName, Gateway, issuer } from './gateway.mjs';
 import { Person } from './person.mjs';
 import { ByConsole } from './ways.mjs';
@@ -26,7 +26,7 @@ test('eight colours on screen', async (t) => {
   const { deployment, leaf } = gateway;
   const { clock } = deployment;
   const way = new ByConsole(deployment);
-  const browser = await Browser.start(t);
+  const browser = await Browser.start(t), step = story(t);
   const ada = new Person(await way.open(browser, 'ada')), dark = new Person(await way.open(browser, 'bob', { colorScheme: 'dark' }));
   const expires_s = Math.floor(Date.parse(new X509Certificate(leaf.pem).validTo) / 1000);
   const chain = path.join(gateway.agent.folder, 'chain.pem');
@@ -60,32 +60,32 @@ test('eight colours on screen', async (t) => {
     await ada.list();
   }
 
-  await t.test('green', () => shows('green'));
+  await step('green', () => shows('green'));
   for (const [colour, days] of [['blue', 90], ['yellow', 30], ['orange', 10]])
-    await t.test(colour, async () => {
+    await step(colour, async () => {
       clock.travelTo(expires_s - days * day + 1);
       await shows(colour);
     });
-  await t.test('purple', async () => {
+  await step('purple', async () => {
     fs.unlinkSync(chain);
     await shows('purple');
   });
-  await t.test('gray', async () => {
+  await step('gray', async () => {
     fs.writeFileSync(broken, '');
     const [request] = (await deployment.cli('push', commonName, '--comment', 'once more', '--attempts', '1', '--as', 'ada', '--yes')).match(/REQ-\d+/);
     await deployment.cli('approve', request, '--manual', '--comment', 'fine', '--as', 'bob', '--yes');
     await deployment.cli('implement', request, '--manual', '--comment', 'go', '--as', 'carol', '--yes');
     await shows('gray');
   });
-  await t.test('red', async () => {
+  await step('red', async () => {
     clock.travelTo(expires_s + 1);
     await shows('red');
   });
-  await t.test('black', async () => {
+  await step('black', async () => {
     fs.writeFileSync(path.join(crls, 'fleet.crl'), makeCrl(issuer, { entries: [{ serial: leaf.serial, reason: 1 }], atMs: clock.now_s * 1000 }).der);
     await shows('black');
   });
-  await t.test('no two are painted alike, in either theme', () => {
+  await step('no two are painted alike, in either theme', () => {
     for (const theme of ['light', 'dark']) assert.equal(new Set(Object.values(paints[theme])).size, 8, JSON.stringify(paints[theme], null, 1));
   });
   browser.clean();

@@ -1,7 +1,7 @@
 // The scenario by keyboard alone: Tab, arrows, Enter, letters. Whatever takes the focus shows that it has it; dialogs give it back.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Browser } from './browser.mjs';
+import { Browser, story } from './browser.mjs';
 import { commonName, Gateway } from './gateway.mjs';
 import { Keyboard, Person } from './person.mjs';
 import { ByConsole } from './ways.mjs';
@@ -9,10 +9,10 @@ import { ByConsole } from './ways.mjs';
 test('the scenario by keyboard alone', async (t) => {
   const gateway = await Gateway.create(t, { clock: false });
   const way = new ByConsole(gateway.deployment);
-  const browser = await Browser.start(t);
+  const browser = await Browser.start(t), step = story(t);
   const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab, { hand: Keyboard }));
 
-  await t.test('the content is one key away', async () => {
+  await step('the content is one key away', async () => {
     await ada.list();
     await ada.tab.goto(ada.page.url());
     await ada.row(commonName).waitFor();
@@ -21,13 +21,13 @@ test('the scenario by keyboard alone', async (t) => {
     await ada.page.keyboard.press('Enter');
     assert.ok(await ada.main.evaluate((element) => element.contains(document.activeElement) || element === document.activeElement));
   });
-  await t.test('the topology, an app connector, a push', async () => {
+  await step('the topology, an app connector, a push', async () => {
     await ada.open(commonName);
     await ada.addConnector('gw-1', 'web');
     await ada.push('renewal');
     await ada.state('gw-1', 'web', /Push-Approval Pending/);
   });
-  await t.test('Escape closes a dialog, and the focus is where it was', async () => {
+  await step('Escape closes a dialog, and the focus is where it was', async () => {
     await ada.hand.press(ada.button('Push to Device'));
     await ada.dialog.waitFor();
     for (let i = 0; i < 30; i++) {
@@ -40,7 +40,7 @@ test('the scenario by keyboard alone', async (t) => {
     assert.equal(await ada.page.evaluate(() => document.activeElement.innerText), 'Push to Device');
   });
   for (const [person, verb, becomes] of [[bob, 'Approve', /Push-Review In Progress/], [carol, 'Implement', /^Completed/]])
-    await t.test(verb, async () => {
+    await step(verb, async () => {
       await person.list();
       await person.open(commonName);
       await person.decide(verb, 'gw-1', 'web', { comment: 'fine' });

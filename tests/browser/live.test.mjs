@@ -2,7 +2,7 @@
 // dialog that stood open while somebody else decided is refused.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Browser } from './browser.mjs';
+import { Browser, story } from './browser.mjs';
 import { commonName, Gateway } from './gateway.mjs';
 import { Person } from './person.mjs';
 import { ByConsole } from './ways.mjs';
@@ -19,7 +19,7 @@ async function within(t, what, doing, seeing, most_ms = 1000) {
 test('what one does, the other sees', async (t) => {
   const gateway = await Gateway.create(t, { clock: false });
   const way = new ByConsole(gateway.deployment);
-  const browser = await Browser.start(t);
+  const browser = await Browser.start(t), step = story(t);
   const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab));
   for (const person of [ada, bob, carol]) {
     await person.list();
@@ -27,18 +27,18 @@ test('what one does, the other sees', async (t) => {
   }
   let request;
 
-  await t.test('an app connector that one adds', async (t) => {
+  await step('an app connector that one adds', async (t) => {
     await within(t, 'the attachment', () => ada.addConnector('gw-1', 'web'), () => bob.node('gw-1', 'web').waitFor());
   });
-  await t.test('a request, with the button to approve it', async (t) => {
+  await step('a request, with the button to approve it', async (t) => {
     await within(t, 'the request', async () => { ({ request } = await ada.push('renewal')); },
       () => bob.button('Approve web on gw-1').waitFor());
     await bob.shot('the other sees the request');
   });
-  await t.test('the count of the inbox', async () => {
+  await step('the count of the inbox', async () => {
     await bob.page.getByRole('navigation', { name: 'Main' }).getByText(/1\s*waiting for you/).waitFor();
   });
-  await t.test('a dialog that stood open while somebody else decided is refused, and says why', async () => {
+  await step('a dialog that stood open while somebody else decided is refused, and says why', async () => {
     await bob.prepareDecision('Approve', 'gw-1', 'web', { comment: 'fine' });
     await gateway.deployment.cli('reject', request, '--comment', 'not today', '--as', 'bob', '--yes');
     await bob.sign();
@@ -49,7 +49,7 @@ test('what one does, the other sees', async (t) => {
     await bob.page.keyboard.press('Escape');
     await ada.state('gw-1', 'web', /Rejected/);
   });
-  await t.test('two people\'s decisions on another request', async (t) => {
+  await step('two people\'s decisions on another request', async (t) => {
     await ada.push('once more');
     await within(t, 'the approval', () => bob.decide('Approve', 'gw-1', 'web', { comment: 'fine' }),
       () => carol.button('Implement web on gw-1').waitFor());
@@ -58,7 +58,7 @@ test('what one does, the other sees', async (t) => {
     for (const person of [ada, bob, carol]) await person.state('gw-1', 'web', /^Completed/);
     await ada.shot('completed');
   });
-  await t.test('a device that leaves', async () => {
+  await step('a device that leaves', async () => {
     await gateway.agent.running.stop();
     await ada.page.getByText(/offline/).first().waitFor({ timeout: 5000 });
     await ada.shot('the device is offline');
@@ -72,7 +72,7 @@ test('a lost connection shows, and heals', async (t) => {
   const gateway = await Gateway.create(t, { clock: false, web: false });
   const { deployment } = gateway;
   const way = new ByConsole(deployment);
-  const browser = await Browser.start(t);
+  const browser = await Browser.start(t), step = story(t);
   const ada = new Person(await way.open(browser, 'ada'));
   await ada.list();
   await ada.open(commonName);

@@ -112,7 +112,7 @@ export class Person {
   async open(commonName) {
     await this.hand.press(this.page.getByRole('link', { name: commonName, exact: true }));
     await this.page.getByRole('heading', { level: 1, name: commonName }).waitFor();
-    await this.page.getByRole('group', { name: 'Actions' }).waitFor();
+    await this.page.getByRole('list', { name: 'Colours' }).waitFor();
   }
 
   // ---- the topology

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Browser } from './browser.mjs';
+import { Browser, story } from './browser.mjs';
 import { commonName, Gateway } from './gateway.mjs';
 import { Person } from './person.mjs';
 import { ByConsole, ByController, ByControllerTls } from './ways.mjs';
@@ -17,29 +17,29 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
     const gateway = await Gateway.create(t, { controller: Way.settings });
     const { deployment, web, leaf } = gateway;
     const way = new Way(deployment);
-    const browser = await Browser.start(t);
+    const browser = await Browser.start(t), step = story(t);
     const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'], { finish: true })).map((tab) => new Person(tab));
     const { clock } = deployment;
     const shot = (person, what) => person.shot(`${Way.short} ${what}`);
     let request, start_s;
 
-    await t.test('Visibility › Client › All lists the client certificates', async () => {
+    await step('Visibility › Client › All lists the client certificates', async () => {
       await ada.list();
       await ada.row(commonName).waitFor();
       assert.match(await ada.row(commonName).innerText(), /Fleet CA[^]*valid/);
       await shot(ada, 'the certificates');
     });
-    await t.test('the operator opens one by its common name and sees its topology', async () => {
+    await step('the operator opens one by its common name and sees its topology', async () => {
       await ada.open(commonName);
       assert.match(ada.page.url(), new RegExp(`/certificates/${leaf.id.toString('hex')}$`));
       await shot(ada, 'the topology, attached to nothing');
     });
-    await t.test('without an app connector there is no Push to Device; one is added', async () => {
+    await step('without an app connector there is no Push to Device; one is added', async () => {
       assert.equal(await ada.button('Push to Device').count(), 0);
       await ada.addConnector('gw-1', 'web');
       await shot(ada, 'with an app connector');
     });
-    await t.test('Push to Device asks for comments, and for OK; a request ID and a work order ID come by themselves', async () => {
+    await step('Push to Device asks for comments, and for OK; a request ID and a work order ID come by themselves', async () => {
       const pushed = await ada.push('the old one expires in five days');
       request = pushed.request;
       await ada.state('gw-1', 'web', /Push-Approval Pending/);
@@ -48,11 +48,11 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
       await shot(ada, 'Push-Approval Pending');
       await way.wordsOnTerminal('ada', pushed.words);
     });
-    await t.test('the requester is offered neither stage', async () => {
+    await step('the requester is offered neither stage', async () => {
       assert.equal(await ada.button('Approve web on gw-1').count(), 0);
       assert.equal(await ada.button('Implement web on gw-1').count(), 0);
     });
-    await t.test('Approve, from the topology: Manual Implementation off, and a time; the state becomes Push-Review In Progress', async () => {
+    await step('Approve, from the topology: Manual Implementation off, and a time; the state becomes Push-Review In Progress', async () => {
       await bob.list();
       await bob.open(commonName);
       start_s = Math.ceil((clock.now_s + day) / 60) * 60;
@@ -61,7 +61,7 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
       await shot(bob, 'Push-Review In Progress');
       await way.wordsOnTerminal('bob', words);
     });
-    await t.test('Implement, with the same questions: Manual Implementation on; the push has its time', async () => {
+    await step('Implement, with the same questions: Manual Implementation on; the push has its time', async () => {
       await carol.list();
       await carol.open(commonName);
       const words = await carol.decide('Implement', 'gw-1', 'web', { comment: 'go' });
@@ -69,12 +69,12 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
       await shot(carol, 'Push-Scheduled');
       await way.wordsOnTerminal('carol', words);
     });
-    await t.test('nothing happens before the time', async () => {
+    await step('nothing happens before the time', async () => {
       clock.travelTo(start_s - 60);
       await sleep(1000); // what must not happen cannot be waited for
       assert.ok(!leaf.der.equals(await web.serves()), 'the old certificate is served');
     });
-    await t.test('at its time it is pushed, everybody\'s page says Completed, and nginx serves it', async () => {
+    await step('at its time it is pushed, everybody\'s page says Completed, and nginx serves it', async () => {
       clock.travelTo(start_s);
       for (const person of [ada, bob, carol]) {
         await person.tab.travelled(clock.offset_s);
@@ -83,11 +83,11 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
       assert.ok(leaf.der.equals(await web.serves()), 'the new certificate is served');
       await shot(ada, 'Completed');
     });
-    await t.test('its colour is green: available and valid', async () => {
+    await step('its colour is green: available and valid', async () => {
       await ada.connector('gw-1', 'web').getByText('valid').first().waitFor();
       assert.equal((await deployment.json('topology', commonName)).connectors[0].colour, 'green');
     });
-    await t.test('the request tells its whole history, verified in the browser', async () => {
+    await step('the request tells its whole history, verified in the browser', async () => {
       await ada.tab.goto(`${ada.tab.origin}/requests/${request.replace('REQ-', '')}`);
       const text = ada.page.getByRole('main');
       for (const word of ['ada', 'bob', 'carol', /the old one expires in five days/, /fine/, /go/, /verified/i])

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { until } from '../integration/js/harness.mjs';
 import { decode, decodeStrict, enumOf, sha256 } from '../integration/js/wire.mjs';
-import { Browser } from './browser.mjs';
+import { Browser, story } from './browser.mjs';
 import { commonName, Gateway } from './gateway.mjs';
 import { Person } from './person.mjs';
 import './strangers.mjs';
@@ -38,7 +38,7 @@ for (const Way of [ByConsole, ByController])
     const gateway = await Gateway.create(t, { controller: Way.settings, clock: false });
     const { deployment, leaf } = gateway;
     const way = new Way(deployment);
-    const browser = await Browser.start(t);
+    const browser = await Browser.start(t), step = story(t);
     const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab));
     await deployment.cli('cert', 'attach', commonName, 'gw-1', 'web');
     for (const person of [ada, bob, carol]) {
@@ -48,7 +48,7 @@ for (const Way of [ByConsole, ByController])
     const shownBy = async (request) => JSON.parse(await deployment.cli('-o', 'json', 'request', 'show', request));
     let request;
 
-    await t.test('the push request', async () => {
+    await step('the push request', async () => {
       const sent = payloads(ada.tab, 'push-request');
       const words = await ada.preparePush('renewal');
       const fields = JSON.stringify(await ada.fields());
@@ -70,7 +70,7 @@ for (const Way of [ByConsole, ByController])
       assert.equal(cli.digest, sha256(payload).toString('hex'));
       await way.wordsOnTerminal('ada', words);
     });
-    await t.test('the approval', async () => {
+    await step('the approval', async () => {
       const sent = payloads(bob.tab, 'decision');
       const words = await bob.prepareDecision('Approve', 'gw-1', 'web', { comment: 'fine' });
       const fields = JSON.stringify(await bob.fields());
@@ -91,13 +91,13 @@ for (const Way of [ByConsole, ByController])
       for (const shown of ['bob', 'approve', 'fine']) assert.ok(fields.includes(shown), `${shown} in ${fields}`);
       await way.wordsOnTerminal('bob', words);
     });
-    if (Way === ByConsole) await t.test('the device accepts what was signed so', async () => {
+    if (Way === ByConsole) await step('the device accepts what was signed so', async () => {
       await carol.decide('Implement', 'gw-1', 'web', { comment: 'go' });
       for (const person of [ada, bob, carol]) await person.state('gw-1', 'web', /^Completed/);
       assert.ok(leaf.der.equals(await gateway.web.serves()));
     });
     else {
-      await t.test('a browser\'s key does not complete the last stage', async () => {
+      await step('a browser\'s key does not complete the last stage', async () => {
         await carol.hand.press(carol.button('Implement web on gw-1'));
         await carol.dialog.waitFor();
         await carol.hand.fill(carol.dialog.getByRole('textbox', { name: /comment/i }), 'go');
@@ -112,7 +112,7 @@ for (const Way of [ByConsole, ByController])
         assert.match(orders[0].state, /Push-Review In Progress/);
         assert.ok(!leaf.der.equals(await gateway.web.serves()), 'the old certificate is served');
       });
-      await t.test('the same person\'s key file does', async () => {
+      await step('the same person\'s key file does', async () => {
         await deployment.cli('implement', request, '--manual', '--comment', 'go', '--as', 'carol', '--yes', '--wait');
         assert.ok(leaf.der.equals(await gateway.web.serves()));
       });
