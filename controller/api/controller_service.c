@@ -1,4 +1,5 @@
 #include "controller/api/api.h"
+#include "controller/api/monitor.h"
 #include "controller/api/unary.h"
 #include "shared/base/version.h"
 
@@ -43,9 +44,21 @@ static int get_checkpoint(struct ctl_shard *shard, struct ctl_view *view, const 
     return code;
 }
 
+/* No snapshot is read for it. */
+static int get_summary(struct ctl_shard *shard, struct ctl_view *view, const void *request, void *reply,
+                       struct cs_err *err)
+{
+    (void)view;
+    (void)request;
+    (void)err;
+    ctl_monitor_summary(shard->monitor, reply);
+    return CS_OK;
+}
+
 #define SERVICE "countersign.v1.ControllerService"
 #define METHODS(READ, WRITE)                                                                                 \
     READ(GetStatus, get_status, CTL_MAY_ANYONE)                                                              \
     READ(ListAudit, ctl_read_ListAudit, CTL_MAY_ANYONE)                                                      \
-    READ(GetCheckpoint, get_checkpoint, CTL_MAY_ANYONE)
+    READ(GetCheckpoint, get_checkpoint, CTL_MAY_ANYONE)                                                      \
+    READ(GetSummary, get_summary, CTL_MAY_ANYONE)
 CTL_SERVICE(ctl_controller_methods, METHODS)

@@ -124,6 +124,12 @@ static void count_if_due(struct ctl_monitor *monitor)
     count_on(monitor);
 }
 
+void ctl_monitor_summary(struct ctl_monitor *monitor, countersign_v1_GetSummaryResponse *ret)
+{
+    count_if_due(monitor);
+    ctl_survey_summary(&monitor->survey, ret);
+}
+
 /* ---- listeners of other shards: each writes its numbers down when it is asked, so what the page has of them
  * is as of the scrape before */
 

@@ -2,6 +2,8 @@
 
 #include "controller/core/workflow.h"
 
+enum { DAY_S = 24 * 60 * 60 };
+
 static int room_for(struct ctl_survey_count *count, size_t most, struct cs_err *err)
 {
     count->soonest = calloc(most ? most : 1, sizeof *count->soonest);
@@ -65,6 +67,14 @@ static void keep_soonest(struct ctl_survey *survey, const ctl_certificate_row *r
     memcpy(place->id, row->id.bytes, sizeof place->id);
 }
 
+static void count_day(struct ctl_survey_count *count, int64_t not_after_s)
+{
+    int64_t day = (not_after_s - count->begun_s) / DAY_S;
+
+    if (not_after_s >= count->begun_s && day < CTL_SURVEY_DAYS)
+        count->expiring[day]++;
+}
+
 static int count_certificate(struct ctl_survey *survey, struct cs_slice value,
                              const struct ctl_settings *settings, int64_t now_s, struct cs_err *err)
 {
@@ -77,6 +87,7 @@ static int count_certificate(struct ctl_survey *survey, struct cs_slice value,
     colour = ctl_colour_of(&row, settings, now_s);
     if ((size_t)colour < CTL_SURVEY_COLOURS)
         survey->next.colours[colour]++;
+    count_day(&survey->next, row.not_after_s);
     if (row.attachments) {
         survey->next.attached++;
         keep_soonest(survey, &row);
@@ -110,6 +121,8 @@ int ctl_survey_step(struct ctl_survey *survey, struct ctl_view *view, const stru
 {
     int rc = CS_OK;
 
+    if (!survey->next.begun_s)
+        survey->next.begun_s = now_s;
     for (size_t i = 0; survey->under_way && rc == CS_OK && i < rows; i++) {
         struct ctl_key prefix = ctl_key(survey->at_requests ? CTL_TABLE_REQUEST : CTL_TABLE_CERTIFICATE);
         struct ctl_walk walk =
@@ -147,4 +160,29 @@ int ctl_survey_totals(struct ctl_view *view, struct ctl_survey_totals *ret, stru
     *ret = (struct ctl_survey_totals){meta.revision,     meta.policy_version, meta.devices,
                                       meta.certificates, meta.requests_open,  meta.orders_open};
     return CS_OK;
+}
+
+static uint32_t at_most_32(uint64_t count)
+{
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+void ctl_survey_summary(const struct ctl_survey *survey, countersign_v1_GetSummaryResponse *ret)
+{
+    const struct ctl_survey_count *done = &survey->done;
+
+    if (!done->at_s)
+        return;
+    ret->counted_at_s = done->begun_s;
+    ret->attached = at_most_32(done->attached);
+    for (int colour = _countersign_v1_Colour_MIN + 1; colour < CTL_SURVEY_COLOURS; colour++)
+        if (done->colours[colour])
+            ret->colours[ret->colours_count++] = (countersign_v1_ColourCount){
+                (countersign_v1_Colour)colour, at_most_32(done->colours[colour])};
+    for (int state = _countersign_v1_OrderState_MIN + 1; state < CTL_SURVEY_STATES; state++)
+        if (done->orders[state])
+            ret->orders[ret->orders_count++] = (countersign_v1_StateCount){(countersign_v1_OrderState)state,
+                                                                           at_most_32(done->orders[state])};
+    for (; ret->expiring_count < CTL_SURVEY_DAYS; ret->expiring_count++)
+        ret->expiring[ret->expiring_count] = at_most_32(done->expiring[ret->expiring_count]);
 }

@@ -1,7 +1,7 @@
-/* survey.h - what there is, counted for monitoring: certificates by colour, work orders by state, and the
- * attached certificates that expire first. Counted step by step, so that a large store holds nothing up and
- * no scrape reads it all; what is shown is the last count that came to its end. Pure: the view and the clock
- * are passed in. */
+/* survey.h - what there is, counted for monitoring and for people: certificates by colour and by the day on
+ * which they expire, work orders by state, and the attached certificates that expire first. Counted step by
+ * step, so that a large store holds nothing up and nobody who asks reads it all; what is shown is the last
+ * count that came to its end. Pure: the view and the clock are passed in. */
 #ifndef CTL_CORE_SURVEY_H
 #define CTL_CORE_SURVEY_H
 
@@ -10,6 +10,7 @@
 enum {
     CTL_SURVEY_COLOURS = _countersign_v1_Colour_MAX + 1,
     CTL_SURVEY_STATES = _countersign_v1_OrderState_MAX + 1,
+    CTL_SURVEY_DAYS = 120,
 };
 
 struct ctl_survey_certificate {
@@ -21,9 +22,11 @@ struct ctl_survey_certificate {
 struct ctl_survey_count {
     uint64_t colours[CTL_SURVEY_COLOURS], orders[CTL_SURVEY_STATES];
     uint64_t attached;                      /* certificates */
+    uint64_t expiring[CTL_SURVEY_DAYS];     /* in each 24 hours from begun_s on */
     struct ctl_survey_certificate *soonest; /* of the attached ones, those that expire first */
     size_t soonest_count;
-    int64_t at_s; /* when it came to its end; 0: never yet */
+    int64_t begun_s; /* by this time's date are all counted */
+    int64_t at_s;    /* when it came to its end; 0: never yet */
 };
 
 struct ctl_survey {
@@ -42,6 +45,8 @@ CS_MUST_USE int ctl_survey_init(struct ctl_survey *survey, size_t most, struct c
 void ctl_survey_free(struct ctl_survey *survey);
 /* Begins to count anew, if it does not count already. */
 void ctl_survey_begin(struct ctl_survey *survey);
+/* The last count as operators are told; without one all of it is 0. */
+void ctl_survey_summary(const struct ctl_survey *survey, countersign_v1_GetSummaryResponse *ret);
 /* Goes on by at most `rows` rows of the view, which may be another one each time. Over a failure the count is
  * begun anew. */
 CS_MUST_USE int ctl_survey_step(struct ctl_survey *survey, struct ctl_view *view,

@@ -335,6 +335,19 @@ static bool is_for_web(const struct cs_grpc_server *grpc, const struct head *hea
     return grpc->has_web && !cs_slice_starts_with(head->content_type, CS_SLICE_LIT("application/grpc"));
 }
 
+/* False: the listener's guard has refused the call, and the client knows. */
+static bool may_pass(struct cs_grpc_server *grpc, struct cs_http2_stream *stream, const struct head *head,
+                     const struct cs_metadata_list *headers)
+{
+    struct cs_err err;
+    enum cs_status status =
+        grpc->has_web ? cs_web_check(grpc->web->web, head->method, head->path, headers, &err) : CS_STATUS_OK;
+
+    if (status != CS_STATUS_OK)
+        refuse(stream, status, err.msg);
+    return status == CS_STATUS_OK;
+}
+
 static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_list *headers, bool oversize)
 {
     struct cs_grpc_server *grpc = cs_http2_stream_owner(stream);
@@ -354,6 +367,8 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
     else if (!cs_slice_eq_str(head.te, "trailers"))
         refuse(stream, CS_STATUS_INTERNAL,
                "the header \"te: trailers\" is missing: something between drops trailers");
+    else if (!may_pass(grpc, stream, &head, headers))
+        return;
     else if (head.encoding.len && !cs_slice_eq_str(head.encoding, "identity"))
         refuse(stream, CS_STATUS_UNIMPLEMENTED, "this server takes no compressed messages");
     else

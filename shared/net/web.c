@@ -1,6 +1,7 @@
 #include "shared/net/web_impl.h"
 
 #include "shared/net/connect.h"
+#include "shared/net/connect_wire.h"
 #include "shared/net/grpc_wire.h"
 
 void cs_web_session_init(struct cs_web_session *session, const struct cs_web *web,
@@ -21,7 +22,30 @@ void cs_web_session_init(struct cs_web_session *session, const struct cs_web *we
 
 bool cs_web_is_open(const struct cs_web *web)
 {
-    return web->connect || web->route_count > 0;
+    return web->connect || web->route_count > 0 || web->otherwise || web->guard;
+}
+
+static void split_target(struct cs_slice target, struct cs_slice *ret_path, struct cs_slice *ret_query)
+{
+    const uint8_t *mark = target.len ? memchr(target.ptr, '?', target.len) : NULL;
+
+    *ret_path = target;
+    *ret_query = CS_SLICE_EMPTY;
+    if (mark) {
+        ret_path->len = (size_t)(mark - target.ptr);
+        *ret_query = cs_slice_from(target, ret_path->len + 1);
+    }
+}
+
+enum cs_status cs_web_check(const struct cs_web *web, struct cs_slice method, struct cs_slice target,
+                            const struct cs_metadata_list *headers, struct cs_err *err)
+{
+    struct cs_slice path, query;
+
+    if (!web->guard)
+        return CS_STATUS_OK;
+    split_target(target, &path, &query);
+    return web->guard->check(web->guard->owner, method, path, headers, err);
 }
 
 void cs_web_session_run(struct cs_web_session *session)
@@ -56,19 +80,24 @@ void cs_web_answer(struct cs_exchange *exchange, unsigned status, const struct c
         exchange->carrier->reset(exchange);
 }
 
-/* What every answer to a browser says: take the type as it stands, keep nothing. */
+/* What every answer to a browser says: take the type as it stands, keep nothing unless it is said that one
+ * may.
+ */
 static int add_cautions(struct cs_metadata_list *headers)
 {
     int rc = cs_grpc_add_text(headers, "x-content-type-options", "nosniff");
 
-    return rc == CS_OK ? cs_grpc_add_text(headers, "cache-control", "no-store") : rc;
+    if (rc != CS_OK || cs_metadata_find(headers, "cache-control").len)
+        return rc;
+    return cs_grpc_add_text(headers, "cache-control", "no-store");
 }
 
 static void answer_route(struct cs_web_session *session, struct cs_exchange *exchange,
-                         const struct cs_route *route, struct cs_slice query,
+                         const struct cs_route *route, struct cs_slice path, struct cs_slice query,
                          const struct cs_metadata_list *headers)
 {
-    const struct cs_route_request request = {.peer = session->peer, .query = query, .headers = headers};
+    const struct cs_route_request request = {
+        .peer = session->peer, .path = path, .query = query, .headers = headers};
     struct cs_route_answer answer = {.content_type = "text/plain; charset=utf-8",
                                      .body.limit_bytes = CS_WEB_ANSWER_BYTES};
     unsigned status = route->get(route->owner, &request, &answer);
@@ -105,31 +134,42 @@ static const struct cs_route *find_route(const struct cs_web *web, struct cs_sli
     return NULL;
 }
 
-void cs_web_take(struct cs_web_session *session, struct cs_exchange *exchange,
-                 const struct cs_exchange_head *head)
+static void route_or_call(struct cs_web_session *session, struct cs_exchange *exchange,
+                          const struct cs_exchange_head *head)
 {
-    const uint8_t *mark = head->target.len ? memchr(head->target.ptr, '?', head->target.len) : NULL;
-    struct cs_slice path = head->target, query = CS_SLICE_EMPTY;
+    bool reads = exchange->head_only || cs_slice_eq_str(head->method, "GET");
+    struct cs_slice path, query;
     const struct cs_method *method = NULL;
     const struct cs_route *route;
     void *service;
 
-    if (mark) {
-        path.len = (size_t)(mark - path.ptr);
-        query = cs_slice_from(head->target, path.len + 1);
-    }
-    exchange->head_only = cs_slice_eq_str(head->method, "HEAD");
+    split_target(head->target, &path, &query);
     route = find_route(session->web, path);
     if (!route && session->web->connect)
         method = cs_registry_find(session->registry, path, &service);
+    if (!route && !method && reads)
+        route = session->web->otherwise;
     if (!route && !method)
         refuse(exchange, 404, NULL, NULL, "this server has no such method or page");
-    else if (route && (exchange->head_only || cs_slice_eq_str(head->method, "GET")))
-        answer_route(session, exchange, route, query, head->headers);
+    else if (route && reads)
+        answer_route(session, exchange, route, path, query, head->headers);
     else if (route)
         refuse(exchange, 405, "allow", "GET, HEAD", "this page is only there to be read: use GET");
     else if (!cs_slice_eq_str(head->method, "POST"))
         refuse(exchange, 405, "allow", "POST", "a method is called with POST");
     else
         cs_connect_take(session, exchange, head, method, service);
+}
+
+void cs_web_take(struct cs_web_session *session, struct cs_exchange *exchange,
+                 const struct cs_exchange_head *head)
+{
+    struct cs_err err;
+    enum cs_status status = cs_web_check(session->web, head->method, head->target, head->headers, &err);
+
+    exchange->head_only = cs_slice_eq_str(head->method, "HEAD");
+    if (status == CS_STATUS_OK)
+        route_or_call(session, exchange, head);
+    else
+        cs_connect_refuse(exchange, cs_connect_http_status(status), status, err.msg, NULL);
 }

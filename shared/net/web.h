@@ -24,6 +24,7 @@ struct cs_transcode {
 
 struct cs_route_request {
     const struct cs_peer *peer;
+    struct cs_slice path;                   /* without the query, as it came */
     struct cs_slice query;                  /* what stands behind "?", as it came */
     const struct cs_metadata_list *headers; /* lower-case */
 };
@@ -31,7 +32,8 @@ struct cs_route_request {
 struct cs_route_answer {
     const char *content_type;        /* begins as "text/plain; charset=utf-8" */
     struct cs_buf body;              /* empty at first; the caller frees it */
-    struct cs_metadata_list headers; /* more of them, lower-case; the caller frees them */
+    struct cs_metadata_list headers; /* more of them, lower-case; the caller frees them. Without a
+                                        cache-control among them the answer is not kept anywhere */
 };
 
 /* One GET (and HEAD) route. Answers go out whole: at most CS_WEB_ANSWER_BYTES each, and what finds no room
@@ -45,12 +47,24 @@ struct cs_route {
 
 enum { CS_WEB_ANSWER_BYTES = 2 * 1024 * 1024 };
 
+/* Asked about every request before anything else is done with it, gRPC's calls too. */
+struct cs_web_guard {
+    /* `headers` are lower-case; over HTTP/2 the host is ":authority". CS_STATUS_OK lets the request pass;
+     * else it is refused so, with the sentence in *err. */
+    enum cs_status (*check)(void *owner, struct cs_slice method, struct cs_slice path,
+                            const struct cs_metadata_list *headers, struct cs_err *err);
+    void *owner;
+};
+
 /* All borrowed, for as long as the listener lives. */
 struct cs_web {
     bool connect;                         /* the registry's unary and server-streaming methods */
     const struct cs_transcode *transcode; /* NULL: protobuf alone */
     const struct cs_route *routes;
     size_t route_count;
+    const struct cs_route *otherwise; /* answers a GET or HEAD of anything else; its path says nothing. May be
+                                         NULL */
+    const struct cs_web_guard *guard; /* NULL: every request passes */
 };
 
 #endif

@@ -26,8 +26,11 @@ struct cs_web_session {
 /* The calls' exchanges have ended when it goes: the carrier sees to that. */
 void cs_web_session_init(struct cs_web_session *session, const struct cs_web *web,
                          const struct cs_grpc_server_options *options);
-/* True when there is anything that `web` answers. */
+/* True when there is anything that `web` answers, or whom it asks. */
 bool cs_web_is_open(const struct cs_web *web);
+/* What the guard says. */
+enum cs_status cs_web_check(const struct cs_web *web, struct cs_slice method, struct cs_slice target,
+                            const struct cs_metadata_list *headers, struct cs_err *err);
 /* Answers, or sets the exchange's events and answers later. */
 void cs_web_take(struct cs_web_session *session, struct cs_exchange *exchange,
                  const struct cs_exchange_head *head);

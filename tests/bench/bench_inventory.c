@@ -1,6 +1,6 @@
-/* What a large inventory costs: certificates and devices written straight into a store on disk, with the very
- * functions that write them one by one, then asked for page by page through the core's queries. Rows are made
- * up (tests/support/inventory.h). One command; medians of many runs, in processor time of this one thread:
+/* What a large inventory costs: certificates and devices written straight into a store on disk
+ * (tests/support/filler.h), then asked for page by page through the core's queries. One command; medians of
+ * many runs, in processor time of this one thread:
  *
  *   bench_inventory [CERTIFICATES [DEVICES [ORDERS [FOLDER]]]]    (default 1000000 100000 1000000 /tmp/…)
  *
@@ -8,8 +8,8 @@
 #include "controller/core/inventory.h"
 #include "controller/core/query.h"
 #include "controller/reading.h"
-#include "controller/writes.h"
 #include "shared/crypto/crypto.h"
+#include "tests/support/filler.h"
 #include "tests/support/folder.h"
 #include "tests/support/inventory.h"
 
@@ -18,11 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RUNS = 21, DEEP_PAGES = 200, BATCH = 6000000, TOPOLOGY = 10000 };
+enum { RUNS = 21, DEEP_PAGES = 200, TOPOLOGY = 10000 };
 
 struct bench {
     struct ctl_store *store;
-    struct ctl_writes writes;
     uint64_t certificates, devices, orders;
     countersign_v1_ListCertificatesResponse *reply;
 };
@@ -82,179 +81,6 @@ static void print_memory(const char *when)
         fclose(status);
     printf("memory %-36s %9.1f MB resident, %.1f MB of it our own\n", when, (double)rss / 1024,
            (double)anonymous / 1024);
-}
-
-/* ---- filling */
-
-/* Keys and values of many rows, sorted before they are written: the store takes them several times as fast.
- */
-struct fill {
-    uint8_t *bytes;
-    size_t used, room;
-    struct ctl_write *list;
-    size_t count, capacity;
-};
-
-static void keep(struct fill *fill, struct cs_slice key, struct cs_slice value)
-{
-    uint8_t *at = fill->bytes + fill->used;
-
-    if (fill->used + key.len + value.len > fill->room || fill->count == fill->capacity) {
-        fprintf(stderr, "the bench's buffers are too small\n");
-        exit(EXIT_FAILURE);
-    }
-    memcpy(at, key.ptr, key.len);
-    if (value.len)
-        memcpy(at + key.len, value.ptr, value.len);
-    fill->used += key.len + value.len;
-    fill->list[fill->count++] = (struct ctl_write){cs_slice(at, key.len), cs_slice(at + key.len, value.len)};
-}
-
-static int compare_writes(const void *a, const void *b)
-{
-    return cs_slice_cmp(((const struct ctl_write *)a)->key, ((const struct ctl_write *)b)->key);
-}
-
-static void flush(struct bench *bench, struct fill *fill)
-{
-    struct cs_err err;
-    size_t step = 100000;
-
-    qsort(fill->list, fill->count, sizeof *fill->list, compare_writes);
-    for (size_t i = 0; i < fill->count; i += step)
-        must(ctl_store_commit(bench->store, fill->list + i, fill->count - i < step ? fill->count - i : step,
-                              &err),
-             &err, "filling the store");
-    fill->used = fill->count = 0;
-}
-
-static int keep_entry(void *data, const struct ctl_key *key)
-{
-    keep(data, ctl_key_slice(key), CS_SLICE_EMPTY);
-    return CS_OK;
-}
-
-static void keep_record(struct fill *fill, struct ctl_key key, const pb_msgdesc_t *fields, const void *row)
-{
-    uint8_t bytes[8192];
-    struct ctl_source nothing = {0};
-    struct cs_err err;
-    struct ctl_view *view;
-    struct cs_slice value;
-
-    /* The core's own encoder, by way of a view that is thrown away. */
-    must(ctl_view_new(&nothing, &view, &err), &err, "a view");
-    must(ctl_record_put(view, &key, fields, row, &err), &err, "a record");
-    must(ctl_view_get(view, ctl_key_slice(&key), &value, &err), &err, "a record");
-    memcpy(bytes, value.ptr, value.len);
-    keep(fill, ctl_key_slice(&key), cs_slice(bytes, value.len));
-    ctl_view_free(view);
-}
-
-static void keep_certificate(struct fill *fill, const struct bench *bench, uint64_t number)
-{
-    ctl_certificate_row row;
-
-    inventory_row(number, bench->certificates, &row);
-    keep_record(fill, ctl_key_bytes(CTL_TABLE_CERTIFICATE, CTL_BYTES(row.id)),
-                countersign_store_v1_Certificate_fields, &row);
-    (void)!ctl_inventory_entries(&row, keep_entry, fill);
-}
-
-static void device_name(uint64_t number, char out[64])
-{
-    snprintf(out, 64, "gw-%06u", (unsigned)number);
-}
-
-/* Enrolled, admitted, with one connector, and a session that the last run left open. */
-static void keep_device(struct fill *fill, uint64_t number)
-{
-    ctl_device_row device = countersign_store_v1_Device_init_zero;
-    ctl_name_row name = countersign_store_v1_DeviceName_init_zero;
-    ctl_connector_row connector = countersign_store_v1_Connector_init_zero;
-    ctl_session_row session = {.session_id = number, .opened_at_s = INVENTORY_NOW_S};
-    uint64_t id[2] = {inventory_mix(number), inventory_mix(number + 1)};
-    struct cs_slice id_bytes = cs_slice(id, sizeof id);
-
-    device_name(number, device.name);
-    CTL_BYTES_SET(device.device_id, id_bytes);
-    CTL_BYTES_SET(name.device_id, id_bytes);
-    device.admitted = true;
-    snprintf(connector.name, sizeof connector.name, "web");
-    connector.declared = true;
-    keep_record(fill, ctl_key_name(CTL_TABLE_NAME, device.name), countersign_store_v1_DeviceName_fields,
-                &name);
-    keep_record(fill, ctl_key_bytes(CTL_TABLE_DEVICE, id_bytes), countersign_store_v1_Device_fields, &device);
-    keep_record(fill, ctl_key_connector(CTL_TABLE_CONNECTOR, id_bytes, "web"),
-                countersign_store_v1_Connector_fields, &connector);
-    keep_record(fill, ctl_key_bytes(CTL_TABLE_SESSION, id_bytes), countersign_store_v1_Session_fields,
-                &session);
-}
-
-/* The first certificate is attached to many devices: its topology is what is asked for. */
-static void keep_attachment(struct fill *fill, const struct bench *bench, uint64_t number)
-{
-    ctl_attachment_row row = countersign_store_v1_Attachment_init_zero;
-    ctl_certificate_row certificate;
-    struct ctl_key reverse;
-
-    inventory_row(0, bench->certificates, &certificate);
-    CTL_BYTES_COPY(row.certificate_id, certificate.id);
-    device_name(number, row.device_name);
-    snprintf(row.connector, sizeof row.connector, "web");
-    reverse = ctl_key_attached(row.device_name, row.connector, CTL_BYTES(row.certificate_id));
-    keep_record(fill, ctl_key_attachment(CTL_BYTES(row.certificate_id), row.device_name, row.connector),
-                countersign_store_v1_Attachment_fields, &row);
-    keep(fill, ctl_key_slice(&reverse), CS_SLICE_EMPTY);
-}
-
-/* Of the due queue alone: what the clock looks at. */
-static void keep_due(struct fill *fill, uint64_t number)
-{
-    struct ctl_key key =
-        ctl_key_due(INVENTORY_NOW_S + 3600 + (int64_t)(number % 100000), CTL_DUE_ORDER, number);
-
-    keep(fill, ctl_key_slice(&key), CS_SLICE_EMPTY);
-}
-
-static void fill_store(struct bench *bench)
-{
-    struct fill fill = {.room = (size_t)BATCH * 128, .capacity = BATCH};
-    ctl_meta_row meta = {.revision = 1,
-                         .certificates = (uint32_t)bench->certificates,
-                         .devices = (uint32_t)bench->devices,
-                         .orders_open = (uint32_t)bench->orders,
-                         .last_order = bench->orders};
-    double begun = now_ms();
-
-    fill.bytes = malloc(fill.room);
-    fill.list = malloc(fill.capacity * sizeof *fill.list);
-    if (!fill.bytes || !fill.list)
-        exit(EXIT_FAILURE);
-    keep_record(&fill, ctl_key(CTL_TABLE_META), countersign_store_v1_Meta_fields, &meta);
-    for (uint64_t i = 0; i < bench->certificates; i++) {
-        if (fill.capacity - fill.count < 2000 || fill.room - fill.used < 400000)
-            flush(bench, &fill);
-        keep_certificate(&fill, bench, i);
-    }
-    flush(bench, &fill);
-    for (uint64_t i = 0; i < bench->devices; i++) {
-        if (fill.capacity - fill.count < 2000 || fill.room - fill.used < 400000)
-            flush(bench, &fill);
-        keep_device(&fill, i);
-        if (i < TOPOLOGY)
-            keep_attachment(&fill, bench, i);
-    }
-    flush(bench, &fill);
-    for (uint64_t i = 0; i < bench->orders; i++) {
-        if (fill.capacity - fill.count < 2000 || fill.room - fill.used < 400000)
-            flush(bench, &fill);
-        keep_due(&fill, i);
-    }
-    flush(bench, &fill);
-    free(fill.bytes);
-    free(fill.list);
-    printf("filled in %.0f s\n", (now_ms() - begun) / 1e3);
 }
 
 /* ---- asking */
@@ -580,7 +406,10 @@ int main(int argc, char **argv)
            (unsigned long long)bench.orders, folder, now_ms() - begun);
     print_memory("before");
     if (!filled)
-        fill_store(&bench);
+        filler_fill(bench.store, &(struct filler){.certificates = bench.certificates,
+                                                  .devices = bench.devices,
+                                                  .attachments = TOPOLOGY,
+                                                  .orders = bench.orders});
     measure_rest(&bench);
     measure_orders(&bench);
     measure_filters(&bench);

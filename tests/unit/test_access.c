@@ -20,6 +20,7 @@ static const struct {
     {"ControllerService/GetStatus", "raimu"},
     {"ControllerService/ListAudit", "raimu"},
     {"ControllerService/GetCheckpoint", "raimu"},
+    {"ControllerService/GetSummary", "raimu"},
     {"TrustService/GetPolicy", "raimu"},
     {"TrustService/PublishPolicy", "---m-"},
     {"DeviceService/CreateToken", "---m-"},

@@ -169,7 +169,7 @@ struct pair {
 
     unsigned answers, closes;
     uint32_t close_code;
-    char status[8], type[64], heads[64]; /* of the headers x-head and x-head-bin */
+    char status[8], type[64], keep[64], heads[64]; /* heads: of the headers x-head and x-head-bin */
     struct cs_buf body;
 };
 
@@ -177,9 +177,8 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
 {
     struct pair *pair = cs_http2_stream_owner(stream);
     struct cs_slice status = cs_metadata_find(headers, ":status"),
-                    type = cs_metadata_find(headers, "content-type");
-
-    struct cs_slice name, value;
+                    type = cs_metadata_find(headers, "content-type"),
+                    keep = cs_metadata_find(headers, "cache-control"), name, value;
 
     (void)oversize;
     pair->answers++;
@@ -191,6 +190,7 @@ static void on_headers(struct cs_http2_stream *stream, const struct cs_metadata_
                      (int)value.len, (const char *)value.ptr);
     snprintf(pair->status, sizeof pair->status, "%.*s", (int)status.len, (const char *)status.ptr);
     snprintf(pair->type, sizeof pair->type, "%.*s", (int)type.len, type.len ? (const char *)type.ptr : "");
+    snprintf(pair->keep, sizeof pair->keep, "%.*s", (int)keep.len, keep.len ? (const char *)keep.ptr : "");
 }
 
 static void on_data(struct cs_http2_stream *stream, struct cs_slice bytes)
@@ -622,6 +622,128 @@ static void a_deadline_and_a_cancel_end_a_call(void **state)
     pair_close(&pair);
 }
 
+/* Says which path it was asked for, and that "/kept…" may be kept. */
+static unsigned get_anything(void *owner, const struct cs_route_request *request,
+                             struct cs_route_answer *answer)
+{
+    (void)owner;
+    if (cs_slice_starts_with(request->path, CS_SLICE_LIT("/kept")) &&
+        cs_grpc_add_text(&answer->headers, "cache-control", "max-age=60") != CS_OK)
+        return 500;
+    return cs_buf_append(&answer->body, request->path) == CS_OK ? 200 : 500;
+}
+
+static void what_no_route_and_no_method_answers_goes_to_the_route_otherwise(void **state)
+{
+    static const struct cs_route otherwise = {NULL, get_anything, NULL};
+    static const struct {
+        struct ask ask;
+        const char *keep;
+    } cases[] = {
+        {{"any path", "GET", "/a/b?c", NULL, NULL, NULL, CS_SLICE_EMPTY, "200", "text/plain; charset=utf-8",
+          CS_SLICE_LIT("/a/b")},
+         "no-store"},
+        {{"its head", "HEAD", "/a/b?c", NULL, NULL, NULL, CS_SLICE_EMPTY, "200", "text/plain; charset=utf-8",
+          CS_SLICE_EMPTY},
+         "no-store"},
+        {{"an answer that may be kept", "GET", "/kept", NULL, NULL, NULL, CS_SLICE_EMPTY, "200",
+          "text/plain; charset=utf-8", CS_SLICE_LIT("/kept")},
+         "max-age=60"},
+        {{"a route of its own", "GET", "/page?a", NULL, NULL, NULL, CS_SLICE_EMPTY, "200",
+          "text/plain; charset=utf-8", CS_SLICE_LIT("hello a")},
+         "no-store"},
+        {{"a method", "GET", CALL("Unary"), NULL, NULL, NULL, CS_SLICE_EMPTY, "405", "application/json",
+          CS_SLICE_EMPTY},
+         "no-store"},
+        {{"what is no read", "POST", "/a/b", NULL, NULL, NULL, CS_SLICE_LIT("x"), "404", "application/json",
+          CS_SLICE_EMPTY},
+         "no-store"},
+    };
+    struct pair pair;
+
+    (void)state;
+    check_code(pair_open(&pair), CS_OK);
+    pair.web.otherwise = &otherwise;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        const struct ask *ask = &cases[i].ask;
+
+        forget(&pair);
+        assert_non_null(begin(&pair, ask, false));
+        pump(&pair);
+        if (strcmp(pair.status, ask->status) != 0 || strcmp(pair.type, ask->answer_type) != 0 ||
+            strcmp(pair.keep, cases[i].keep) != 0)
+            fail_msg("%s: %s, %s, %s", ask->says, pair.status, pair.type, pair.keep);
+        if (ask->answer.len)
+            check_slice(cs_buf_slice(&pair.body), ask->answer);
+    }
+    pair_close(&pair);
+}
+
+static enum cs_status pass_with_a_word(void *owner, struct cs_slice method, struct cs_slice path,
+                                       const struct cs_metadata_list *headers, struct cs_err *err)
+{
+    unsigned *asked = owner;
+
+    (*asked)++;
+    assert_true(method.len > 0 && path.len > 0 && !memchr(path.ptr, '?', path.len));
+    if (cs_slice_eq_str(cs_metadata_find(headers, "word"), "please"))
+        return CS_STATUS_OK;
+    cs_err_set(err, CS_EDENIED, "say please");
+    return CS_STATUS_PERMISSION_DENIED;
+}
+
+static void a_guard_is_asked_about_every_request_before_anything_else(void **state)
+{
+    static const struct ask refused[] = {
+        {"a page", "GET", "/page?a", NULL, NULL, NULL, CS_SLICE_EMPTY, "403", "application/json",
+         CS_SLICE_LIT("{\"code\":\"permission_denied\",\"message\":\"say please\"}")},
+        {"a call", "POST", CALL("Unary"), "application/proto", NULL, NULL, CS_SLICE_LIT("x"), "403",
+         "application/json", CS_SLICE_EMPTY},
+        {"a stream", "POST", CALL("Stream"), "application/connect+proto", NULL, NULL, CS_SLICE_LIT("x"),
+         "403", "application/json", CS_SLICE_EMPTY},
+        {"nothing that there is", "POST", "/nothing", NULL, NULL, NULL, CS_SLICE_EMPTY, "403",
+         "application/json", CS_SLICE_EMPTY},
+        {"gRPC", "POST", CALL("Unary"), "application/grpc", "te", "trailers", CS_SLICE_LIT("\0\0\0\0\1x"),
+         "200", "application/grpc", CS_SLICE_EMPTY},
+    };
+    static const struct ask passed = {"a page",
+                                      "GET",
+                                      "/page?a",
+                                      NULL,
+                                      "word",
+                                      "please",
+                                      CS_SLICE_EMPTY,
+                                      "200",
+                                      "text/plain; charset=utf-8",
+                                      CS_SLICE_LIT("hello a")};
+    unsigned asked = 0;
+    const struct cs_web_guard guard = {pass_with_a_word, &asked};
+    struct pair pair;
+
+    (void)state;
+    check_code(pair_open(&pair), CS_OK);
+    pair.web.guard = &guard;
+    for (size_t i = 0; i < CS_ARRAY_LEN(refused); i++) {
+        const struct ask *ask = &refused[i];
+
+        forget(&pair);
+        assert_non_null(begin(&pair, ask, false));
+        pump(&pair);
+        if (asked != i + 1 || pair.answers != 1 || strcmp(pair.status, ask->status) != 0 ||
+            strcmp(pair.type, ask->answer_type) != 0)
+            fail_msg("%s: asked %u times, %s, %s", ask->says, asked, pair.status, pair.type);
+        if (ask->answer.len)
+            check_slice(cs_buf_slice(&pair.body), ask->answer);
+    }
+    assert_int_equal(pair.service.opened, 0);
+    forget(&pair);
+    assert_non_null(begin(&pair, &passed, false));
+    pump(&pair);
+    assert_string_equal(pair.status, passed.status);
+    check_slice(cs_buf_slice(&pair.body), passed.answer);
+    pair_close(&pair);
+}
+
 static void a_listener_that_answers_grpc_alone_refuses_the_rest(void **state)
 {
     struct pair pair;
@@ -689,6 +811,8 @@ int main(void)
         cmocka_unit_test(answers_that_find_no_room_wait_for_it_up_to_a_bound),
         cmocka_unit_test(a_paused_call_gets_its_request_when_it_goes_on),
         cmocka_unit_test(a_deadline_and_a_cancel_end_a_call),
+        cmocka_unit_test(what_no_route_and_no_method_answers_goes_to_the_route_otherwise),
+        cmocka_unit_test(a_guard_is_asked_about_every_request_before_anything_else),
         cmocka_unit_test(a_listener_that_answers_grpc_alone_refuses_the_rest),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -102,6 +102,51 @@ static void shows_the_last_complete_count(void **state)
     ctl_survey_free(&survey);
 }
 
+/* The dates of all three are the same, in the future: by moving the clock they come to stand where they must.
+ */
+static void tells_people_on_which_day_certificates_expire(void **state)
+{
+    enum { DAY_S = 24 * 60 * 60 };
+    static const struct {
+        const char *says;
+        int64_t before_s; /* so long before the date */
+        size_t day;       /* CTL_SURVEY_DAYS: on none of these */
+    } cases[] = {
+        {"now", 0, 0},
+        {"the last second of the first day", DAY_S - 1, 0},
+        {"the first of the second", DAY_S, 1},
+        {"the last day", CTL_SURVEY_DAYS * DAY_S - 1, CTL_SURVEY_DAYS - 1},
+        {"behind the last day", CTL_SURVEY_DAYS * DAY_S, CTL_SURVEY_DAYS},
+        {"expired", -1, CTL_SURVEY_DAYS},
+    };
+    struct control *c = *state;
+    struct ctl_survey survey;
+    struct cs_err err;
+    int64_t date_s;
+
+    check_ok(ctl_survey_init(&survey, 10, &err), err);
+    count(c, &survey, 1000);
+    date_s = survey.done.soonest[0].not_after_s;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        countersign_v1_GetSummaryResponse summary = countersign_v1_GetSummaryResponse_init_zero;
+        unsigned certificates = 0;
+
+        c->d.now_s = date_s - cases[i].before_s;
+        count(c, &survey, 1);
+        ctl_survey_summary(&survey, &summary);
+        assert_int_equal(summary.counted_at_s, c->d.now_s);
+        assert_int_equal(summary.expiring_count, CTL_SURVEY_DAYS);
+        for (size_t day = 0; day < CTL_SURVEY_DAYS; day++)
+            if (summary.expiring[day] != (day == cases[i].day ? 3 : 0))
+                fail_msg("%s: %u on day %zu", cases[i].says, (unsigned)summary.expiring[day], day);
+        for (size_t k = 0; k < summary.colours_count; k++)
+            certificates += summary.colours[k].certificates;
+        assert_int_equal(certificates, 3);
+        assert_int_equal(summary.attached, 2);
+    }
+    ctl_survey_free(&survey);
+}
+
 static void only_so_many_certificates_have_series(void **state)
 {
     static const size_t rooms[] = {0, 1};
@@ -270,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(counts_certificates_and_orders_in_steps),
         TEST(shows_the_last_complete_count),
+        TEST(tells_people_on_which_day_certificates_expire),
         TEST(only_so_many_certificates_have_series),
         cmocka_unit_test(a_serial_number_is_decimal),
         cmocka_unit_test(writes_a_page_that_prometheus_takes),

@@ -1,7 +1,10 @@
 import { render } from 'preact';
-import { client } from './api/client';
-import { ControllerService } from './gen/countersign/v1/operator_pb';
-import { signal } from '@preact/signals';
-const version = signal('');
-void client(ControllerService).getStatus({}).then((reply) => { version.value = reply.version; });
-render(<p>{version}</p>, document.getElementById('app')!);
+import { begin } from './api/session';
+import { App } from './app';
+import { startRouter } from './router';
+import { startWaiting } from './waiting';
+
+startRouter();
+startWaiting();
+void begin();
+render(<App />, document.getElementById('app')!);

@@ -387,6 +387,14 @@ export const cases = {
     }
     for (const command of ['CreateToken', 'AdmitDevice', 'BanDevice']) assert.ok(commands.includes(command), `${command} is on record: ${commands}`);
   },
+  // Small as it is, the store is counted at once; again at the earliest 5 seconds later.
+  async 'ControllerService/GetSummary'({ ok, s }) {
+    const { countedAtS, colours, expiring } = await ok({});
+    assert.ok(countedAtS > 0n);
+    assert.ok(colours.some((one) => one.certificates > 0), JSON.stringify(colours));
+    assert.equal(expiring.length, 120);
+    assert.equal((await s.call('ControllerService/GetSummary', {})).countedAtS, countedAtS);
+  },
   async 'ControllerService/GetCheckpoint'({ ok, s }) {
     const { envelope } = await ok({});
     assert.deepEqual(decode('AuditCheckpoint', decode('Envelope', buffer(envelope)).payload).deployment_id, s.deploymentId);

@@ -1,51 +1,17 @@
 // The scenario that everything serves, in its own words, with the real programs; days pass by tests/support/clock_shim.c.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import tls from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { bundle, makeCertificate, makeCrl } from './certificates.mjs';
 import { Deployment, until } from './harness.mjs';
+import { nginx, webServer } from './web_server.mjs';
 
 const day = 24 * 3600;
 const name = 'gateway.example';
-const nginx = ['/usr/sbin/nginx', '/usr/bin/nginx'].find((file) => fs.existsSync(file));
 const ca = makeCertificate('Fleet CA', { ca: true, days: 3650 });
-
-const freePort = () => new Promise((resolve) => {
-  const server = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
-
-// A web server on the device that serves what lies in its folder, and the reload command that its app connector declares.
-async function webServer(deployment, folder) {
-  fs.mkdirSync(path.join(folder, 'temp'), { recursive: true });
-  const old = makeCertificate(name, { issuer: ca, days: 5 });
-  fs.writeFileSync(path.join(folder, 'chain.pem'), old.pem);
-  fs.writeFileSync(path.join(folder, 'key.pem'), old.keyPem, { mode: 0o600 });
-  if (!nginx) return { serves: () => new X509Certificate(fs.readFileSync(path.join(folder, 'chain.pem'))).raw, reload: '/bin/true' };
-  const port = await freePort();
-  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/temp;`).join(' ');
-  fs.writeFileSync(path.join(folder, 'nginx.conf'), `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log; events {}
-    http { access_log off; ${temp} server { listen 127.0.0.1:${port} ssl; ssl_certificate ${folder}/chain.pem; ssl_certificate_key ${folder}/key.pem;
-    location / { return 200 "gateway\\n"; } } }`);
-  const args = ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`];
-  deployment.program(nginx, args, { name: 'nginx' });
-  const serves = () => new Promise((resolve) => {
-    const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerCertificate().raw);
-      socket.destroy();
-    });
-    socket.on('error', () => resolve(undefined));
-  });
-  await until('nginx serves', serves);
-  return { serves, reload: [nginx, ...args, '-s', 'reload'].join(' ') };
-}
 
 async function gateway(t, options = {}) {
   const deployment = await Deployment.create(t, { clock: true, policyLife: '3650d', ...options,
@@ -86,7 +52,7 @@ async function refused(deployment, says, ...args) {
 
 test('a certificate goes from the inventory to the device, as the scenario tells it', async (t) => {
   const deployment = await gateway(t);
-  const web = await webServer(deployment, deployment.path('gw-1'));
+  const web = await webServer(deployment, deployment.path('gw-1'), makeCertificate(name, { issuer: ca, days: 5 }));
   const agent = await startAgent(deployment, { application: nginx ? 'nginx' : 'file', reload: web.reload, adopt: true });
   const leaf = await importLeaf(deployment, { days: 120 });
   const { clock } = deployment;

@@ -2,19 +2,41 @@
 // carries to say who calls (a bearer token where `countersign console` serves the page, a cookie where the controller does) is
 // added here and nowhere else.
 import type { DescService } from '@bufbuild/protobuf';
-import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
+import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { signal } from '@preact/signals';
 
 // The token of `countersign console`; empty where a cookie says who calls.
 export const bearer = signal('');
 
-const identify: Interceptor = (next) => (request) => {
+// Told when a call is answered with UNAUTHENTICATED: session.ts decides what it means.
+let onStranger: (error: ConnectError) => void = () => {};
+export function whenStranger(told: (error: ConnectError) => void): void {
+  onStranger = told;
+}
+// For a stream, whose refusal comes later than its head.
+export const tellStranger = (error: ConnectError): void => onStranger(error);
+
+export const isStranger = (error: unknown): error is ConnectError =>
+  error instanceof ConnectError && error.code === Code.Unauthenticated;
+
+const identify: Interceptor = (next) => async (request) => {
   if (bearer.value) request.header.set('authorization', `Bearer ${bearer.value}`);
-  return next(request);
+  try {
+    return await next(request);
+  } catch (error) {
+    if (isStranger(error)) onStranger(error);
+    throw error;
+  }
 };
 
-const transport = createConnectTransport({ baseUrl: '/', useBinaryFormat: true, interceptors: [identify] });
+let transport = createConnectTransport({ baseUrl: '/', useBinaryFormat: true, interceptors: [identify] });
+
+// For tests, which have no page. With the interceptor that says who calls.
+export function useTransport(make: (interceptors: Interceptor[]) => Transport): void {
+  transport = make([identify]);
+  clients.clear();
+}
 
 // client(PushService).decide({…}): made once for each service.
 const clients = new Map<DescService, unknown>();

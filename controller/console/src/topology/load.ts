@@ -1,0 +1,113 @@
+// A certificate's topology as the controller has it, kept as it changes. One load at a time: what changes while one runs causes
+// another behind it, and what is on the page stays there until the next is complete.
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { client } from '../api/client';
+import { sentence } from '../api/fault';
+import { watch } from '../api/live';
+import { type Certificate, CertificateService, PushService, type Request, type RequestHistory, type TopologyRow } from
+  '../gen/countersign/v1/operator_pb';
+import { type Change, ObjectKind } from '../gen/countersign/v1/watch_pb';
+import { isOpen } from '../dialogs/waiting';
+
+export interface Topology {
+  certificate: Certificate;
+  rows: TopologyRow[];
+  histories: Map<bigint, RequestHistory>;
+  // Those of the rows' requests that people still decide.
+  requests: Map<bigint, Request>;
+}
+
+export interface Loading {
+  topology: ReadonlySignal<Topology | undefined>;
+  trouble: ReadonlySignal<string>;
+  again(): void;
+  stop(): void;
+}
+
+// A device changes often; hundreds of orders that move would ask for everything again and again.
+const PAUSE_MS = 300;
+
+export async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
+  const rows: TopologyRow[] = [], histories = new Map<bigint, RequestHistory>();
+  let certificate: Certificate | undefined, afterDevice = '', afterConnector = '';
+  for (;;) {
+    const page = await client(CertificateService).getTopology({ certificateId, afterDevice, afterConnector });
+    certificate ??= page.certificate;
+    rows.push(...page.rows);
+    for (const request of page.requests) histories.set(request.number, request);
+    const last = page.rows.at(-1);
+    if (!page.more) break;
+    if (!last) throw new Error('The controller\'s list of app connectors has no end. Load the page again.');
+    afterDevice = last.deviceName;
+    afterConnector = last.connector;
+  }
+  if (!certificate) throw new Error('The controller gave no certificate. Load the page again.');
+  const open = new Set(rows.filter((row) => row.order && isOpen(row.order.state)).map((row) => row.order!.requestNumber));
+  const requests = await Promise.all([...open].map(async (number) => (await client(PushService).getRequest({ number })).request));
+  return { certificate, rows, histories, requests: new Map(requests.flatMap((request) => (request ? [[request.number, request]] : []))) };
+}
+
+const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+// Whether what is on the page may have changed by it.
+export function concerns(change: Change, topology: Topology): boolean {
+  if (change.count > 0) return change.id.length === 0 || same(change.id, topology.certificate.id);
+  switch (change.kind) {
+    case ObjectKind.CERTIFICATE:
+    case ObjectKind.ATTACHMENT: return same(change.id, topology.certificate.id);
+    case ObjectKind.REQUEST:
+    case ObjectKind.ORDER: return change.certificateId.length === 0 || same(change.certificateId, topology.certificate.id);
+    case ObjectKind.DEVICE: return topology.rows.some((row) => row.deviceName === change.name);
+    case ObjectKind.POLICY: return true;
+    default: return false;
+  }
+}
+
+export function loadTopology(certificateId: Uint8Array): Loading {
+  const topology = signal<Topology | undefined>(undefined), trouble = signal('');
+  let running = false, wanted = false, stopped = false, timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function run(): Promise<void> {
+    if (running || stopped) return;
+    running = true;
+    wanted = false;
+    try {
+      const fetched = await fetchTopology(certificateId);
+      if (!stopped) {
+        topology.value = fetched;
+        trouble.value = '';
+      }
+    } catch (error) {
+      if (!stopped) trouble.value = sentence(error);
+    }
+    running = false;
+    if (wanted && !stopped) later();
+  }
+
+  function later(): void {
+    wanted = true;
+    if (running || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void run();
+    }, PAUSE_MS);
+  }
+
+  const unwatch = watch({}, (changes) => {
+    const there = topology.value;
+    if (changes.length === 0 || !there || changes.some((change) => concerns(change, there))) later();
+  });
+  void run();
+  return {
+    topology, trouble,
+    again: () => {
+      wanted = true;
+      void run();
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      unwatch();
+    },
+  };
+}
