@@ -5,6 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { Browser } from './browser.mjs';
 import { Deployment, bin, until } from './harness.mjs';
@@ -59,6 +60,14 @@ async function makeLink(deployment, operator, { life_s = 600, now_s = Math.floor
   const halves = [crypto.randomBytes(32), crypto.randomBytes(32), deployment.admin.status.deployment_id];
   await deployment.admin.call('SessionService', 'CreatePairing', { operator, authentication_digest: sha256(halves[0]), expires_at_s: now_s + life_s });
   return { link: `${deployment.url}/pair#${halves.map((half) => Buffer.from(half).toString('base64url')).join('.')}`, digest: sha256(halves[0]) };
+}
+
+// The end of a stream that the browser watches.
+async function watch(browser) {
+  const message = encode('WatchRequest', {}), length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  const { body } = await browser.request('POST', '/countersign.v1.WatchService/Watch', Buffer.concat([Buffer.of(0), length, message]), { 'content-type': 'application/connect+proto' });
+  return body.toString('latin1');
 }
 
 for (const tls of [false, true])
@@ -250,8 +259,11 @@ test('a session ends when it is idle, when it is old, and when somebody ends it'
   const idOf = (one) => sha256(Buffer.from(one.cookies.get('countersign'), 'base64'));
   await assert.rejects(browser.call('SessionService/EndSession', { id: idOf(carol) }), refused('not_found', /somebody else's/));
   await assert.rejects(browser.call('SessionService/EndSession', { id: Buffer.alloc(32, 1) }), refused('not_found', /no session with this id/));
+  const watching = watch(other);
+  assert.equal(await Promise.race([watching, sleep(500, 'it goes on', { ref: false })]), 'it goes on');
   await browser.call('SessionService/EndSession', { id: idOf(other) });
   assert.deepEqual(browser.setCookie, []);
+  assert.match(await Promise.race([watching, sleep(5000, 'it goes on', { ref: false })]), /unauthenticated.*session has ended/);
   await assert.rejects(other.call('SessionService/WhoAmI'), refused('unauthenticated', /not known here/));
   await who();
   // The own one: the cookie goes with it.
