@@ -13,14 +13,14 @@ import { cases, signIn } from './methods.mjs';
 import { enumOf, services } from './schema.mjs';
 import { sha256 } from './wire.mjs';
 
-// Those that devices call, on other listeners.
-const ofDevices = ['AgentService', 'EnrolmentService'];
+// Those that devices call, on other listeners, and what `countersign console` serves to its own page (console.test.mjs).
+const ofOthers = ['AgentService', 'EnrolmentService', 'SignerService'];
 const methodOf = (name) => {
   const [service, method] = name.split('/');
   return services.find((one) => one.name === service).methods.find((one) => one.name === method);
 };
 
-const methodsOf = (kind) => services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
+const methodsOf = (kind) => services.filter((service) => !ofOthers.includes(service.name)).flatMap((service) => service.methods)
   .filter((method) => method.methodKind === kind).map((method) => `${method.parent.name}/${method.name}`);
 
 test('every method of an operator service has a case', () => {
