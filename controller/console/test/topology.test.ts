@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { verbOf, waitsFor } from '../src/dialogs/waiting';
 import { Colour, OrderState, RequestHistorySchema, SyncState, TopologyRowSchema } from '../src/gen/countersign/v1/operator_pb';
@@ -6,7 +6,7 @@ import { Action, Role, TrustPolicySchema, Verdict } from '../src/gen/countersign
 import { fold, FOLD_ABOVE, PAGE, search } from '../src/topology/fold';
 import { detailText, lineOf, orderText, progressOf, stateText, syncText } from '../src/topology/standing';
 
-type Init = NonNullable<Parameters<typeof create<typeof TopologyRowSchema>>[1]>;
+type Init = Exclude<MessageInitShape<typeof TopologyRowSchema>, { $typeName: string }>;
 const row = (init: Init) => create(TopologyRowSchema, { deviceName: 'gw-1', connector: 'nginx', connected: true, ...init });
 const when = (seconds: number) => `@${seconds}`;
 
