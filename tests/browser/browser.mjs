@@ -33,6 +33,16 @@ function tellViolations() {
     console.error(`Content Security Policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`));
 }
 
+// Cases of one story: where one fails, those after it have nothing to begin with.
+export function story(t) {
+  let broken = false;
+  return (name, tell) => !broken && t.test(name, async (inner) => {
+    broken = true;
+    await tell(inner);
+    broken = false;
+  });
+}
+
 export class Tab {
   constructor(browser, name, context, page) {
     Object.assign(this, { browser, name, context, page });
