@@ -61,7 +61,7 @@ export default function Sessions() {
     return () => clearInterval(timer);
   }, []);
   const columns: Column<SessionInfo>[] = [
-    { key: 'operator', title: 'Operator', cell: (session) => <><strong>{session.operator}</strong>{session.own && <> <span class="tag">this page</span></>}</> },
+    { key: 'operator', title: 'Operator', cell: (session) => <><strong>{session.operator}</strong>{session.own && <span class="dim"> (this page)</span>}</> },
     { key: 'peer', title: 'From', cell: (session) => session.peer, kind: 'grow' },
     { key: 'key', title: 'Key', cell: (session) => <span title={words(session.keyId)}>{keyKindWord(session.keyKind)} <code>{hexText(session.keyId).slice(0, 8)}</code></span>, kind: 'nowrap' },
     { key: 'opened', title: 'Opened', cell: (session) => <Time s={session.openedAtS} />, kind: 'nowrap' },
