@@ -419,6 +419,7 @@ int cli_main(int argc, char *const *argv)
     }
     cli_known_keep(cli);
     cs_policy_free(cli->policy);
+    cs_key_free(cli->key);
     cli_rpc_free(cli->rpc);
     cs_tls_config_free(cli->tls);
     free(cli);

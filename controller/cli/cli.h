@@ -25,13 +25,14 @@ enum cli_exit {
 struct cli {
     struct cli_args args;
     struct cli_home home;
-    struct cli_rpc *rpc;        /* NULL before the first call */
-    struct cs_tls_config *tls;  /* of the connection, NULL: plain */
-    bool signed_in;             /* at an operators' listener */
-    bool signed_in_anew;        /* the kept session was refused */
-    bool asks_nobody;           /* no key is opened for a session: somebody is typing */
-    struct cs_policy *policy;   /* NULL before cli_policy() */
-    struct cli_style style;     /* of standard output */
+    struct cli_rpc *rpc;       /* NULL before the first call */
+    struct cs_tls_config *tls; /* of the connection, NULL: plain */
+    bool signed_in;            /* at an operators' listener */
+    bool signed_in_anew;       /* the kept session was refused */
+    bool asks_nobody;          /* no key is opened for a session: somebody is typing */
+    struct cs_key *key;       /* the operator's, where it stays open longer than for one signature, or NULL */
+    struct cs_policy *policy; /* NULL before cli_policy() */
+    struct cli_style style;   /* of standard output */
     struct cli_style ask_style; /* of standard error, where statements are shown before they are signed */
     int64_t now_s;
     enum cli_exit failure;   /* the exit status if the command fails */

@@ -417,6 +417,21 @@ const struct cli_command cli_commands[] = {
      "show "
      "REQ-n` verifies the signatures behind it.",
      NULL, EXAMPLES("topology client.example"), 1, 1, cli_topology_run},
+    {"console", NULL, "", "Show the certificate topology in a browser, and sign there",
+     "Serves the console's pages on this machine's loopback, for as long as it runs, and asks the controller "
+     "in "
+     "the name of the operator. Prints a link, good for one use, and opens it where there is a display. What "
+     "people do in the page is signed here, with the operator's key: each statement is decoded from the very "
+     "bytes that are signed, and is a line in this terminal, with its digest in the words that the page "
+     "shows. "
+     "Without a key the page can look, and sign nothing.",
+     OPTIONS(CLI_OPTION("port", "N", "listen on this port (default: any that is free)"),
+             CLI_OPTION("no-open", NULL, "print the link, and start no browser"),
+             CLI_OPTION("idle", "TIME", "end after so long without a request: 30m, 8h (default: never)"),
+             CLI_OPTION_PASSPHRASE),
+     EXAMPLES("console --as alice", "console --controller https://controller.example:9443 --as alice",
+              "console --no-open --port 8443 --idle 1h"),
+     0, 0, cli_console_run},
     {"session", "show", "", "Show who one is for the controller: operator, roles, groups", NULL, NULL,
      EXAMPLES("session show", "session show --controller https://controller.example:9443 --as alice"), 0, 0,
      cli_session_show},

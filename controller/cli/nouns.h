@@ -69,6 +69,7 @@ int cli_device_topology(struct cli *cli, struct cs_err *err);
 int cli_watch_run(struct cli *cli, struct cs_err *err);
 int cli_inbox_run(struct cli *cli, struct cs_err *err);
 int cli_whoami_run(struct cli *cli, struct cs_err *err);
+int cli_console_run(struct cli *cli, struct cs_err *err);
 int cli_device_forget(struct cli *cli, struct cs_err *err);
 int cli_completion_run(struct cli *cli, struct cs_err *err);
 

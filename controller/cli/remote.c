@@ -212,12 +212,12 @@ static int open_session(struct cli *cli, const char *operator, struct cli_kept_s
             "trust pin` first");
     /* The key first: a passphrase takes its time, and a challenge does not wait for long. */
     fprintf(stderr, "Signing in at %s as %s\n", cli->home.controller, operator);
-    rc = load_key(cli, operator, & key, err);
+    rc = cli->key ? CS_OK : load_key(cli, operator, & key, err);
     if (rc == CS_OK)
         rc = cli_rpc_call(cli->rpc, &cli_rpc_GetChallenge, &ask, &challenge, err);
     if (rc == CS_OK)
         rc = make_opening(cli, operator, & challenge, &payload, err);
-    keys[0] = key;
+    keys[0] = cli->key ? cli->key : key;
     if (rc == CS_OK)
         rc = cs_envelope_sign(CS_STATEMENT_SESSION_OPENING, cs_buf_slice(&payload), keys, 1, &envelope, err);
     if (rc == CS_OK) {

@@ -2,11 +2,12 @@
 
 #include "shared/base/limits.h"
 #include "shared/base/list.h"
-#include "shared/net/client.h"
 #include "shared/trust/statement.h"
 
 /* A reply that takes longer than this is not coming: the controller's own work is milliseconds. */
 enum { CALL_TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000 };
+/* A machine that was asleep finds out so that its connection is gone. */
+enum { KEEPALIVE_MS = 30 * 1000 };
 /* Messages of a stream that nobody has taken yet. */
 enum { STREAM_KEPT = 16 };
 
@@ -34,6 +35,8 @@ struct cli_rpc {
     struct cs_client *client; /* NULL: not connected */
     uv_timer_t timer;         /* of the stream that is waited for */
     bool up, down, closed, timed_out;
+    bool leaving;       /* the controller wants no more calls on this connection */
+    bool disconnecting; /* we end it */
     struct cs_err why_down;
     bool unreachable;
     uint64_t until_ms; /* by the loop's clock; 0: no end */
@@ -62,6 +65,14 @@ static void rpc_on_down(struct cs_client *client, const struct cs_err *why, void
     (void)client;
     rpc->down = true;
     rpc->why_down = *why;
+}
+
+static void rpc_on_goaway(struct cs_client *client, void *owner)
+{
+    struct cli_rpc *rpc = owner;
+
+    (void)client;
+    rpc->leaving = true;
 }
 
 static void rpc_on_closed(void *owner)
@@ -145,9 +156,11 @@ static void disconnect(struct cli_rpc *rpc)
     if (!rpc->client)
         return;
     rpc->closed = false;
+    rpc->disconnecting = true;
     cs_client_close(rpc->client, rpc_on_closed);
     while (!rpc->closed)
         uv_run(&rpc->loop, UV_RUN_ONCE);
+    rpc->disconnecting = false;
     rpc->client = NULL;
 }
 
@@ -184,14 +197,16 @@ static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
         .tls = rpc->tls,
         .server_name = rpc->server_name,
         .connect_timeout_ms = time_left(rpc, CONNECT_TIMEOUT_MS),
+        .keepalive_ms = KEEPALIVE_MS,
         .on_up = rpc_on_up,
+        .on_goaway = rpc_on_goaway,
         .on_down = rpc_on_down,
         .owner = rpc,
     };
     struct cs_err why;
     int rc;
 
-    rpc->up = rpc->down = false;
+    rpc->up = rpc->down = rpc->leaving = false;
     rc = cs_client_new(&rpc->loop, &options, &rpc->client, &why);
     if (rc != CS_OK)
         return unreachable(rpc, &why, err);
@@ -202,6 +217,23 @@ static int connect_now(struct cli_rpc *rpc, struct cs_err *err)
         return unreachable(rpc, &rpc->why_down, err);
     }
     return CS_OK;
+}
+
+int cli_rpc_call_new(struct cli_rpc *rpc, const struct cli_rpc_method *method, uint32_t timeout_ms,
+                     const struct cs_client_events *events, void *data, struct cs_client_call **ret,
+                     struct cs_err *err)
+{
+    const struct cs_metadata metadata = {rpc->metadata_name, cs_slice_str(rpc->metadata_value)};
+    const struct cs_client_call_options options = {
+        .path = method->path,
+        .timeout_ms = timeout_ms,
+        .metadata = &metadata,
+        .metadata_count = rpc->metadata_name != NULL,
+    };
+
+    if (!rpc->client)
+        return cs_err_set(err, CS_ECLOSED, "calling %s: there is no connection", method->path);
+    return cs_client_call_new(rpc->client, &options, events, data, ret, err);
 }
 
 static void call_on_message(struct cs_client_call *call, struct cs_slice message, void *data)
@@ -226,19 +258,12 @@ static void call_on_end(struct cs_client_call *call, enum cs_status status, cons
                    message && *message ? message : cs_status_name(status));
 }
 
-static int exchange(struct cli_rpc *rpc, const char *path, struct cs_slice request, struct waiting *waiting,
-                    struct cs_err *err)
+static int exchange(struct cli_rpc *rpc, const struct cli_rpc_method *method, struct cs_slice request,
+                    struct waiting *waiting, struct cs_err *err)
 {
-    const struct cs_metadata metadata = {rpc->metadata_name, cs_slice_str(rpc->metadata_value)};
-    const struct cs_client_call_options options = {
-        .path = path,
-        .timeout_ms = time_left(rpc, CALL_TIMEOUT_MS),
-        .metadata = &metadata,
-        .metadata_count = rpc->metadata_name != NULL,
-    };
-    const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
+    static const struct cs_client_events events = {.on_message = call_on_message, .on_end = call_on_end};
     struct cs_client_call *call;
-    int rc = cs_client_call_new(rpc->client, &options, &events, waiting, &call, err);
+    int rc = cli_rpc_call_new(rpc, method, time_left(rpc, CALL_TIMEOUT_MS), &events, waiting, &call, err);
 
     if (rc != CS_OK)
         return rc;
@@ -258,7 +283,7 @@ static int be_connected(struct cli_rpc *rpc, struct cs_err *err)
     rpc->unreachable = false;
     if (rpc->client) {
         uv_run(&rpc->loop, UV_RUN_NOWAIT);
-        if (rpc->down)
+        if (rpc->down || rpc->leaving)
             disconnect(rpc);
     }
     return rpc->client ? CS_OK : connect_now(rpc, err);
@@ -288,7 +313,7 @@ int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const
     if (rc == CS_OK)
         rc = be_connected(rpc, err);
     if (rc == CS_OK)
-        rc = exchange(rpc, method->path, cs_buf_slice(&bytes), &waiting, err);
+        rc = exchange(rpc, method, cs_buf_slice(&bytes), &waiting, err);
     if (rc == CS_OK && waiting.err.code != CS_OK) {
         if (rpc->down)
             rc = unreachable(rpc, &waiting.err, err);
@@ -307,6 +332,21 @@ int cli_rpc_call(struct cli_rpc *rpc, const struct cli_rpc_method *method, const
 bool cli_rpc_unreachable(const struct cli_rpc *rpc)
 {
     return rpc->unreachable;
+}
+
+uv_loop_t *cli_rpc_loop(struct cli_rpc *rpc)
+{
+    return &rpc->loop;
+}
+
+int cli_rpc_be_connected(struct cli_rpc *rpc, struct cs_err *err)
+{
+    return be_connected(rpc, err);
+}
+
+bool cli_rpc_is_disconnecting(const struct cli_rpc *rpc)
+{
+    return rpc->disconnecting;
 }
 
 /* ---- streams */
@@ -355,7 +395,7 @@ static void stream_on_end(struct cs_client_call *call, enum cs_status status, co
     stream->call = NULL;
     if (stream->err.code != CS_OK)
         return;
-    if (status == CS_STATUS_OK || status == CS_STATUS_UNAVAILABLE)
+    if (status == CS_STATUS_OK || status == CS_STATUS_UNAVAILABLE || stream->rpc->disconnecting)
         cs_err_set(&stream->err, CS_ECLOSED, "%s",
                    message && *message ? message : "the controller ended the stream");
     else
@@ -365,15 +405,8 @@ static void stream_on_end(struct cs_client_call *call, enum cs_status status, co
 
 static int stream_begin(struct cli_rpc_stream *stream, struct cs_slice request, struct cs_err *err)
 {
-    const struct cli_rpc *rpc = stream->rpc;
-    const struct cs_metadata metadata = {rpc->metadata_name, cs_slice_str(rpc->metadata_value)};
-    const struct cs_client_call_options options = {
-        .path = stream->method->path,
-        .metadata = &metadata,
-        .metadata_count = rpc->metadata_name != NULL,
-    };
     static const struct cs_client_events events = {.on_message = stream_on_message, .on_end = stream_on_end};
-    int rc = cs_client_call_new(stream->rpc->client, &options, &events, stream, &stream->call, err);
+    int rc = cli_rpc_call_new(stream->rpc, stream->method, 0, &events, stream, &stream->call, err);
 
     if (rc != CS_OK)
         return rc;

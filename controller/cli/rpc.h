@@ -9,7 +9,7 @@
 #include "shared/base/err.h"
 
 #include "shared/crypto/crypto.h"
-#include "shared/net/tls.h"
+#include "shared/net/client.h"
 
 #include "countersign/v1/operator.pb.h"
 #include "countersign/v1/session.pb.h"
@@ -62,6 +62,20 @@ CS_MUST_USE int cli_rpc_stream_next(struct cli_rpc_stream *stream, uint32_t time
 /* Cancels what has not ended. NULL is fine. */
 void cli_rpc_stream_free(struct cli_rpc_stream *stream);
 
+/* For those who serve others on the same loop (console_forward.h): calls that nobody waits for. */
+
+/* The connection's own; runs inside each of the functions above. */
+uv_loop_t *cli_rpc_loop(struct cli_rpc *rpc);
+/* Connects if need be, and anew when the controller wants no more calls on this connection: what is open on
+ * it ends then as UNAVAILABLE. Not from inside an event. */
+CS_MUST_USE int cli_rpc_be_connected(struct cli_rpc *rpc, struct cs_err *err);
+/* As cs_client_call_new(), with what this client says who it is. CS_ECLOSED: connect first. */
+CS_MUST_USE int cli_rpc_call_new(struct cli_rpc *rpc, const struct cli_rpc_method *method,
+                                 uint32_t timeout_ms, const struct cs_client_events *events, void *data,
+                                 struct cs_client_call **ret, struct cs_err *err);
+/* The connection is being ended here: so much for a call that ends as CANCELLED. */
+bool cli_rpc_is_disconnecting(const struct cli_rpc *rpc);
+
 /* X(service, method): declares rpc_method as `cli_rpc_GetStatus` and so on. */
 #define CLI_RPC_METHODS(X)                                                                                   \
     X(ControllerService, GetStatus)                                                                          \
@@ -107,7 +121,11 @@ void cli_rpc_stream_free(struct cli_rpc_stream *stream);
     X(SessionService, GetChallenge)                                                                          \
     X(SessionService, OpenSession)                                                                           \
     X(SessionService, CloseSession)                                                                          \
-    X(SessionService, WhoAmI)
+    X(SessionService, WhoAmI)                                                                                \
+    X(SessionService, ListSessions)                                                                          \
+    X(SessionService, EndSession)                                                                            \
+    X(SessionService, CreatePairing)                                                                         \
+    X(SessionService, GetPairing)
 
 /* It changes nothing: Get… and List…. */
 bool cli_rpc_reads(const struct cli_rpc_method *method);

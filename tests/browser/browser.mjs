@@ -33,6 +33,20 @@ function tellViolations() {
     console.error(`Content Security Policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`));
 }
 
+// Cases of one story: where one fails, each tab is photographed, and those after it have nothing to begin with.
+export function story(t, browser) {
+  let broken = false;
+  return (name, tell) => !broken && t.test(name, async (inner) => {
+    try {
+      await tell(inner);
+    } catch (error) {
+      broken = true;
+      for (const tab of browser.tabs) await tab.shot('failed').catch(() => {});
+      throw error;
+    }
+  });
+}
+
 export class Tab {
   constructor(browser, name, context, page) {
     Object.assign(this, { browser, name, context, page });

@@ -12,11 +12,11 @@ export const commonName = 'gateway.example';
 export const issuer = makeCertificate('Fleet CA', { ca: true, days: 3650 });
 
 export class Gateway {
-  // Without `web` the device has files and no application.
+  // Without `web` the device has files and no application. `agent`: what its connector declares besides, or a function of the deployment.
   static async create(t, { controller, clock = true, days = 120, web = true, agent, ...options } = {}) {
     const deployment = await Deployment.create(t, { clock, policyLife: '3650d', controller: { identity_lifetime: '3650d', ...controller }, ...options });
     const gateway = new Gateway(deployment);
-    await gateway.#device(web, agent);
+    await gateway.#device(web, typeof agent === 'function' ? agent(deployment) : agent);
     gateway.leaf = await gateway.certificate(commonName, { days });
     return gateway;
   }

@@ -73,5 +73,7 @@ export async function submitForm(page, url, enctype) {
     document.body.append(form);
     form.submit();
   }, [url, enctype]);
-  return (await answered).status();
+  const status = (await answered).status();
+  await page.waitForLoadState();
+  return status;
 }

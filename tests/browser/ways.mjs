@@ -1,20 +1,26 @@
-// The two ways in which the pages are served, and how a person comes to be signed in on each.
+// The two ways in which the pages are served, and how people come to be signed in on each.
 //
 //   const way = new ByConsole(deployment);
-//   const ada = await way.open(browser, 'ada');      // a tab that shows the pages, signed in
+//   const [ada, bob] = await way.people(browser, ['ada', 'bob']);   // tabs that show the pages, signed in
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { bin, until } from '../integration/js/harness.mjs';
 
-const shell = (tab) => tab.page.getByRole('navigation').first();
+const menu = (tab) => tab.page.getByRole('navigation', { name: 'Main' });
+
+class Way {
+  constructor(deployment) { this.deployment = deployment; }
+  async open(browser, name, options) { return (await this.people(browser, [name], options))[0]; }
+}
 
 // `countersign console`: a process of each person's own, on loopback; statements are signed there with the key file.
-export class ByConsole {
+export class ByConsole extends Way {
   static name = 'countersign console';
+  static short = 'console';
   static settings = {};
 
   constructor(deployment) {
-    this.deployment = deployment;
+    super(deployment);
     this.consoles = new Map();
   }
 
@@ -28,13 +34,17 @@ export class ByConsole {
     return { console, link, origin: new URL(link).origin };
   }
 
-  async open(browser, name, options = {}) {
-    const { console, link } = await this.start(name);
-    const tab = await browser.tab(name, { clock: this.deployment.clock, ...options });
-    tab.console = console;
-    await tab.goto(link);
-    await shell(tab).waitFor();
-    return tab;
+  async people(browser, names, { finish: _, ...options } = {}) {
+    const tabs = [];
+    for (const name of names) {
+      const { console, link } = await this.start(name);
+      const tab = await browser.tab(name, { clock: this.deployment.clock, ...options });
+      tab.console = console;
+      await tab.goto(link);
+      await menu(tab).waitFor();
+      tabs.push(tab);
+    }
+    return tabs;
   }
 
   // What was signed stands on the person's own terminal, too: its words.
@@ -48,47 +58,45 @@ export class ByConsole {
 }
 
 // `countersignd` itself, for those who have a browser and nothing else: a key of kind browser, made in the page.
-export class ByController {
+export class ByController extends Way {
   static name = 'countersignd';
+  static short = 'countersignd';
   static settings = { operators: '127.0.0.1:0', console: 'yes' };
   // The same under TLS, with the controller's own certificate, which no browser knows.
   static tls = false;
 
-  constructor(deployment) {
-    this.deployment = deployment;
-    this.scheme = this.constructor.tls ? 'https' : 'http';
-  }
-
   get origin() {
     const [, port] = this.deployment.controller.output.match(/\boperators=\S*?:(\d+)/);
-    return `${this.scheme}://127.0.0.1:${port}`;
+    return `${this.constructor.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   }
 
-  // An admin's link, followed in a new profile; the key's words on both sides; then the next policy has the key.
+  // An admin's link, followed in a new profile. Gives a tab with `pairing`, the admin's terminal, and `keyFile`.
   async pair(browser, name, options = {}) {
     const { deployment } = this;
-    const file = deployment.path(`${name}.browser.pub`);
+    const keyFile = deployment.path(`${name}.browser.pub`);
     const pairing = deployment.program(path.join(bin, 'countersign'), ['--home', deployment.home, '--socket', deployment.socket,
-      'operator', 'pair', name, '--url', this.origin, '--wait', '--out', file, '--as', 'ada'], { name: `pairing of ${name}` });
+      'operator', 'pair', name, '--url', this.origin, '--wait', '--out', keyFile, '--as', 'ada'], { name: `pairing of ${name}` });
     const [link] = await pairing.line(/https?:\/\/\S+\/pair#[A-Za-z0-9_.-]+/);
     const tab = await browser.tab(name, { clock: deployment.clock, ignoreHTTPSErrors: this.constructor.tls, ...options });
     await tab.goto(link);
     assert.equal(await pairing.exited, 0, pairing.output);
-    tab.pairing = pairing;
-    tab.keyFile = file;
-    return tab;
+    return Object.assign(tab, { pairing, keyFile });
   }
 
-  async open(browser, name, options) {
-    const tab = await this.pair(browser, name, options);
-    await this.deployment.publish(['add-key', name, tab.keyFile, '--kind', 'browser']);
-    await this.signIn(tab);
-    return tab;
+  // `finish`: the policy lets a browser's key complete the last stage, which it does not by default.
+  async people(browser, names, { finish, ...options } = {}) {
+    const tabs = [];
+    for (const name of names) tabs.push(await this.pair(browser, name, options));
+    await this.deployment.publish(...(finish ? [['remove-rule', 'default'],
+      ['add-rule', 'default', '--stage', 'approve=approver', '--stage', 'implement=implementer', '--browser-may-finish']] : []),
+      ...tabs.map((tab) => ['add-key', tab.name, tab.keyFile, '--kind', 'browser']));
+    for (const tab of tabs) await this.signIn(tab);
+    return tabs;
   }
 
   async signIn(tab) {
     await tab.goto(`${this.origin}/`);
-    await until(`${tab.name} is signed in`, async () => await shell(tab).isVisible());
+    await until(`${tab.name} is signed in`, () => menu(tab).isVisible());
   }
 
   async wordsOnTerminal() {}
@@ -97,6 +105,7 @@ export class ByController {
 
 export class ByControllerTls extends ByController {
   static name = 'countersignd under TLS';
+  static short = 'tls';
   static tls = true;
-  static settings = { operators: '127.0.0.1:0', console: 'yes' };
+  static settings = { operators: '127.0.0.1:0', operators_tls: 'on', console: 'yes' };
 }

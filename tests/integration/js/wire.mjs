@@ -10,7 +10,7 @@ const protoRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..
 export const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => path.resolve(protoRoot, target);
 root.loadSync(['countersign/v1/statement.proto', 'countersign/v1/agent.proto', 'countersign/v1/operator.proto',
-  'countersign/v1/watch.proto', 'countersign/v1/session.proto'],
+  'countersign/v1/watch.proto', 'countersign/v1/session.proto', 'countersign/v1/signer.proto'],
   { keepCase: true });
 
 export const type = (name) => root.lookupType(`countersign.v1.${name}`);

@@ -35,7 +35,7 @@ import { Empty } from '../ui/empty';
 import { Search } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { daysLeft, now_s, Time, timeText } from '../ui/time';
-import { count, keyKind, keyModeWord } from '../words';
+import { count, issuerName, keyKind, keyModeWord } from '../words';
 
 // What stands open over the page.
 type Open =
@@ -93,29 +93,31 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
     if (request) setOpen({ what: 'decide', request, ...(order !== undefined && { order }) });
   };
   const pushed = rows.some((row) => row.pushed), requester = mayRequest(), changer = hasRole(Role.REQUESTER) || hasRole(Role.ADMIN);
-  useEffect(() => { document.title = `${certificate.commonName} – Countersign`; }, [certificate.commonName]);
+  useEffect(() => { document.title = `${certificate.commonName} · Countersign`; }, [certificate.commonName]);
   return (
     <>
       <Crumbs items={[['Visibility'], ['Client'], ['All', '/certificates'], [certificate.commonName]]} />
       <div class="head">
         <div>
-          <h1>{certificate.commonName}</h1>
+          <h1 tabIndex={-1}>{certificate.commonName}</h1>
           <div class="meta">
             <Chip colour={certificate.colour} />
-            <span>{certificate.issuer}</span>
+            <span>{issuerName(certificate.issuer)}</span>
             <span>{keyKind(certificate)}, key {keyModeWord(certificate.keyMode)}</span>
             <span>valid until <Time s={certificate.notAfterS} form="date" /> ({daysLeft(certificate.notAfterS)})</span>
             <Bytes value={certificate.id} what="the certificate's id" />
           </div>
         </div>
       </div>
-      <div class="bar" role="group" aria-label="Actions">
-        {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
-        {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
-        {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
-        {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
-        {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
-      </div>
+      {(requester || changer) && (
+        <div class="bar" role="group" aria-label="Actions">
+          {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
+          {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
+          {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
+          {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
+          {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
+        </div>
+      )}
       {trouble && <Notice kind="warn" action={<Button small onClick={again}>Try again</Button>}>{trouble}</Notice>}
       {requests.length > 0 && rows.length > FOLD_ABOVE && (
         <Notice kind="info" title="Waits for you" action={<RequestButtons requests={requests} onDecide={(number) => decide(number)} />} />
@@ -171,8 +173,8 @@ function useRoom() {
   return { frame, room };
 }
 
-// What the frame takes at the sides, and the vertical scroll bar.
-const SIDES = 2 * 16 + 16;
+// What the frame takes at the sides, and the scroll bar that a picture of more than a few app connectors may have.
+const SIDES = 2 * 16, SCROLL_BAR = 16, FEW = 5;
 
 function Canvas({ topology, open, decide, add }: {
   topology: Topology;
@@ -184,7 +186,7 @@ function Canvas({ topology, open, decide, add }: {
   const words = useSignal(''), shown = useSignal<ReadonlyMap<string, number>>(new Map());
   const rows = useMemo(() => search(topology.rows, words.value), [topology, words.value]);
   const minute = useComputed(() => Math.floor(now_s.value / 30)).value;
-  const width = room ? room.width - SIDES : 0, unit = room?.unit ?? 1, inColumns = width >= THREE_COLUMNS * unit;
+  const width = room ? room.width - SIDES - (topology.rows.length > FEW ? SCROLL_BAR : 0) : 0, unit = room?.unit ?? 1, inColumns = width >= THREE_COLUMNS * unit;
   const faces = useMemo(() => {
     if (!room) return undefined;
     const fonts: Fonts = { unit, small: measurer(`${12 * unit}px ${room.family}`), mono: measurer(`${11.5 * unit}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace`) };
@@ -214,6 +216,7 @@ function Canvas({ topology, open, decide, add }: {
     })} />
   );
 
+  const legend = <div class="topology-words"><Legend /><Lines /></div>;
   const parts = faces && { topology, faces, onOpen, actionOf, actionsOf };
   return (
     <div class="card topology" ref={frame}>
@@ -228,8 +231,8 @@ function Canvas({ topology, open, decide, add }: {
         <Empty title="Not attached to any app connector" action={add && <Button kind="primary" onClick={add}>Add app connector</Button>}>
           An app connector is a place on a device where an application reads its certificate. Add one, then push the certificate to it.
         </Empty>
-      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} /> : <TopologyList {...parts} />)}
-      <div class="topology-foot"><Legend /><Lines /></div>
+      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} legend={legend} /> : <TopologyList {...parts} />)}
+      {!(parts && inColumns && topology.rows.length > 0) && <div class="topology-foot">{legend}</div>}
     </div>
   );
 }

@@ -79,7 +79,7 @@ export function settle(heights: number[], wishes: number[], gap: number): number
   for (const block of blocks) {
     let y = Math.max(floor, block.top);
     for (let i = block.from; i < block.from + block.count; i++) {
-      tops[i] = Math.round(y);
+      tops[i] = Math.round(2 * y) / 2;
       y += heights[i]! + gap;
     }
     floor = Math.ceil(y);
@@ -132,7 +132,7 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   const firstHeight = stack(first, columns[0]!, gap, boxes);
   const all = [...boxes.values()].reduce((most, box) => Math.max(most, box.y + box.height), 0);
   // The rooms beside a lower column are shared out above and below it, unless that would hide it far down.
-  const lower = (height: number) => (all <= TALL * unit ? Math.round((all - height) / 2) : 0);
+  const lower = (height: number) => (all <= TALL * unit ? Math.floor(all - height) / 2 : 0);
   for (const node of first) boxes.get(node.key)!.y += lower(firstHeight);
   const shift = lower(middleHeight);
   if (shift > 0 && middleHeight < all) for (const node of middle) boxes.get(node.key)!.y += shift;

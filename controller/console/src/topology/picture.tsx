@@ -19,8 +19,11 @@ export interface PictureProps {
   onOpen: (key: string) => void;
   actionOf: (face: ConnectorFace) => ComponentChildren;
   actionsOf: (face: GroupFace) => ComponentChildren;
+  legend: ComponentChildren;
 }
 
+// A picture that is not taller than this stands in the page as it is; a taller one scrolls in a frame of its own.
+const TALL = 1100;
 const ZOOM = { least: 0.4, most: 2, step: 1.25 };
 const zoomed = (zoom: number) => Math.min(ZOOM.most, Math.max(ZOOM.least, zoom));
 
@@ -42,7 +45,7 @@ function Edges({ placed, faces, lit }: { placed: Placed; faces: Map<string, Face
 
 const place = (box: Box) => ({ left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
 
-export function Picture({ topology, faces, width, unit, onOpen, actionOf, actionsOf }: PictureProps) {
+export function Picture({ topology, faces, width, unit, onOpen, actionOf, actionsOf, legend }: PictureProps) {
   const placed = useMemo(() => layout(nodesOf(faces, unit), width, unit), [faces, width, unit]);
   const byKey = useMemo(() => new Map(faces.connectors.map((face) => [face.key, face])), [faces]);
   const [here, setHere] = useState(CERTIFICATE);
@@ -123,7 +126,7 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
   const at = (key: string) => place(placed.boxes.get(key)!);
   return (
     <div class="topology-frame">
-      <div class="topology-scroll" ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
+      <div class={placed.height * zoom > TALL * unit ? 'topology-scroll tall' : 'topology-scroll'} ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
         onPointerUp={onPointerEnd} onPointerCancel={onPointerEnd} onBlurCapture={() => setFocused(false)}>
         <div class="topology-heads" aria-hidden="true" style={{ width: `${placed.width * zoom}px` }}>
           <span class="label" style={head(certificates)}>Certificate</span>
@@ -156,11 +159,14 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
           </div>
         </div>
       </div>
-      <div class="topology-zoom" role="group" aria-label="Zoom">
-        <Button small icon="minus" label="Zoom out" disabled={zoom <= ZOOM.least} onClick={() => zoomTo(zoom / ZOOM.step)} />
-        <Button small label="Zoom to 100 %" class="topology-percent" onClick={() => zoomTo(1)}>{`${Math.round(zoom * 100)} %`}</Button>
-        <Button small icon="plus" label="Zoom in" disabled={zoom >= ZOOM.most} onClick={() => zoomTo(zoom * ZOOM.step)} />
-        <Button small onClick={fit}>Fit</Button>
+      <div class="topology-foot">
+        {legend}
+        <div class="topology-zoom" role="group" aria-label="Zoom">
+          <Button small icon="minus" label="Zoom out" disabled={zoom <= ZOOM.least} onClick={() => zoomTo(zoom / ZOOM.step)} />
+          <Button small label="Zoom to 100 %" class="topology-percent" onClick={() => zoomTo(1)}>{`${Math.round(zoom * 100)} %`}</Button>
+          <Button small icon="plus" label="Zoom in" disabled={zoom >= ZOOM.most} onClick={() => zoomTo(zoom * ZOOM.step)} />
+          <Button small onClick={fit}>Fit</Button>
+        </div>
       </div>
     </div>
   );

@@ -1,0 +1,23 @@
+/* console_guard.h - which requests `countersign console` lets in. Any page in the person's browser can send
+ * requests to a port of this machine, and so can every other user of it: a request must name this host (DNS
+ * rebinding), come from the console's own page (Origin, Fetch Metadata), and, but for the page itself and for
+ * opening a link, bring a token. Pure. */
+#ifndef CTL_CLI_CONSOLE_GUARD_H
+#define CTL_CLI_CONSOLE_GUARD_H
+
+#include "controller/cli/console_links.h"
+
+#include "shared/net/metadata.h"
+#include "shared/net/status.h"
+
+struct cli_console_guard {
+    uint16_t port;
+    const struct cli_links *links;
+};
+
+/* CS_STATUS_OK: go on. Else *err says why not. `headers` are lower-case, over HTTP/2 with ":authority". */
+enum cs_status cli_console_check(const struct cli_console_guard *guard, struct cs_slice method,
+                                 struct cs_slice path, const struct cs_metadata_list *headers,
+                                 struct cs_err *err);
+
+#endif

@@ -1,0 +1,61 @@
+#include "controller/cli/console_links.h"
+
+static void write_text(const uint8_t bytes[CLI_LINK_BYTES], char ret[CLI_LINK_TEXT_BYTES])
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0;
+    unsigned count = 0;
+    size_t at = 0;
+
+    for (size_t i = 0; i < CLI_LINK_BYTES; i++) {
+        bits = bits << 8 | bytes[i];
+        for (count += 8; count >= 6; count -= 6)
+            ret[at++] = digits[bits >> (count - 6) & 63];
+    }
+    ret[at++] = digits[bits << (6 - count) & 63];
+    ret[at++] = '\0';
+    cs_assert(at == CLI_LINK_TEXT_BYTES);
+}
+
+void cli_links_renew(struct cli_links *links, const uint8_t random[CLI_LINK_BYTES],
+                     char ret_text[CLI_LINK_TEXT_BYTES])
+{
+    links->state = CLI_LINK_FRESH;
+    links->wrong = 0;
+    memcpy(links->secret, random, CLI_LINK_BYTES);
+    write_text(random, ret_text);
+}
+
+enum cli_link_said cli_links_open(struct cli_links *links, struct cs_slice secret,
+                                  const uint8_t random[CLI_LINK_BYTES], char ret_token[CLI_LINK_TEXT_BYTES])
+{
+    bool fits = cs_slice_eq_secret(secret, CS_SLICE_ARRAY(links->secret));
+    char *token = links->tokens[links->next];
+
+    if (links->state == CLI_LINK_DEAD)
+        return CLI_LINK_GUESSED;
+    if (links->state == CLI_LINK_NONE || !fits) {
+        if (++links->wrong >= CLI_LINK_WRONG_MOST)
+            links->state = CLI_LINK_DEAD;
+        return links->state == CLI_LINK_DEAD ? CLI_LINK_GUESSED : CLI_LINK_WRONG;
+    }
+    if (links->state == CLI_LINK_USED)
+        return CLI_LINK_USED_BEFORE;
+    links->state = CLI_LINK_USED;
+    write_text(random, token);
+    memcpy(ret_token, token, CLI_LINK_TEXT_BYTES);
+    links->next = (links->next + 1) % CLI_LINK_TOKENS;
+    return CLI_LINK_OPENED;
+}
+
+bool cli_links_know(const struct cli_links *links, struct cs_slice token)
+{
+    bool known = false;
+
+    if (token.len != CLI_LINK_TEXT_BYTES - 1)
+        return false;
+    for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
+        known |= links->tokens[i][0] &&
+                 cs_slice_eq_secret(token, cs_slice(links->tokens[i], CLI_LINK_TEXT_BYTES - 1));
+    return known;
+}
