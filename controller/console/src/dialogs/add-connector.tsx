@@ -49,11 +49,13 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
     return () => clearTimeout(timer);
   }, [search]);
 
-  // The list's entry may be a little old: its connectors are read when it is chosen.
-  const choose = async (name: string) => {
+  // The list's entry may be a little old: it is read again when it is chosen.
+  const choose = async (one: Device) => {
     setChosen(new Set());
+    setDevice(one);
     try {
-      setDevice((await client(DeviceService).getDevice({ name })).device);
+      const now = (await client(DeviceService).getDevice({ name: one.name })).device;
+      setDevice((current) => (current?.name === one.name ? now : current));
       setTrouble('');
     } catch (error) {
       setTrouble(sentence(error));
@@ -83,7 +85,7 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
               {page.devices.map((one) => (
                 <li key={one.name}>
                   <label class="check">
-                    <input type="radio" name="device" checked={device?.name === one.name} onChange={() => { void choose(one.name); }} />
+                    <input type="radio" name="device" checked={device?.name === one.name} onChange={() => { void choose(one); }} />
                     <span>{one.name} <span class="dim">· {count(one.connectors.length, 'connector')} · </span><Word tint={presenceTint(one)}>{presence(one)}</Word></span>
                   </label>
                 </li>

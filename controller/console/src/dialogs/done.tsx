@@ -15,7 +15,7 @@ export function RequestDone({ number, title }: { number: bigint; title: string }
   const [trouble, setTrouble] = useState('');
   useEffect(() => {
     client(PushService).listOrders({ requestNumber: number, limit: SHOWN_MOST })
-      .then(({ orders: list, more }) => setOrders({ list, more }), (error: unknown) => setTrouble(sentence(error)));
+      .then(({ orders: list, more }) => setOrders({ list: list.reverse(), more }), (error: unknown) => setTrouble(sentence(error)));
   }, [number]);
   return (
     <>

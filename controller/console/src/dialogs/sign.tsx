@@ -96,7 +96,7 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
   if (stage.at === 'show' || stage.at === 'signing') {
     const busy = stage.at === 'signing', { draft } = stage;
     return (
-      <Dialog title={draft.title} onClose={onClose} wide busy={busy} onSubmit={() => { void sign(draft); }} foot={
+      <Dialog title={title} onClose={onClose} wide busy={busy} onSubmit={() => { void sign(draft); }} foot={
         <>
           <span class="start"><Button kind="quiet" icon="previous" disabled={busy} onClick={() => setStage({ at: 'ask', trouble: '' })}>Back</Button></span>
           {busy ? null : cancel}

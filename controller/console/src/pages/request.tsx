@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { client } from '../api/client';
+import { useData, useWatch } from '../data';
 import { hasRole, me, signer } from '../api/session';
 import { CancelDialog } from '../dialogs/cancel';
 import { DecideDialog } from '../dialogs/decide';
@@ -10,7 +11,7 @@ import { isOpen, verbOf, waitsFor } from '../dialogs/waiting';
 import { openRequest, type Review, type ReviewedDecision } from '../flow/request';
 import { type Order, OrderState, PushService } from '../gen/countersign/v1/operator_pb';
 import { KeyKind, Mode, Override, Role, Verdict } from '../gen/countersign/v1/statement_pb';
-import { useLive } from '../requests/live';
+import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { progressText } from '../requests/progress';
 import { href, route } from '../router';
 import { policy } from '../trust/policy';
@@ -38,20 +39,21 @@ export default function RequestPage() {
 type Asked = { what: 'decide' | 'reject' | 'cancel' };
 
 function Loaded({ number }: { number: bigint }) {
-  const live = useLive(String(number), () => openRequest(number), { requestNumber: number });
+  const live = useData(`request ${number}`, () => openRequest(number));
+  useWatch([ObjectKind.REQUEST, ObjectKind.ORDER], live.soon, { requestNumber: number });
   const [asked, setAsked] = useState<Asked | undefined>(undefined);
-  const review = live.value, close = () => setAsked(undefined);
+  const review = live.data, close = () => setAsked(undefined);
   return (
     <>
       <Crumbs items={[['Requests', '/requests'], [requestNumber(number)]]} />
-      {live.trouble && <Notice kind="bad" title={review ? '' : 'The request cannot be shown'} action={<Button small onClick={live.again}>Try again</Button>}>{live.trouble}</Notice>}
-      {!review ? !live.trouble && <div class="card"><Busy lines={9} label="Reading the request and verifying its signatures" /></div> : (
+      {live.error && <Notice kind="bad" title={review ? '' : 'The request cannot be shown'} action={<Button small onClick={live.reload}>Try again</Button>}>{live.error}</Notice>}
+      {!review ? !live.error && <div class="card"><Busy lines={9} label="Reading the request and verifying its signatures" /></div> : (
         <>
           <Head review={review} onAsk={(what) => setAsked({ what })} />
           <History review={review} />
           <Orders number={number} />
-          {asked && asked.what !== 'cancel' && <DecideDialog request={review.request} verdict={asked.what === 'reject' ? Verdict.REJECT : Verdict.ACCEPT} onClose={close} onDone={live.again} />}
-          {asked?.what === 'cancel' && <CancelDialog request={review.request} onClose={close} onDone={live.again} />}
+          {asked && asked.what !== 'cancel' && <DecideDialog request={review.request} verdict={asked.what === 'reject' ? Verdict.REJECT : Verdict.ACCEPT} onClose={close} onDone={live.reload} />}
+          {asked?.what === 'cancel' && <CancelDialog request={review.request} onClose={close} onDone={live.reload} />}
         </>
       )}
     </>
@@ -67,7 +69,7 @@ function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) 
     <>
       <div class="head">
         <div>
-          <h1>{requestNumber(request.number)}: {actionWord(request.action)} {request.certificateName}</h1>
+          <h1 tabIndex={-1}>{requestNumber(request.number)}: {actionWord(request.action)} {request.certificateName}</h1>
           <div class="meta">
             <StateWord state={request.state} />
             {progress && <span>{progress}</span>}
@@ -176,7 +178,7 @@ const PAGE = 25;
 
 const columns: Column<Order>[] = [
   { key: 'number', title: 'Work order', kind: 'nowrap', cell: (row) => <code>{orderNumber(row.number)}</code> },
-  { key: 'where', title: 'App connector', cell: (row) => <>{row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a></> },
+  { key: 'where', title: 'App connector', cell: (row) => <span>{row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a></span> },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <StateWord state={row.state} text={orderState(row)} /> },
   { key: 'reason', title: 'Reason', kind: 'grow', cell: (row) => row.reason || null },
   { key: 'attempts', title: 'Attempts', kind: 'nowrap', cell: (row) => (row.attempts ? `${row.attempts} of ${row.maxAttempts}` : null) },
@@ -187,21 +189,23 @@ function Orders({ number }: { number: bigint }) {
   const [state, setState] = useState('');
   const [befores, setBefores] = useState<bigint[]>([0n]);
   const before = befores.at(-1)!;
-  const list = useLive(`${number} ${state} ${before}`, () => readOrders(number, Number(state) as OrderState, before), { requestNumber: number }, true);
-  const rows = list.value?.orders ?? [];
+  const key = `orders of ${number} ${state} ${before}`;
+  const list = useData(key, () => readOrders(number, Number(state) as OrderState, before));
+  useWatch([ObjectKind.ORDER], list.soon, { requestNumber: number });
+  const rows = list.data?.orders ?? [], stale = list.busy && list.of !== key;
   return (
     <section class="card flush" aria-labelledby="orders">
       <div class="orders-head">
         <h2 id="orders">Work orders</h2>
         <Select label="State" value={state} onChange={(next) => { setState(next); setBefores([0n]); }} options={[['', 'any'], ...allStates.map((one) => [String(one), stateWord(one)] as const)]} />
       </div>
-      {list.trouble && <Notice kind="bad" action={<Button small onClick={list.again}>Try again</Button>}>{list.trouble}</Notice>}
-      {!list.value ? <Busy lines={4} label="Reading the work orders" /> : rows.length === 0 ? <Empty title={state ? 'No work order is in this state' : 'No work orders'} /> : (
+      {list.error && <Notice kind="bad" action={<Button small onClick={list.reload}>Try again</Button>}>{list.error}</Notice>}
+      {!list.data ? <Busy lines={4} label="Reading the work orders" /> : rows.length === 0 ? <Empty title={state ? 'No work order is in this state' : 'No work orders'} /> : (
         <>
-          <Table caption="Work orders of this request" columns={columns} rows={rows} rowKey={(row) => String(row.number)} stale={list.busy} />
-          {(befores.length > 1 || list.value.next > 0n) && (
-            <Pager text={`${orderNumber(rows[0]!.number)} to ${orderNumber(rows.at(-1)!.number)}`} busy={list.busy} hasPrevious={befores.length > 1} hasNext={list.value.next > 0n}
-              onPrevious={() => setBefores(befores.slice(0, -1))} onNext={() => setBefores([...befores, list.value!.next])} />
+          <Table caption="Work orders of this request" columns={columns} rows={rows} rowKey={(row) => String(row.number)} stale={stale} />
+          {(befores.length > 1 || list.data.next > 0n) && (
+            <Pager text={`${orderNumber(rows[0]!.number)} to ${orderNumber(rows.at(-1)!.number)}`} busy={stale} hasPrevious={befores.length > 1} hasNext={list.data.next > 0n}
+              onPrevious={() => setBefores(befores.slice(0, -1))} onNext={() => setBefores([...befores, list.data!.next])} />
           )}
         </>
       )}

@@ -1,6 +1,5 @@
 // One certificate: what it is, where it is attached, how each push stands, and what the reader may do about it.
 import { useComputed, useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { hasRole, mayRequest, me, signer } from '../api/session';
 import { AddConnectorDialog } from '../dialogs/add-connector';
@@ -15,7 +14,7 @@ import { verbOf, waitsFor } from '../dialogs/waiting';
 import { Colour, type Request, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { route } from '../router';
-import { RequestButtons } from '../topology/card';
+import { writeVerbs } from '../topology/card';
 import { FOLD_ABOVE, PAGE, rowKey, search } from '../topology/fold';
 import { columnsOf, THREE_COLUMNS } from '../topology/layout';
 import { TopologyList } from '../topology/list';
@@ -35,7 +34,7 @@ import { Empty } from '../ui/empty';
 import { Search } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { daysLeft, now_s, Time, timeText } from '../ui/time';
-import { count, keyKind, keyModeWord } from '../words';
+import { count, issuerName, keyKind, keyModeWord } from '../words';
 
 // What stands open over the page.
 type Open =
@@ -84,42 +83,37 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const { certificate, rows } = topology;
   const close = () => setOpen(undefined);
-  const requests = [...topology.requests.values()].flatMap((request) => {
-    const verb = waiting(topology, request);
-    return verb ? [{ number: request.number, verb }] : [];
-  });
   const decide = (number: bigint, order?: bigint) => {
     const request = topology.requests.get(number);
     if (request) setOpen({ what: 'decide', request, ...(order !== undefined && { order }) });
   };
   const pushed = rows.some((row) => row.pushed), requester = mayRequest(), changer = hasRole(Role.REQUESTER) || hasRole(Role.ADMIN);
-  useEffect(() => { document.title = `${certificate.commonName} – Countersign`; }, [certificate.commonName]);
+  useEffect(() => { document.title = `${certificate.commonName} · Countersign`; }, [certificate.commonName]);
   return (
     <>
       <Crumbs items={[['Visibility'], ['Client'], ['All', '/certificates'], [certificate.commonName]]} />
       <div class="head">
         <div>
-          <h1>{certificate.commonName}</h1>
+          <h1 tabIndex={-1}>{certificate.commonName}</h1>
           <div class="meta">
             <Chip colour={certificate.colour} />
-            <span>{certificate.issuer}</span>
+            <span>{issuerName(certificate.issuer)}</span>
             <span>{keyKind(certificate)}, key {keyModeWord(certificate.keyMode)}</span>
             <span>valid until <Time s={certificate.notAfterS} form="date" /> ({daysLeft(certificate.notAfterS)})</span>
             <Bytes value={certificate.id} what="the certificate's id" />
           </div>
         </div>
       </div>
-      <div class="bar" role="group" aria-label="Actions">
-        {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
-        {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
-        {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
-        {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
-        {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
-      </div>
-      {trouble && <Notice kind="warn" action={<Button small onClick={again}>Try again</Button>}>{trouble}</Notice>}
-      {requests.length > 0 && rows.length > FOLD_ABOVE && (
-        <Notice kind="info" title="Waits for you" action={<RequestButtons requests={requests} onDecide={(number) => decide(number)} />} />
+      {(requester || changer) && (
+        <div class="bar" role="group" aria-label="Actions">
+          {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
+          {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
+          {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
+          {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
+          {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
+        </div>
       )}
+      {trouble && <Notice kind="warn" action={<Button small onClick={again}>Try again</Button>}>{trouble}</Notice>}
       <Canvas topology={topology} open={(key, what) => setOpen(key === CERTIFICATE ? { what: 'certificate' } : { what, key })} decide={decide}
         add={changer ? () => setOpen({ what: 'add' }) : undefined} />
       {open && <Dialogs open={open} topology={topology} close={close} again={again} setOpen={setOpen} decide={decide} />}
@@ -171,8 +165,8 @@ function useRoom() {
   return { frame, room };
 }
 
-// What the frame takes at the sides, and the vertical scroll bar.
-const SIDES = 2 * 16 + 16;
+// What the frame takes at the sides, and the scroll bar that a picture of more than a few app connectors may have.
+const SIDES = 2 * 16, SCROLL_BAR = 16, FEW = 5;
 
 function Canvas({ topology, open, decide, add }: {
   topology: Topology;
@@ -184,11 +178,11 @@ function Canvas({ topology, open, decide, add }: {
   const words = useSignal(''), shown = useSignal<ReadonlyMap<string, number>>(new Map());
   const rows = useMemo(() => search(topology.rows, words.value), [topology, words.value]);
   const minute = useComputed(() => Math.floor(now_s.value / 30)).value;
-  const width = room ? room.width - SIDES : 0, unit = room?.unit ?? 1, inColumns = width >= THREE_COLUMNS * unit;
+  const width = room ? room.width - SIDES - (topology.rows.length > FEW ? SCROLL_BAR : 0) : 0, unit = room?.unit ?? 1, inColumns = width >= THREE_COLUMNS * unit;
   const faces = useMemo(() => {
     if (!room) return undefined;
     const fonts: Fonts = { unit, small: measurer(`${12 * unit}px ${room.family}`), mono: measurer(`${11.5 * unit}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace`) };
-    return facesOf(topology, rows, shown.value, columnsOf(width, unit)[1]!.width, fonts, now_s.peek(), (seconds) => timeText(seconds));
+    return facesOf(topology, rows, shown.value, columnsOf(width, unit)[1]!.width, fonts, minute * 30, (seconds) => timeText(seconds));
   }, [topology, rows, shown.value, room, minute]);
 
   const onOpen = (key: string) => {
@@ -202,19 +196,14 @@ function Canvas({ topology, open, decide, add }: {
       shown.value = new Map(shown.value).set(face.group.key, (shown.value.get(face.group.key) ?? 0) + PAGE);
     } else open(key, 'connector');
   };
-  const actionOf = ({ row, request }: ConnectorFace): ComponentChildren => {
-    const verb = request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined;
-    return verb && <Button kind="primary" small onClick={() => decide(request!.number, row.order!.number)}
-      aria-label={`${verb} ${row.connector} on ${row.deviceName}`}>{verb}</Button>;
-  };
-  const actionsOf = (face: GroupFace): ComponentChildren => (
-    <RequestButtons onDecide={(number) => decide(number)} requests={face.requests.flatMap((request) => {
-      const verb = waiting(topology, request);
-      return verb ? [{ number: request.number, verb }] : [];
-    })} />
-  );
+  const verbFor = ({ row, request }: ConnectorFace) => (request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined);
+  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) => {
+    const verb = waiting(topology, request);
+    return verb ? [{ number: request.number, verb }] : [];
+  }));
 
-  const parts = faces && { topology, faces, onOpen, actionOf, actionsOf };
+  const legend = <div class="topology-words"><Legend /><Lines /></div>;
+  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: verbFor, verbsOf: verbsFor };
   return (
     <div class="card topology" ref={frame}>
       {topology.rows.length > FOLD_ABOVE && (
@@ -228,8 +217,8 @@ function Canvas({ topology, open, decide, add }: {
         <Empty title="Not attached to any app connector" action={add && <Button kind="primary" onClick={add}>Add app connector</Button>}>
           An app connector is a place on a device where an application reads its certificate. Add one, then push the certificate to it.
         </Empty>
-      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} /> : <TopologyList {...parts} />)}
-      <div class="topology-foot"><Legend /><Lines /></div>
+      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} legend={legend} /> : <TopologyList {...parts} />)}
+      {!(parts && inColumns && topology.rows.length > 0) && <div class="topology-foot">{legend}</div>}
     </div>
   );
 }

@@ -17,10 +17,14 @@ export interface PictureProps {
   width: number;
   unit: number;
   onOpen: (key: string) => void;
-  actionOf: (face: ConnectorFace) => ComponentChildren;
-  actionsOf: (face: GroupFace) => ComponentChildren;
+  onDecide: (request: bigint, order?: bigint) => void;
+  verbOf: (face: ConnectorFace) => string | undefined;
+  verbsOf: (face: GroupFace) => string;
+  legend: ComponentChildren;
 }
 
+// A picture that is not taller than this stands in the page as it is; a taller one scrolls in a frame of its own.
+const TALL = 1100;
 const ZOOM = { least: 0.4, most: 2, step: 1.25 };
 const zoomed = (zoom: number) => Math.min(ZOOM.most, Math.max(ZOOM.least, zoom));
 
@@ -42,7 +46,7 @@ function Edges({ placed, faces, lit }: { placed: Placed; faces: Map<string, Face
 
 const place = (box: Box) => ({ left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
 
-export function Picture({ topology, faces, width, unit, onOpen, actionOf, actionsOf }: PictureProps) {
+export function Picture({ topology, faces, width, unit, onOpen, onDecide, verbOf, verbsOf, legend }: PictureProps) {
   const placed = useMemo(() => layout(nodesOf(faces, unit), width, unit), [faces, width, unit]);
   const byKey = useMemo(() => new Map(faces.connectors.map((face) => [face.key, face])), [faces]);
   const [here, setHere] = useState(CERTIFICATE);
@@ -52,7 +56,16 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
   const aim = useRef<{ zoom: number; x: number; y: number } | undefined>(undefined);
   const tabbed = placed.boxes.has(here) ? here : CERTIFICATE;
 
-  const hands: Hands = { here: (key) => key === tabbed, onFocus: (key) => { setHere(key); setFocused(true); }, onOpen };
+  const latest = useRef({ onOpen, onDecide });
+  latest.current = { onOpen, onDecide };
+  const [hands] = useState<Hands>(() => ({
+    onFocus: (key) => {
+      setHere(key);
+      setFocused(true);
+    },
+    onOpen: (key) => latest.current.onOpen(key),
+    onDecide: (request, order) => latest.current.onDecide(request, order),
+  }));
 
   // The point under the pointer, or the middle of what is seen, stays where it is.
   const zoomTo = (next: number, at?: { x: number; y: number }) => {
@@ -123,7 +136,7 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
   const at = (key: string) => place(placed.boxes.get(key)!);
   return (
     <div class="topology-frame">
-      <div class="topology-scroll" ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
+      <div class={placed.height * zoom > TALL * unit ? 'topology-scroll tall' : 'topology-scroll'} ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
         onPointerUp={onPointerEnd} onPointerCancel={onPointerEnd} onBlurCapture={() => setFocused(false)}>
         <div class="topology-heads" aria-hidden="true" style={{ width: `${placed.width * zoom}px` }}>
           <span class="label" style={head(certificates)}>Certificate</span>
@@ -134,33 +147,36 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
           <div class="topology-layer" style={{ width: `${placed.width}px`, height: `${placed.height}px`, transform: `scale(${zoom})` }}>
             <Edges placed={placed} faces={byKey} lit={focused ? tabbed : ''} />
             <section aria-label="Certificate">
-              <div class="placed" style={at(CERTIFICATE)}><CertificateCard certificate={topology.certificate} hands={hands} /></div>
+              <div class="placed" style={at(CERTIFICATE)}><CertificateCard certificate={topology.certificate} hands={hands} here={tabbed === CERTIFICATE} /></div>
             </section>
             <section aria-label="App connectors">
               <ul>
                 {faces.connectors.map((face) => (
                   <li key={face.key} class="placed" style={at(face.key)}>
-                    {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} action={actionOf(face)} />
-                      : face.kind === 'group' ? <GroupCard face={face} hands={hands} actions={actionsOf(face)} />
-                        : <MoreCard face={face} hands={hands} />}
+                    {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} here={tabbed === face.key} verb={verbOf(face)} />
+                      : face.kind === 'group' ? <GroupCard face={face} hands={hands} here={tabbed === face.key} verbs={verbsOf(face)} />
+                        : <MoreCard face={face} hands={hands} here={tabbed === face.key} />}
                   </li>
                 ))}
               </ul>
             </section>
             <section aria-label="Devices">
               <ul>
-                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} /></li>)}
-                {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} /></li>)}
+                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
+                {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
               </ul>
             </section>
           </div>
         </div>
       </div>
-      <div class="topology-zoom" role="group" aria-label="Zoom">
-        <Button small icon="minus" label="Zoom out" disabled={zoom <= ZOOM.least} onClick={() => zoomTo(zoom / ZOOM.step)} />
-        <Button small label="Zoom to 100 %" class="topology-percent" onClick={() => zoomTo(1)}>{`${Math.round(zoom * 100)} %`}</Button>
-        <Button small icon="plus" label="Zoom in" disabled={zoom >= ZOOM.most} onClick={() => zoomTo(zoom * ZOOM.step)} />
-        <Button small onClick={fit}>Fit</Button>
+      <div class="topology-foot">
+        {legend}
+        <div class="topology-zoom" role="group" aria-label="Zoom">
+          <Button small icon="minus" label="Zoom out" disabled={zoom <= ZOOM.least} onClick={() => zoomTo(zoom / ZOOM.step)} />
+          <Button small label="Zoom to 100 %" class="topology-percent" onClick={() => zoomTo(1)}>{`${Math.round(zoom * 100)} %`}</Button>
+          <Button small icon="plus" label="Zoom in" disabled={zoom >= ZOOM.most} onClick={() => zoomTo(zoom * ZOOM.step)} />
+          <Button small onClick={fit}>Fit</Button>
+        </div>
       </div>
     </div>
   );

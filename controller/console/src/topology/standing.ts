@@ -46,7 +46,8 @@ export const capital = (text: string) => text.charAt(0).toUpperCase() + text.sli
 export function detailText(row: TopologyRow, nowS: number, when: (seconds: number) => string): string {
   if (!hasOrder(row)) return '';
   const order = row.order, said: string[] = [];
-  if (order.reason) said.push(order.reason);
+  // That it was installed, the state says.
+  if (order.reason && order.state !== OrderState.COMPLETED) said.push(order.reason);
   if (order.state === OrderState.PUSH_SCHEDULED) {
     const retry = Number(order.retryAtS), start = Number(order.notBeforeS);
     if (retry > nowS) said.push(`attempt ${order.attempts + 1} of ${order.maxAttempts} at ${when(retry)}`);
@@ -60,8 +61,8 @@ export function detailText(row: TopologyRow, nowS: number, when: (seconds: numbe
 export function syncText(row: TopologyRow, when: (seconds: number) => string): string {
   if (isRemoved(row)) return 'nothing is installed: it was removed, as people decided';
   const remark = row.remark ? `: ${row.remark}` : '';
-  // Nothing was pushed, so that nothing is there is as it should be.
-  if (row.sync === SyncState.MISSING && !hasOrder(row) && !row.remark) return 'nothing is installed';
+  // No push has left anything there, so that nothing is there is as it should be.
+  if (row.sync === SyncState.MISSING && !row.pushed && !row.remark) return 'nothing is installed';
   if (row.sync !== SyncState.UNKNOWN) return syncWord(row.sync) + remark;
   const lastSeen = Number(row.lastSeenS);
   if (lastSeen === 0) return 'unknown: the device was never heard';
