@@ -7,7 +7,7 @@ import { AdmitDialog } from '../dialogs/admit';
 import { BanDialog } from '../dialogs/ban';
 import { EnrolDialog } from '../dialogs/enrol';
 import { GroupsDialog } from '../dialogs/groups';
-import { type Device, type DeviceConnector, DeviceService, type TopologyRow } from '../gen/countersign/v1/operator_pb';
+import { type Device, type DeviceConnector, DeviceService, OrderState, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href, route } from '../router';
@@ -46,13 +46,13 @@ const columns: readonly Column<TopologyRow>[] = [
   { key: 'sync', title: 'On the device', kind: 'nowrap', cell: (row) => <Word tint={syncTint(row.sync)}>{syncWord(row.sync)}</Word> },
   { key: 'order', title: 'Newest work order', cell: (row) => (row.order && row.order.number
     ? <span class="order"><StateWord state={row.order.state} text={orderState(row.order)} /> <span class="dim nowrap"><span class="mono">{orderNumber(row.order.number)}</span> of <a class="mono" href={href(['requests', row.order.requestNumber])}>{requestNumber(row.order.requestNumber)}</a></span>
-      {row.order.reason && <span class="dim reason">{row.order.reason}</span>}</span>
+      {row.order.reason && row.order.state !== OrderState.COMPLETED && <span class="dim reason">{row.order.reason}</span>}</span>
     : <span class="dim">not pushed yet</span>) },
 ];
 
 function Connector({ connector, rows }: { connector: DeviceConnector; rows: TopologyRow[] }) {
   return (
-    <section class="card flush" aria-label={`App connector ${connector.name}`}>
+    <section class="card flush connector" aria-label={`App connector ${connector.name}`}>
       <div class="connector-head">
         <h3>{connector.name}</h3>
         <span class="dim">{connector.application}{connector.generation > 0n && ` · generation ${connector.generation}`}</span>
@@ -142,7 +142,7 @@ export default function DevicePage() {
           <h2>App connectors</h2>
           {device.connectors.map((connector) => <Connector key={connector.name} connector={connector} rows={data.rows.filter((row) => row.connector === connector.name)} />)}
           {gone.map((one) => (
-            <section key={one} class="card flush" aria-label={`App connector ${one}`}>
+            <section key={one} class="card flush connector" aria-label={`App connector ${one}`}>
               <div class="connector-head"><h3>{one}</h3><span class="warn">the device states it no more</span></div>
               <Table caption={`Certificates at ${one}`} columns={columns} rows={data.rows.filter((row) => row.connector === one)} rowKey={(row) => hexText(row.certificateId)} />
             </section>
