@@ -148,10 +148,12 @@ function Frame({ at, children }: { at: string | undefined; children: ComponentCh
         {phase.value === 'ready' && <Menu at={at} />}
         <Who />
       </header>
-      {phase.value === 'ready' && connection.value === 'lost' && (
-        <div class="lost" role="status"><span>The connection to the controller is lost: what is shown may be old.</span><span>Trying again by itself…</span></div>
-      )}
       {children}
+      <div role="status">
+        {phase.value === 'ready' && connection.value === 'lost' && (
+          <div class="lost"><span>The connection to the controller is lost: what is shown may be old.</span> <span>It is tried again by itself.</span></div>
+        )}
+      </div>
     </>
   );
 }
