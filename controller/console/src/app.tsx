@@ -184,7 +184,7 @@ export function App() {
     document.title = shown.value!.place === overview ? 'Countersign' : `${shown.value!.place.title} · Countersign`;
     if (first.current) first.current = false;
     else if (document.activeElement === document.body || !main.current?.contains(document.activeElement))
-      main.current?.querySelector<HTMLElement>('h1[tabindex]')?.focus({ preventScroll: true });
+      (main.current?.querySelector<HTMLElement>('h1[tabindex]') ?? main.current)?.focus({ preventScroll: true });
   }, [at]);
 
   if (phase.value === 'failed')
