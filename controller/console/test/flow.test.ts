@@ -311,6 +311,10 @@ describe('a request to look at', () => {
     expect(review).toMatchObject({ verified: true, commentHolds: false });
     expect(review.decisions[0]).toMatchObject({ verified: false, commentHolds: false });
     expect(review.decisions[0]!.trouble).toMatch(/does not hold/);
+    const { certificate } = world.reserved.get(number)!;
+    world.reserved.get(number)!.certificate = world.certificates[1]!;
+    expect(await openRequest(number)).toMatchObject({ verified: false, trouble: expect.stringMatching(/names another chain than the certificate's/) });
+    world.reserved.get(number)!.certificate = certificate;
     world.reserved.get(number)!.cores.reverse();
     const other = await openRequest(number);
     expect(other).toMatchObject({ verified: false, progress: [] });

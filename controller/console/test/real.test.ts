@@ -25,7 +25,7 @@ import { SignerService } from '../src/gen/countersign/v1/signer_pb';
 import { Action, KeyKind, Mode, SessionOpeningSchema, Verdict } from '../src/gen/countersign/v1/statement_pb';
 import { concat, hex } from '../src/trust/bytes';
 import { sign } from '../src/trust/envelope';
-import { openFirst } from '../src/trust/policy';
+import { openFirst, openNext, policy } from '../src/trust/policy';
 import { encode, type Kind } from '../src/trust/statements';
 import { memory, nowS } from './world';
 
@@ -213,11 +213,11 @@ describe.skipIf(!bin)('with the real programs', () => {
   }, 30_000);
 
   it('the policies that the roots signed open from version to version', async () => {
+    const before = policy.value!;
     await deployment.publish();
     const { envelope } = await client(TrustService).getPolicy({});
-    const { openNext, policy } = await import('../src/trust/policy');
-    const before = policy.value!;
     expect((await openNext(envelope, before)).body.version).toBe(before.body.version + 1);
+    await vi.waitFor(() => expect(policy.value!.body.version).toBe(before.body.version + 1), { timeout: 5000 }); // the page was told
     const forged = concat(envelope.subarray(0, -1), Uint8Array.of(envelope.at(-1)! ^ 1));
     await expect(openFirst(forged, before.body.deploymentId)).rejects.toThrow(/does not hold/);
   }, 30_000);

@@ -7,7 +7,6 @@ import type { Request } from '../gen/countersign/v1/operator_pb';
 import { Verdict } from '../gen/countersign/v1/statement_pb';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
-import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
@@ -24,14 +23,13 @@ export default function InboxPage() {
     { key: 'until', title: 'Decide by', kind: 'nowrap', cell: (row) => <Time s={row.decideByS} form="relative" /> },
     { key: 'decide', title: 'Your decision', kind: 'nowrap', cell: (row) => (
       <span class="bar">
-        <Button kind="primary" small aria-label={`${verbOf(row.stageName)} ${requestNumber(row.number)}`} onClick={() => setDeciding({ request: row, verdict: Verdict.ACCEPT })}>{verbOf(row.stageName)}</Button>
-        <Button small aria-label={`Reject ${requestNumber(row.number)}`} onClick={() => setDeciding({ request: row, verdict: Verdict.REJECT })}>Reject</Button>
+        <Button kind="primary" small label={`${verbOf(row.stageName)} ${requestNumber(row.number)}`} onClick={() => setDeciding({ request: row, verdict: Verdict.ACCEPT })}>{verbOf(row.stageName)}</Button>
+        <Button small label={`Reject ${requestNumber(row.number)}`} onClick={() => setDeciding({ request: row, verdict: Verdict.REJECT })}>Reject</Button>
       </span>
     ) },
   ];
   return (
     <>
-      <Crumbs items={[['Inbox']]} />
       <div class="head">
         <h1 tabIndex={-1}>Inbox</h1>
         {rows && rows.length > 0 && <span class="dim" role="status">{count(rows.length, 'request')} {rows.length === 1 ? 'waits' : 'wait'} for you</span>}

@@ -178,7 +178,7 @@ const PAGE = 25;
 
 const columns: Column<Order>[] = [
   { key: 'number', title: 'Work order', kind: 'nowrap', cell: (row) => <code>{orderNumber(row.number)}</code> },
-  { key: 'where', title: 'App connector', cell: (row) => <>{row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a></> },
+  { key: 'where', title: 'App connector', cell: (row) => <span>{row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a></span> },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <StateWord state={row.state} text={orderState(row)} /> },
   { key: 'reason', title: 'Reason', kind: 'grow', cell: (row) => row.reason || null },
   { key: 'attempts', title: 'Attempts', kind: 'nowrap', cell: (row) => (row.attempts ? `${row.attempts} of ${row.maxAttempts}` : null) },

@@ -8,7 +8,6 @@ import { go, href, route } from '../router';
 import { hexText } from '../ui/bytes';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
-import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { Checkbox } from '../ui/field';
 import { Notice } from '../ui/notice';
@@ -23,7 +22,7 @@ const PAGE = 25;
 export const requestColumns: Column<Request>[] = [
   { key: 'number', title: 'Request', kind: 'nowrap', cell: (row) => <a class="main" href={href(['requests', row.number])}>{requestNumber(row.number)}</a> },
   { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => (
-    <>{actionWord(row.action)} <a href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a> <span class="dim">at {count(row.orderCount, 'app connector')}</span></>
+    <span>{actionWord(row.action)} <a href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a> <span class="dim">at {count(row.orderCount, 'app connector')}</span></span>
   ) },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <StateWord state={row.state} /> },
   { key: 'progress', title: 'Progress', cell: (row) => progressText(row) || null },
@@ -47,7 +46,6 @@ export default function RequestsPage() {
     href(['requests'], { before: next.before ? String(next.before) : undefined, open: (next.open ?? openOnly) ? 'yes' : undefined });
   return (
     <>
-      <Crumbs items={[['Requests']]} />
       <div class="head">
         <h1 tabIndex={-1}>Requests</h1>
         <Checkbox checked={openOnly} onChange={(open) => go(to({ open }))}>only those that people still decide</Checkbox>
@@ -62,8 +60,8 @@ export default function RequestsPage() {
         ) : (
           <>
             <Table caption="Push requests, newest first" columns={requestColumns} rows={rows} rowKey={(row) => String(row.number)} onOpen={openRow} stale={stale} />
-            <Pager text={rows.length === 1 ? requestNumber(rows[0]!.number) : `${requestNumber(rows[0]!.number)} to ${requestNumber(rows.at(-1)!.number)}`} busy={stale} hasPrevious={before > 0n} hasNext={list.data.more}
-              onPrevious={() => history.back()} onNext={() => go(to({ before: rows.at(-1)!.number }))} />
+            {(before > 0n || list.data.more) && <Pager text={rows.length === 1 ? requestNumber(rows[0]!.number) : `${requestNumber(rows[0]!.number)} to ${requestNumber(rows.at(-1)!.number)}`} busy={stale} hasPrevious={before > 0n} hasNext={list.data.more}
+              onPrevious={() => history.back()} onNext={() => go(to({ before: rows.at(-1)!.number }))} />}
           </>
         )}
       </div>

@@ -1,6 +1,5 @@
 // One certificate: what it is, where it is attached, how each push stands, and what the reader may do about it.
 import { useComputed, useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { hasRole, mayRequest, me, signer } from '../api/session';
 import { AddConnectorDialog } from '../dialogs/add-connector';
@@ -15,7 +14,7 @@ import { verbOf, waitsFor } from '../dialogs/waiting';
 import { Colour, type Request, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { route } from '../router';
-import { RequestButtons } from '../topology/card';
+import { writeVerbs } from '../topology/card';
 import { FOLD_ABOVE, PAGE, rowKey, search } from '../topology/fold';
 import { columnsOf, THREE_COLUMNS } from '../topology/layout';
 import { TopologyList } from '../topology/list';
@@ -84,10 +83,6 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const { certificate, rows } = topology;
   const close = () => setOpen(undefined);
-  const requests = [...topology.requests.values()].flatMap((request) => {
-    const verb = waiting(topology, request);
-    return verb ? [{ number: request.number, verb }] : [];
-  });
   const decide = (number: bigint, order?: bigint) => {
     const request = topology.requests.get(number);
     if (request) setOpen({ what: 'decide', request, ...(order !== undefined && { order }) });
@@ -119,9 +114,6 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
         </div>
       )}
       {trouble && <Notice kind="warn" action={<Button small onClick={again}>Try again</Button>}>{trouble}</Notice>}
-      {requests.length > 0 && rows.length > FOLD_ABOVE && (
-        <Notice kind="info" title="Waits for you" action={<RequestButtons requests={requests} onDecide={(number) => decide(number)} />} />
-      )}
       <Canvas topology={topology} open={(key, what) => setOpen(key === CERTIFICATE ? { what: 'certificate' } : { what, key })} decide={decide}
         add={changer ? () => setOpen({ what: 'add' }) : undefined} />
       {open && <Dialogs open={open} topology={topology} close={close} again={again} setOpen={setOpen} decide={decide} />}
@@ -190,7 +182,7 @@ function Canvas({ topology, open, decide, add }: {
   const faces = useMemo(() => {
     if (!room) return undefined;
     const fonts: Fonts = { unit, small: measurer(`${12 * unit}px ${room.family}`), mono: measurer(`${11.5 * unit}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace`) };
-    return facesOf(topology, rows, shown.value, columnsOf(width, unit)[1]!.width, fonts, now_s.peek(), (seconds) => timeText(seconds));
+    return facesOf(topology, rows, shown.value, columnsOf(width, unit)[1]!.width, fonts, minute * 30, (seconds) => timeText(seconds));
   }, [topology, rows, shown.value, room, minute]);
 
   const onOpen = (key: string) => {
@@ -204,20 +196,14 @@ function Canvas({ topology, open, decide, add }: {
       shown.value = new Map(shown.value).set(face.group.key, (shown.value.get(face.group.key) ?? 0) + PAGE);
     } else open(key, 'connector');
   };
-  const actionOf = ({ row, request }: ConnectorFace): ComponentChildren => {
-    const verb = request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined;
-    return verb && <Button kind="primary" small onClick={() => decide(request!.number, row.order!.number)}
-      aria-label={`${verb} ${row.connector} on ${row.deviceName}`}>{verb}</Button>;
-  };
-  const actionsOf = (face: GroupFace): ComponentChildren => (
-    <RequestButtons onDecide={(number) => decide(number)} requests={face.requests.flatMap((request) => {
-      const verb = waiting(topology, request);
-      return verb ? [{ number: request.number, verb }] : [];
-    })} />
-  );
+  const verbFor = ({ row, request }: ConnectorFace) => (request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined);
+  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) => {
+    const verb = waiting(topology, request);
+    return verb ? [{ number: request.number, verb }] : [];
+  }));
 
   const legend = <div class="topology-words"><Legend /><Lines /></div>;
-  const parts = faces && { topology, faces, onOpen, actionOf, actionsOf };
+  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: verbFor, verbsOf: verbsFor };
   return (
     <div class="card topology" ref={frame}>
       {topology.rows.length > FOLD_ABOVE && (

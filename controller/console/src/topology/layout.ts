@@ -10,6 +10,7 @@ export interface Node {
   column: Column;
   height: number;
   links: string[];
+  under?: string;    // the open group that it is a member of, in the same column and before it
 }
 
 export interface Box {
@@ -37,6 +38,9 @@ export interface Picture {
 
 // In pixels of a reader whose text has 16; `unit` scales them with the text.
 const GAP_Y = 12;
+// How far members stand to the right of their group, and where the rail runs that leads to them.
+export const INDENT = 26;
+const RAIL = 12;
 const GAP_X = { least: 56, most: 136 };
 const OUTER = { least: 196, most: 268 };
 const MIDDLE_LEAST = 300;
@@ -93,13 +97,27 @@ export function curve(from: Box, to: Box): string {
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
 }
 
-function stack(nodes: Node[], column: { x: number; width: number }, gap: number, boxes: Map<string, Box>): number {
+function stack(nodes: Node[], column: { x: number; width: number }, gap: number, indent: number, boxes: Map<string, Box>): number {
   let y = 0;
   for (const node of nodes) {
-    boxes.set(node.key, { key: node.key, column: node.column, x: column.x, y, width: column.width, height: node.height });
+    const inset = node.under === undefined ? 0 : indent;
+    boxes.set(node.key, { key: node.key, column: node.column, x: column.x + inset, y, width: column.width - inset, height: node.height });
     y += node.height + gap;
   }
   return Math.max(0, y - gap);
+}
+
+// From a group down to its members, each piece from where the one before turned off, so that every piece can have its own dashes.
+function rails(nodes: Node[], boxes: Map<string, Box>, offset: number): Edge[] {
+  const reached = new Map<string, number>(), edges: Edge[] = [];
+  for (const { key, under } of nodes) {
+    const group = under === undefined ? undefined : boxes.get(under);
+    if (!group) continue;
+    const box = boxes.get(key)!, x = group.x + offset, from = reached.get(under!) ?? group.y + group.height, y = centre(box);
+    edges.push({ from: under!, to: key, path: `M${x} ${from}V${y}H${box.x}` });
+    reached.set(under!, y);
+  }
+  return edges;
 }
 
 // The mean height of what leads to each; those that nothing leads to stand behind the others.
@@ -120,7 +138,7 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   const columns = columnsOf(width, unit), gap = Math.round(GAP_Y * unit), boxes = new Map<string, Box>();
   const [first, middle, last] = ([0, 1, 2] as const).map((column) => nodes.filter((node) => node.column === column)) as
     [Node[], Node[], Node[]];
-  const middleHeight = stack(middle, columns[1]!, gap, boxes);
+  const middleHeight = stack(middle, columns[1]!, gap, INDENT * unit, boxes);
 
   const wishes = wishesOf(last, middle, boxes);
   const ordered = last.map((node, i) => ({ node, i, wish: Math.min(wishes.get(node.key)!, middleHeight) }))
@@ -129,7 +147,7 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   ordered.forEach(({ node }, i) =>
     boxes.set(node.key, { key: node.key, column: 2, x: columns[2]!.x, y: tops[i]!, width: columns[2]!.width, height: node.height }));
 
-  const firstHeight = stack(first, columns[0]!, gap, boxes);
+  const firstHeight = stack(first, columns[0]!, gap, 0, boxes);
   const all = [...boxes.values()].reduce((most, box) => Math.max(most, box.y + box.height), 0);
   // The rooms beside a lower column are shared out above and below it, unless that would hide it far down.
   const lower = (height: number) => (all <= TALL * unit ? Math.floor(all - height) / 2 : 0);
@@ -139,5 +157,6 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
 
   const edges = nodes.flatMap((node) => node.links.filter((link) => boxes.has(link)).map((link) =>
     ({ from: node.key, to: link, path: curve(boxes.get(node.key)!, boxes.get(link)!) })));
+  edges.push(...rails(middle, boxes, RAIL * unit));
   return { boxes, edges, columns, width: columns[2]!.x + columns[2]!.width, height: all };
 }

@@ -1,13 +1,17 @@
 // A certificate's topology as the controller has it, kept as it changes. One load at a time: what changes while one runs causes
 // another behind it, and what is on the page stays there until the next is complete.
+import { type DescMessage, equals, type MessageShape } from '@bufbuild/protobuf';
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { client } from '../api/client';
 import { sentence } from '../api/fault';
 import { watch } from '../api/live';
-import { type Certificate, CertificateService, PushService, type Request, type RequestHistory, type TopologyRow } from
-  '../gen/countersign/v1/operator_pb';
+import {
+  type Certificate, CertificateSchema, CertificateService, PushService, type Request, type RequestHistory, RequestHistorySchema, RequestSchema, type TopologyRow,
+  TopologyRowSchema,
+} from '../gen/countersign/v1/operator_pb';
 import { type Change, ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { isOpen } from '../dialogs/waiting';
+import { rowKey } from './fold';
 
 export interface Topology {
   certificate: Certificate;
@@ -49,6 +53,21 @@ export async function fetchTopology(certificateId: Uint8Array): Promise<Topology
 
 const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+// What did not change stays the same object: what is drawn of it need not be drawn again.
+const kept = <D extends DescMessage>(schema: D, before: MessageShape<D> | undefined, now: MessageShape<D>): MessageShape<D> =>
+  (before && equals(schema, before, now) ? before : now);
+
+export function keepSame(before: Topology | undefined, now: Topology): Topology {
+  if (!before) return now;
+  const rows = new Map(before.rows.map((row) => [rowKey(row), row]));
+  return {
+    certificate: kept(CertificateSchema, before.certificate, now.certificate),
+    rows: now.rows.map((row) => kept(TopologyRowSchema, rows.get(rowKey(row)), row)),
+    histories: new Map([...now.histories].map(([number, one]) => [number, kept(RequestHistorySchema, before.histories.get(number), one)])),
+    requests: new Map([...now.requests].map(([number, one]) => [number, kept(RequestSchema, before.requests.get(number), one)])),
+  };
+}
+
 // Whether what is on the page may have changed by it.
 export function concerns(change: Change, topology: Topology): boolean {
   if (change.count > 0) return change.id.length === 0 || same(change.id, topology.certificate.id);
@@ -74,7 +93,7 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     try {
       const fetched = await fetchTopology(certificateId);
       if (!stopped) {
-        topology.value = fetched;
+        topology.value = keepSame(topology.value, fetched);
         trouble.value = '';
       }
     } catch (error) {

@@ -1,8 +1,8 @@
 // What the picture shows: rows and their groups as nodes that layout.ts places. Pure; text heights come from measure functions.
-import type { Request, TopologyRow } from '../gen/countersign/v1/operator_pb';
+import type { Request, RequestHistory, TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { count, orderNumber } from '../words';
 import { fold, type Group, type Item, rowKey } from './fold';
-import type { Node } from './layout';
+import { INDENT, type Node } from './layout';
 import type { Topology } from './load';
 import { detailText, hasOrder, orderText, progressOf, stateText, syncText } from './standing';
 import { type Measure, wrap } from './text';
@@ -20,6 +20,7 @@ export interface ConnectorFace {
   whole: { detail: string; sync: string; order: string };
   progress: { done: number; of: number } | undefined;
   devices: string[];
+  under: string | undefined;
 }
 
 export interface GroupFace {
@@ -28,7 +29,7 @@ export interface GroupFace {
   group: Group;
   open: boolean;
   devices: string[];
-  // Of requests that its members belong to: those that somebody still decides.
+  // Of requests that its members belong to: those whose open stage the members stand at.
   requests: Request[];
 }
 
@@ -38,6 +39,7 @@ export interface MoreFace {
   group: Group;
   left: number;
   devices: string[];
+  under: string;
 }
 
 export type Face = ConnectorFace | GroupFace | MoreFace;
@@ -72,26 +74,39 @@ export interface Fonts {
 export const CERTIFICATE = 'certificate';
 const deviceKey = (name: string) => `device ${name}`;
 const crowdKey = (group: Group) => `crowd ${group.key}`;
+const groupNode = (group: Group) => `group ${group.key}`;
 
 // What a box has besides its text, and its lines, in pixels of a reader whose text has 16. topology.css has the same.
 const INSET = { left: 17, right: 13, y: 11 };
 const LINE = { name: 22, state: 20, text: 17, foot: 28 };
 export const HEIGHT = { certificate: 104, group: 66, more: 44, device: 64, crowd: 64 };
 
+// Text is measured once for each row, width and size: opening a group leaves the others as they are.
+const faced = new WeakMap<TopologyRow, { by: string; history: RequestHistory | undefined; face: ConnectorFace }>();
+
+function connectorFace(topology: Topology, row: TopologyRow, under: string | undefined, inner: number, fonts: Fonts, nowS: number,
+  when: (seconds: number) => string): ConnectorFace {
+  const number = row.order?.requestNumber ?? 0n, request = topology.requests.get(number), history = topology.histories.get(number);
+  const whole = { detail: detailText(row, nowS, when), sync: syncText(row, when), order: orderText(row, history) };
+  const by = `${inner} ${fonts.unit} ${under} ${whole.detail}`, known = faced.get(row);
+  if (known?.by === by && known.history === history && known.face.request === request) return known.face;
+  const face: ConnectorFace = {
+    kind: 'row', key: rowKey(row), row, request, under, state: stateText(row), whole, progress: progressOf(row, request),
+    detail: wrap(whole.detail, inner, 3, fonts.small), sync: wrap(whole.sync, inner, 2, fonts.small),
+    // Room for the button that stands beside it.
+    order: wrap(whole.order, inner - 96 * fonts.unit, 2, fonts.mono), devices: [deviceKey(row.deviceName)],
+  };
+  faced.set(row, { by, history, face });
+  return face;
+}
+
 export function facesOf(topology: Topology, rows: TopologyRow[], open: ReadonlyMap<string, number>, width: number, fonts: Fonts,
   nowS: number, when: (seconds: number) => string): Faces {
   const inner = width - (INSET.left + INSET.right) * fonts.unit;
   const faceOf = (item: Item): Face => {
     if (item.kind === 'group') return groupFace(topology, item.group, item.open);
-    if (item.kind === 'more') return { kind: 'more', key: `more ${item.group.key}`, group: item.group, left: item.left, devices: [] };
-    const { row } = item, number = row.order?.requestNumber ?? 0n, request = topology.requests.get(number);
-    const whole = { detail: detailText(row, nowS, when), sync: syncText(row, when), order: orderText(row, topology.histories.get(number)) };
-    return {
-      kind: 'row', key: rowKey(row), row, request, state: stateText(row), whole, progress: progressOf(row, request),
-      detail: wrap(whole.detail, inner, 3, fonts.small), sync: wrap(whole.sync, inner, 2, fonts.small),
-      // Room for the button that stands beside it.
-      order: wrap(whole.order, inner - 96 * fonts.unit, 2, fonts.mono), devices: [deviceKey(row.deviceName)],
-    };
+    if (item.kind === 'more') return { kind: 'more', key: `more ${item.group.key}`, group: item.group, left: item.left, devices: [], under: groupNode(item.group) };
+    return connectorFace(topology, item.row, item.under && groupNode(item.under), inner - (item.under ? INDENT * fonts.unit : 0), fonts, nowS, when);
   };
   const connectors = fold(rows, open).map(faceOf), devices = new Map<string, DeviceFace>(), crowds: CrowdFace[] = [];
   for (const face of connectors)
@@ -102,8 +117,9 @@ export function facesOf(topology: Topology, rows: TopologyRow[], open: ReadonlyM
 
 function groupFace(topology: Topology, group: Group, open: boolean): GroupFace {
   const numbers = new Set(group.rows.filter(hasOrder).map((row) => row.order.requestNumber));
-  const requests = [...numbers].flatMap((number) => topology.requests.get(number) ?? []);
-  return { kind: 'group', key: `group ${group.key}`, group, open, devices: open ? [] : [crowdKey(group)], requests };
+  const state = group.rows[0]!.order?.state;
+  const requests = [...numbers].flatMap((number) => topology.requests.get(number) ?? []).filter((request) => request.state === state);
+  return { kind: 'group', key: groupNode(group), group, open, devices: open ? [] : [crowdKey(group)], requests };
 }
 
 function deviceFace(row: TopologyRow, when: (seconds: number) => string): DeviceFace {
@@ -125,10 +141,12 @@ export function heightOf(face: Face, unit: number): number {
   return Math.round((2 * INSET.y + LINE.name + LINE.state + text + foot) * unit);
 }
 
+const underOf = (face: Face) => (face.kind !== 'group' && face.under !== undefined ? { under: face.under } : undefined);
+
 export function nodesOf(faces: Faces, unit: number): Node[] {
   return [
-    { key: CERTIFICATE, column: 0, height: HEIGHT.certificate * unit, links: faces.connectors.map((face) => face.key) },
-    ...faces.connectors.map((face): Node => ({ key: face.key, column: 1, height: heightOf(face, unit), links: face.devices })),
+    { key: CERTIFICATE, column: 0, height: HEIGHT.certificate * unit, links: faces.connectors.filter((face) => !underOf(face)).map((face) => face.key) },
+    ...faces.connectors.map((face): Node => ({ key: face.key, column: 1, height: heightOf(face, unit), links: face.devices, ...underOf(face) })),
     ...faces.devices.map((face): Node => ({ key: face.key, column: 2, height: HEIGHT.device * unit, links: [] })),
     ...faces.crowds.map((face): Node => ({ key: face.key, column: 2, height: HEIGHT.crowd * unit, links: [] })),
   ];

@@ -17,8 +17,9 @@ export interface PictureProps {
   width: number;
   unit: number;
   onOpen: (key: string) => void;
-  actionOf: (face: ConnectorFace) => ComponentChildren;
-  actionsOf: (face: GroupFace) => ComponentChildren;
+  onDecide: (request: bigint, order?: bigint) => void;
+  verbOf: (face: ConnectorFace) => string | undefined;
+  verbsOf: (face: GroupFace) => string;
   legend: ComponentChildren;
 }
 
@@ -45,7 +46,7 @@ function Edges({ placed, faces, lit }: { placed: Placed; faces: Map<string, Face
 
 const place = (box: Box) => ({ left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
 
-export function Picture({ topology, faces, width, unit, onOpen, actionOf, actionsOf, legend }: PictureProps) {
+export function Picture({ topology, faces, width, unit, onOpen, onDecide, verbOf, verbsOf, legend }: PictureProps) {
   const placed = useMemo(() => layout(nodesOf(faces, unit), width, unit), [faces, width, unit]);
   const byKey = useMemo(() => new Map(faces.connectors.map((face) => [face.key, face])), [faces]);
   const [here, setHere] = useState(CERTIFICATE);
@@ -55,7 +56,16 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
   const aim = useRef<{ zoom: number; x: number; y: number } | undefined>(undefined);
   const tabbed = placed.boxes.has(here) ? here : CERTIFICATE;
 
-  const hands: Hands = { here: (key) => key === tabbed, onFocus: (key) => { setHere(key); setFocused(true); }, onOpen };
+  const latest = useRef({ onOpen, onDecide });
+  latest.current = { onOpen, onDecide };
+  const [hands] = useState<Hands>(() => ({
+    onFocus: (key) => {
+      setHere(key);
+      setFocused(true);
+    },
+    onOpen: (key) => latest.current.onOpen(key),
+    onDecide: (request, order) => latest.current.onDecide(request, order),
+  }));
 
   // The point under the pointer, or the middle of what is seen, stays where it is.
   const zoomTo = (next: number, at?: { x: number; y: number }) => {
@@ -137,23 +147,23 @@ export function Picture({ topology, faces, width, unit, onOpen, actionOf, action
           <div class="topology-layer" style={{ width: `${placed.width}px`, height: `${placed.height}px`, transform: `scale(${zoom})` }}>
             <Edges placed={placed} faces={byKey} lit={focused ? tabbed : ''} />
             <section aria-label="Certificate">
-              <div class="placed" style={at(CERTIFICATE)}><CertificateCard certificate={topology.certificate} hands={hands} /></div>
+              <div class="placed" style={at(CERTIFICATE)}><CertificateCard certificate={topology.certificate} hands={hands} here={tabbed === CERTIFICATE} /></div>
             </section>
             <section aria-label="App connectors">
               <ul>
                 {faces.connectors.map((face) => (
                   <li key={face.key} class="placed" style={at(face.key)}>
-                    {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} action={actionOf(face)} />
-                      : face.kind === 'group' ? <GroupCard face={face} hands={hands} actions={actionsOf(face)} />
-                        : <MoreCard face={face} hands={hands} />}
+                    {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} here={tabbed === face.key} verb={verbOf(face)} />
+                      : face.kind === 'group' ? <GroupCard face={face} hands={hands} here={tabbed === face.key} verbs={verbsOf(face)} />
+                        : <MoreCard face={face} hands={hands} here={tabbed === face.key} />}
                   </li>
                 ))}
               </ul>
             </section>
             <section aria-label="Devices">
               <ul>
-                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} /></li>)}
-                {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} /></li>)}
+                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
+                {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
               </ul>
             </section>
           </div>
