@@ -19,7 +19,7 @@ interface Props {
 
 // One that is busy or disabled keeps the focus, so that the keyboard does not lose its place; it does nothing.
 export function Button({ children, kind = 'plain', small, icon, label, type = 'button', busy, disabled, href, onClick, ...rest }: Props) {
-  const name = label ?? rest['aria-label'];
+  const name = label ?? (rest['aria-label'] as string | undefined);
   const look = ['button', kind, small && 'small', children === undefined && 'icon', rest.class].filter(Boolean).join(' ');
   const inside = <>{busy ? <span class="spin" aria-hidden="true" /> : icon && <Icon name={icon} />}{children}</>;
   if (href !== undefined) return <a {...rest} class={look} href={href} aria-label={name}>{inside}</a>;
