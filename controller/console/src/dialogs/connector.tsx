@@ -20,12 +20,14 @@ export interface ConnectorDialogProps extends TopologyDialogProps {
   row: TopologyRow;
   verb: string | undefined;    // the decision that waits for the reader
   onDecide: () => void;
+  onReject: () => void;
+  onCancel: () => void;
   onPush: () => void;
   onRemove: () => void;
   onRollBack: () => void;
 }
 
-export function ConnectorDialog({ topology, row, verb, onDecide, onPush, onRemove, onRollBack, onClose, onDone }: ConnectorDialogProps) {
+export function ConnectorDialog({ topology, row, verb, onDecide, onReject, onCancel, onPush, onRemove, onRollBack, onClose, onDone }: ConnectorDialogProps) {
   const [trouble, setTrouble] = useState('');
   const [busy, setBusy] = useState(false);
   const order = hasOrder(row) ? row.order : undefined, history = order && topology.histories.get(order.requestNumber);
@@ -45,9 +47,11 @@ export function ConnectorDialog({ topology, row, verb, onDecide, onPush, onRemov
     <Dialog title={`${row.connector} on ${row.deviceName}`} onClose={onClose} wide foot={
       <>
         {changer && <span class="start"><Button kind="quiet" busy={busy} onClick={() => { void detach(); }}>Detach from the certificate</Button></span>}
+        {changer && order && !stateEnded(order.state) && <Button onClick={onCancel}>Cancel…</Button>}
         {requester && row.pushed && <Button onClick={onRemove}>Remove…</Button>}
         {requester && row.pushed && <Button onClick={onRollBack}>Roll back…</Button>}
         {requester && <Button kind={verb ? 'plain' : 'primary'} onClick={onPush}>Push to Device</Button>}
+        {verb && <Button onClick={onReject}>Reject…</Button>}
         {verb && <Button kind="primary" onClick={onDecide}>{verb}</Button>}
       </>}>
       {trouble && <Notice kind="bad">{trouble}</Notice>}

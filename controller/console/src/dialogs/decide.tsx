@@ -3,12 +3,16 @@
 import { useEffect, useState } from 'preact/hooks';
 import { client } from '../api/client';
 import { watch } from '../api/live';
+import { me } from '../api/session';
 import { prepareDecision } from '../flow/decide';
 import { OrderState, PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { Mode, Verdict } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href } from '../router';
+import { peek } from '../trust/envelope';
+import { policy } from '../trust/policy';
 import { Refusal } from '../trust/refusal';
+import { decodeDecision } from '../trust/statements';
 import { Select, TextField, Toggle } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { StateWord } from '../ui/state-word';
@@ -17,7 +21,7 @@ import { actionWord, count, requestNumber } from '../words';
 import { Comment, commentTrouble } from './comment';
 import { fieldText, readLocal } from './local-time';
 import { SignDialog } from './sign';
-import { verbOf } from './waiting';
+import { verbOf, waitsFor } from './waiting';
 
 export interface DecideProps {
   request: Request;
@@ -31,12 +35,14 @@ export interface DecideProps {
 interface Seen {
   request: Request;
   decisions: number;
+  deciders: string[];
 }
 
 async function look(number: bigint): Promise<Seen> {
   const reply = await client(PushService).getRequest({ number });
   if (!reply.request) throw new Refusal(`the controller does not know ${requestNumber(number)}`);
-  return { request: reply.request, decisions: reply.decisions.length };
+  const deciders = reply.decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')).decider);
+  return { request: reply.request, decisions: deciders.length, deciders };
 }
 
 // What the controller calls the open stage is the least advanced orders'.
@@ -72,7 +78,9 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
     });
   }, [number, seen]);
 
-  const verb = accepts ? verbOf(request.stageName) : 'Reject';
+  const waits = !seen || !me.value || waitsFor(me.value, policy.value?.body, seen.request, seen.deciders);
+  const closed = waits || !seen ? '' : `Nothing of ${requestNumber(number)} waits for your decision any more: ${howItStands(seen)}.`;
+  const verb = !waits ? 'Decide' : accepts ? verbOf(request.stageName) : 'Reject';
   const time = readLocal(at);
   const notBefore = time.kind === 'one' ? time.s : time.kind === 'twice' && later ? time[later] : undefined;
   const prepare = async () => {
@@ -91,7 +99,7 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
 
   return (
     <SignDialog title={`${verb} ${requestNumber(number)}`} yes="Yes" danger={!accepts} missing={missing} prepare={prepare} onDone={onDone} onClose={onClose}
-      changed={changed}
+      changed={changed} closed={closed}
       onLookAgain={async () => {
         setSeen(await look(number));
         setChanged('');

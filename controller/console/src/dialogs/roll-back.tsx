@@ -63,8 +63,8 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
           )}
         </>
       )}
-      <Comment value={comment} onInput={setComment} required hint="The people who decide read them." />
-      <TermsFields value={terms} onChange={setTerms} />
+      {way && <Comment value={comment} onInput={setComment} required hint="The people who decide read them." />}
+      {way && <TermsFields value={terms} onChange={setTerms} />}
     </SignDialog>
   );
 }
