@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { verbOf, waitsFor } from '../src/dialogs/waiting';
+import { stageOf, verbOf, waitsFor } from '../src/dialogs/waiting';
 import { Colour, OrderState, RequestHistorySchema, SyncState, TopologyRowSchema } from '../src/gen/countersign/v1/operator_pb';
 import { Action, Role, TrustPolicySchema, Verdict } from '../src/gen/countersign/v1/statement_pb';
 import { fold, FOLD_ABOVE, PAGE, search } from '../src/topology/fold';
@@ -119,6 +119,12 @@ describe('whose decision is waited for', () => {
   });
   it('is nobody\'s once nothing is open', () => {
     expect(waitsFor(reader('bob', Role.APPROVER), rules, { ...open('approve'), state: OrderState.COMPLETED }, [])).toBe(false);
+  });
+  it('knows at which stage an order stands that is further than the others', () => {
+    const request = { ...open('approve'), stages: 2 };
+    expect(stageOf(OrderState.PUSH_APPROVAL_PENDING, request, rules)).toEqual({ name: 'approve', apart: false });
+    expect(stageOf(OrderState.PUSH_REVIEW_IN_PROGRESS, request, rules)).toEqual({ name: 'implement', apart: true });
+    expect(stageOf(OrderState.COMPLETED, request, rules)).toEqual({ name: '', apart: true });
   });
   it('knows the default policy\'s stages by name', () => {
     expect(waitsFor(reader('bob', Role.APPROVER), undefined, open('approve'), [])).toBe(true);

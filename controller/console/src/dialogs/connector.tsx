@@ -1,4 +1,5 @@
 // One app connector of the certificate, with all that is known of it and all that can be done about it.
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { client } from '../api/client';
 import { sentence } from '../api/fault';
@@ -74,13 +75,13 @@ export function ConnectorDialog({ topology, row, verb, onDecide, onReject, onCan
           <>
             <dt>Requested</dt><dd>{history.requester}, <Time s={history.requestedAtS} />{history.comment && <>: “{history.comment}”</>}</dd>
             {history.decisions.map((one, i) => (
-              <>
-                <dt key={`t${i}`}>{one.stage}</dt>
-                <dd key={`d${i}`}>
+              <Fragment key={i}>
+                <dt>{one.stage}</dt>
+                <dd>
                   {one.decider} {one.verdict === Verdict.REJECT ? 'rejected' : 'accepted'}, <Time s={one.decidedAtS} />
                   {one.verdict !== Verdict.REJECT && (one.mode === Mode.SCHEDULED ? <>; Manual Implementation off, not before <Time s={one.notBeforeS} /></> : '; Manual Implementation on')}
                 </dd>
-              </>
+              </Fragment>
             ))}
           </>
         )}

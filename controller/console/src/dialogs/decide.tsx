@@ -26,6 +26,7 @@ import { verbOf, waitsFor } from './waiting';
 export interface DecideProps {
   request: Request;
   order?: bigint;            // the work order from which it was opened: the decision may be for it alone
+  stageName?: string;        // where that order stands apart from the request's others: its stage; the decision is for it alone
   verdict?: Verdict;
   onClose: () => void;
   onDone: () => void;
@@ -35,14 +36,14 @@ export interface DecideProps {
 interface Seen {
   request: Request;
   decisions: number;
-  deciders: string[];
+  deciders: string[];        // on all of its orders
 }
 
 async function look(number: bigint): Promise<Seen> {
   const reply = await client(PushService).getRequest({ number });
   if (!reply.request) throw new Refusal(`the controller does not know ${requestNumber(number)}`);
-  const deciders = reply.decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')).decider);
-  return { request: reply.request, decisions: deciders.length, deciders };
+  const decisions = reply.decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')));
+  return { request: reply.request, decisions: decisions.length, deciders: decisions.filter(({ orders }) => orders.length === 0).map(({ decider }) => decider) };
 }
 
 // What the controller calls the open stage is the least advanced orders'.
@@ -53,7 +54,7 @@ function howItStands({ request }: Seen): string {
   return open ? `it is now at the stage "${request.stageName}", with ${request.decided} of ${request.required}` : 'nothing is to be decided any more';
 }
 
-export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT, onClose, onDone }: DecideProps) {
+export function DecideDialog({ request: opened, order, stageName, verdict = Verdict.ACCEPT, onClose, onDone }: DecideProps) {
   const accepts = verdict === Verdict.ACCEPT, number = opened.number;
   const [seen, setSeen] = useState<Seen | undefined>(undefined);
   const [first, setFirst] = useState<Promise<Seen> | undefined>(undefined);
@@ -62,7 +63,7 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
   const [at, setAt] = useState(() => fieldText(Math.ceil((Date.now() / 1000 + 3600) / 900) * 900));
   const [later, setLater] = useState<'first' | 'second' | ''>('');
   const [comment, setComment] = useState('');
-  const [reach, setReach] = useState<'all' | 'one'>('all');
+  const [reach, setReach] = useState<'all' | 'one'>(stageName === undefined ? 'all' : 'one');
   const request = seen?.request ?? opened;
 
   useEffect(() => {
@@ -78,9 +79,9 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
     });
   }, [number, seen]);
 
-  const waits = !seen || !me.value || waitsFor(me.value, policy.value?.body, seen.request, seen.deciders);
+  const waits = !seen || !me.value || waitsFor(me.value, policy.value?.body, { ...seen.request, ...(stageName !== undefined && { stageName }) }, seen.deciders);
   const closed = waits || !seen ? '' : `Nothing of ${requestNumber(number)} waits for your decision any more: ${howItStands(seen)}.`;
-  const verb = !waits ? 'Decide' : accepts ? verbOf(request.stageName) : 'Reject';
+  const verb = !waits ? 'Decide' : accepts ? verbOf(stageName ?? request.stageName) : 'Reject';
   const time = readLocal(at);
   const notBefore = time.kind === 'one' ? time.s : time.kind === 'twice' && later ? time[later] : undefined;
   const prepare = async () => {
@@ -133,7 +134,8 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
           )}
         </>
       )}
-      {order !== undefined && request.orderCount > 1 && (
+      {order !== undefined && stageName !== undefined && <p>For WO-{String(order)} alone, which stands at another stage than the others.</p>}
+      {order !== undefined && stageName === undefined && request.orderCount > 1 && (
         <Select label="For which work orders" value={reach} onChange={setReach}
           options={[['all', `All ${request.orderCount.toLocaleString()} of ${requestNumber(number)}`], ['one', `Only WO-${order}`]]} />
       )}

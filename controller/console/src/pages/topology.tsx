@@ -12,7 +12,7 @@ import { PushDialog } from '../dialogs/push';
 import { RemoveDialog } from '../dialogs/remove';
 import { RevokeDialog } from '../dialogs/revoke';
 import { RollBackDialog } from '../dialogs/roll-back';
-import { verbOf, waitsFor } from '../dialogs/waiting';
+import { stageOf, verbOf, waitsFor } from '../dialogs/waiting';
 import { Colour, type Order, PushService, type Request, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { route } from '../router';
@@ -23,7 +23,7 @@ import { TopologyList } from '../topology/list';
 import { loadTopology, type Topology } from '../topology/load';
 import { CERTIFICATE, type ConnectorFace, facesOf, type Fonts, type GroupFace } from '../topology/model';
 import { Picture } from '../topology/picture';
-import { hasOrder, type Line, lineMeaning } from '../topology/standing';
+import { type Line, lineMeaning } from '../topology/standing';
 import { measurer } from '../topology/text';
 import '../topology/topology.css';
 import { policy } from '../trust/policy';
@@ -42,7 +42,7 @@ import { count, issuerName, keyKind, keyModeWord } from '../words';
 type Open =
   | { what: 'push' | 'add' | 'remove' | 'roll-back' | 'revoke' | 'certificate' }
   | { what: 'push-one' | 'remove-one' | 'roll-back-one' | 'connector'; key: string }
-  | { what: 'decide'; request: Request; order?: bigint; verdict?: Verdict }
+  | { what: 'decide'; request: Request; order?: bigint; verdict?: Verdict; stageName?: string }
   | { what: 'cancel'; request: Request; order: bigint };
 
 function bytesOf(id: string | undefined): Uint8Array | undefined {
@@ -74,12 +74,20 @@ function Loaded({ id }: { id: Uint8Array }) {
   );
 }
 
-// The verb of the decision that waits for the reader; undefined: none does.
-function waiting(topology: Topology, request: Request | undefined): string | undefined {
+// Whether the reader may decide the request at this stage.
+function waiting(topology: Topology, request: Request | undefined, stageName = request?.stageName ?? ''): boolean {
   const who = me.value;
-  if (!who || !request || !signer.value) return undefined;
-  const deciders = topology.histories.get(request.number)?.decisions.map((decision) => decision.decider) ?? [];
-  return waitsFor(who, policy.value?.body, request, deciders) ? verbOf(request.stageName) : undefined;
+  if (!who || !request || !signer.value) return false;
+  const decisions = topology.histories.get(request.number)?.decisions ?? [];
+  const deciders = decisions.filter((one) => one.orders >= request.orderCount).map((one) => one.decider);
+  return waitsFor(who, policy.value?.body, { ...request, stageName }, deciders);
+}
+
+// The verb of the decision on one order that waits for the reader; undefined: none does.
+function verbAt(topology: Topology, { order }: TopologyRow): string | undefined {
+  const request = order && topology.requests.get(order.requestNumber);
+  const name = request ? stageOf(order.state, request, policy.value?.body).name : '';
+  return name && waiting(topology, request, name) ? verbOf(name) : undefined;
 }
 
 function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => void }) {
@@ -88,7 +96,11 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
   const close = () => setOpen(undefined);
   const decide = (number: bigint, order?: bigint, verdict?: Verdict) => {
     const request = topology.requests.get(number);
-    if (request) setOpen({ what: 'decide', request, ...(order !== undefined && { order }), ...(verdict !== undefined && { verdict }) });
+    const row = order === undefined ? undefined : rows.find((one) => one.order?.number === order);
+    const stage = request && row?.order ? stageOf(row.order.state, request, policy.value?.body) : undefined;
+    if (request)
+      setOpen({ what: 'decide', request, ...(order !== undefined && { order }), ...(verdict !== undefined && { verdict }),
+        ...(stage?.apart && { stageName: stage.name }) });
   };
   const pushed = rows.some((row) => row.pushed), requester = mayRequest(), changer = hasRole(Role.REQUESTER) || hasRole(Role.ADMIN);
   useEffect(() => { document.title = `${certificate.commonName} · Countersign`; }, [certificate.commonName]);
@@ -147,11 +159,11 @@ function Dialogs({ open, topology, close, again, setOpen, decide }: {
     case 'certificate': return <CertificateDialog {...common} />;
     case 'decide':
       return <DecideDialog request={open.request} onClose={close} onDone={again} {...(open.order !== undefined && { order: open.order })}
-        {...(open.verdict !== undefined && { verdict: open.verdict })} />;
+        {...(open.verdict !== undefined && { verdict: open.verdict })} {...(open.stageName !== undefined && { stageName: open.stageName })} />;
     case 'cancel': return <CancelDialog request={open.request} order={open.order} onClose={close} onDone={again} />;
     case 'connector':
       return row ? (
-        <ConnectorDialog {...common} row={row} verb={waiting(topology, hasOrder(row) ? topology.requests.get(row.order.requestNumber) : undefined)}
+        <ConnectorDialog {...common} row={row} verb={verbAt(topology, row)}
           onDecide={() => decide(row.order!.requestNumber, row.order!.number)}
           onReject={() => decide(row.order!.requestNumber, row.order!.number, Verdict.REJECT)} onCancel={() => { void cancel(row.order!); }}
           onPush={() => setOpen({ what: 'push-one', key: open.key })}
@@ -210,14 +222,11 @@ function Canvas({ topology, open, decide, add }: {
       shown.value = new Map(shown.value).set(face.group.key, (shown.value.get(face.group.key) ?? 0) + PAGE);
     } else open(key, 'connector');
   };
-  const verbFor = ({ row, request }: ConnectorFace) => (request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined);
-  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) => {
-    const verb = waiting(topology, request);
-    return verb ? [{ number: request.number, verb }] : [];
-  }));
+  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) =>
+    (waiting(topology, request) ? [{ number: request.number, verb: verbOf(request.stageName) }] : [])));
 
   const legend = <div class="topology-words"><Legend /><Lines /></div>;
-  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: verbFor, verbsOf: verbsFor };
+  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: (face: ConnectorFace) => verbAt(topology, face.row), verbsOf: verbsFor };
   return (
     <div class="card topology" ref={frame}>
       {topology.rows.length > FOLD_ABOVE && (
@@ -236,9 +245,6 @@ function Canvas({ topology, open, decide, add }: {
     </div>
   );
 }
-
-// Of a request whose orders stand apart, the open stage that it names is the least advanced ones'.
-const isAtStage = (row: TopologyRow, request: Request) => row.order!.state === request.state;
 
 function Lines() {
   return (
