@@ -108,6 +108,12 @@ static bool is_to_be_repeated(const struct forward *forward, enum cs_status stat
            forward->forwarder->cli->home.controller[0] && forward->sign_ins < SIGN_INS_MOST;
 }
 
+static bool changes(const struct cli_rpc_method *method)
+{
+    return !cli_rpc_reads(method) && method != &cli_rpc_WhoAmI && method != &cli_rpc_ExplainPush &&
+           method != &cli_rpc_Watch;
+}
+
 static void out_on_end(struct cs_client_call *out, enum cs_status status, const char *sentence, void *data)
 {
     struct forward *forward = data;
@@ -128,7 +134,7 @@ static void out_on_end(struct cs_client_call *out, enum cs_status status, const 
     if (cli_args_flag(&forwarder->cli->args, "v"))
         fprintf(stderr, "countersign: %s: %s\n", strrchr(forward->method->path, '/') + 1,
                 cs_status_name(status));
-    if (status == CS_STATUS_OK && !cli_rpc_reads(forward->method) && !forward->is_stream)
+    if (status == CS_STATUS_OK && changes(forward->method))
         forwarder->cli->keep_checkpoint = true;
     finish(forward, status, sentence);
     maybe_free(forward);

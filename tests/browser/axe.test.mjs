@@ -108,7 +108,7 @@ for (const theme of ['light', 'dark'])
       const mine = [];
       await bob.tab.goto(`${bob.tab.origin}${topology}`);
       await settled(bob.page);
-      await bob.button('Approve web on gw-2').click();
+      await bob.decision('Approve', 'gw-2', 'web').click();
       await bob.dialog.waitFor();
       await look(bob, 'dialog approve', mine);
       await bob.dialog.getByRole('switch', { name: 'Manual Implementation' }).click();

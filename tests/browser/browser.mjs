@@ -33,13 +33,17 @@ function tellViolations() {
     console.error(`Content Security Policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`));
 }
 
-// Cases of one story: where one fails, those after it have nothing to begin with.
-export function story(t) {
+// Cases of one story: where one fails, each tab is photographed, and those after it have nothing to begin with.
+export function story(t, browser) {
   let broken = false;
   return (name, tell) => !broken && t.test(name, async (inner) => {
-    broken = true;
-    await tell(inner);
-    broken = false;
+    try {
+      await tell(inner);
+    } catch (error) {
+      broken = true;
+      for (const tab of browser.tabs) await tab.shot('failed').catch(() => {});
+      throw error;
+    }
   });
 }
 

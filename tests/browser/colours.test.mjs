@@ -26,7 +26,7 @@ test('eight colours on screen', async (t) => {
   const { deployment, leaf } = gateway;
   const { clock } = deployment;
   const way = new ByConsole(deployment);
-  const browser = await Browser.start(t), step = story(t);
+  const browser = await Browser.start(t), step = story(t, browser);
   const ada = new Person(await way.open(browser, 'ada')), dark = new Person(await way.open(browser, 'bob', { colorScheme: 'dark' }));
   const expires_s = Math.floor(Date.parse(new X509Certificate(leaf.pem).validTo) / 1000);
   const chain = path.join(gateway.agent.folder, 'chain.pem');

@@ -9,7 +9,7 @@ import { ByConsole } from './ways.mjs';
 test('the scenario by keyboard alone', async (t) => {
   const gateway = await Gateway.create(t, { clock: false });
   const way = new ByConsole(gateway.deployment);
-  const browser = await Browser.start(t), step = story(t);
+  const browser = await Browser.start(t), step = story(t, browser);
   const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab, { hand: Keyboard }));
 
   await step('the content is one key away', async () => {

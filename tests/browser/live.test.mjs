@@ -19,7 +19,7 @@ async function within(t, what, doing, seeing, most_ms = 1000) {
 test('what one does, the other sees', async (t) => {
   const gateway = await Gateway.create(t, { clock: false });
   const way = new ByConsole(gateway.deployment);
-  const browser = await Browser.start(t), step = story(t);
+  const browser = await Browser.start(t), step = story(t, browser);
   const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab));
   for (const person of [ada, bob, carol]) {
     await person.list();
@@ -32,7 +32,7 @@ test('what one does, the other sees', async (t) => {
   });
   await step('a request, with the button to approve it', async (t) => {
     await within(t, 'the request', async () => { ({ request } = await ada.push('renewal')); },
-      () => bob.button('Approve web on gw-1').waitFor());
+      () => bob.decision('Approve', 'gw-1', 'web').waitFor());
     await bob.shot('the other sees the request');
   });
   await step('the count of the inbox', async () => {
@@ -52,7 +52,7 @@ test('what one does, the other sees', async (t) => {
   await step('two people\'s decisions on another request', async (t) => {
     await ada.push('once more');
     await within(t, 'the approval', () => bob.decide('Approve', 'gw-1', 'web', { comment: 'fine' }),
-      () => carol.button('Implement web on gw-1').waitFor());
+      () => carol.decision('Implement', 'gw-1', 'web').waitFor());
     await within(t, 'the implementation', () => carol.decide('Implement', 'gw-1', 'web', { comment: 'go' }),
       () => ada.state('gw-1', 'web', /Push-Scheduled|Push-In Progress|Completed/));
     for (const person of [ada, bob, carol]) await person.state('gw-1', 'web', /^Completed/);
@@ -72,7 +72,7 @@ test('a lost connection shows, and heals', async (t) => {
   const gateway = await Gateway.create(t, { clock: false, web: false });
   const { deployment } = gateway;
   const way = new ByConsole(deployment);
-  const browser = await Browser.start(t), step = story(t);
+  const browser = await Browser.start(t), step = story(t, browser);
   const ada = new Person(await way.open(browser, 'ada'));
   await ada.list();
   await ada.open(commonName);

@@ -4,14 +4,19 @@
 //   const ada = new Person(tab);
 //   await ada.list(); await ada.open('gateway.example'); await ada.push('renewal');
 import assert from 'node:assert/strict';
+import { until } from '../integration/js/harness.mjs';
 
 export class Mouse {
   constructor(page) { this.page = page; }
   press(control) { return control.click(); }
   fill(field, text) { return field.fill(text); }
-  check(box) { return box.check(); }
+  async check(box) {
+    await box.click();
+    await isChecked(box);
+  }
 }
 
+const isChecked = (box) => until(`${box} is checked`, () => box.isChecked(), { timeout_ms: 5000 });
 const focused = (control) => control.evaluate((element) => element === document.activeElement).catch(() => false);
 
 // Tab, Enter, Space, letters and arrows; whatever takes the focus must show that it has it.
@@ -74,7 +79,7 @@ export class Keyboard {
   async check(box) {
     await this.reach(box);
     await this.page.keyboard.press('Space');
-    assert.ok(await box.isChecked(), `${box} is not checked`);
+    await isChecked(box);
   }
 }
 
@@ -120,6 +125,9 @@ export class Person {
   node(device, connector) { return this.button(`${connector} on ${device}`); }
   connector(device, connector) { return this.page.getByRole('listitem').filter({ has: this.node(device, connector) }); }
 
+  // The button beside it, where a decision waits for this person.
+  decision(verb, device, connector) { return this.button(new RegExp(`^${verb}\\b`), this.connector(device, connector)); }
+
   // The state that stands beside the connector, once it is that.
   async state(device, connector, wanted, timeout_ms = 20_000) {
     await this.connector(device, connector).getByText(wanted).first().waitFor({ timeout: timeout_ms });
@@ -139,7 +147,8 @@ export class Person {
 
   // Up to where the statement stands on the page, decoded: gives its words. Nothing is signed yet.
   async readStatement() {
-    const words = this.dialog.getByText(/^(?:[a-z]{3,7} ){7}[a-z]{3,7}$/);
+    // Those of the statement stand first; a decision names the request in words, too.
+    const words = this.dialog.getByText(/^(?:[a-z]{3,7} ){7}[a-z]{3,7}$/).first();
     await words.waitFor();
     return (await words.innerText()).trim();
   }
@@ -175,7 +184,7 @@ export class Person {
   async push(comment) {
     const words = await this.preparePush(comment);
     await this.sign();
-    await this.dialog.getByText(/WO-\d+/).first().waitFor();
+    await this.dialog.getByRole('list', { name: 'Work orders' }).getByText(/WO-\d+/).first().waitFor();
     const text = await this.dialog.innerText();
     await this.shot('requested');
     await this.close();
@@ -185,7 +194,7 @@ export class Person {
   // Approve or Implement beside the connector: Manual Implementation on, or off with a time ("2026-12-24T02:00" on the reader's
   // clock); comments, Yes; then the statement. Gives its words.
   async prepareDecision(verb, device, connector, { at, comment }) {
-    await this.hand.press(this.button(`${verb} ${connector} on ${device}`));
+    await this.hand.press(this.decision(verb, device, connector));
     await this.dialog.waitFor();
     const toggle = this.dialog.getByRole('switch', { name: 'Manual Implementation' });
     if ((await toggle.getAttribute('aria-checked') === 'true') !== (at === undefined)) await this.hand.press(toggle);

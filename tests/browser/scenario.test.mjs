@@ -17,7 +17,7 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
     const gateway = await Gateway.create(t, { controller: Way.settings });
     const { deployment, web, leaf } = gateway;
     const way = new Way(deployment);
-    const browser = await Browser.start(t), step = story(t);
+    const browser = await Browser.start(t), step = story(t, browser);
     const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'], { finish: true })).map((tab) => new Person(tab));
     const { clock } = deployment;
     const shot = (person, what) => person.shot(`${Way.short} ${what}`);
@@ -49,8 +49,8 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
       await way.wordsOnTerminal('ada', pushed.words);
     });
     await step('the requester is offered neither stage', async () => {
-      assert.equal(await ada.button('Approve web on gw-1').count(), 0);
-      assert.equal(await ada.button('Implement web on gw-1').count(), 0);
+      assert.equal(await ada.decision('Approve', 'gw-1', 'web').count(), 0);
+      assert.equal(await ada.decision('Implement', 'gw-1', 'web').count(), 0);
     });
     await step('Approve, from the topology: Manual Implementation off, and a time; the state becomes Push-Review In Progress', async () => {
       await bob.list();

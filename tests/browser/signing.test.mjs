@@ -38,7 +38,7 @@ for (const Way of [ByConsole, ByController])
     const gateway = await Gateway.create(t, { controller: Way.settings, clock: false });
     const { deployment, leaf } = gateway;
     const way = new Way(deployment);
-    const browser = await Browser.start(t), step = story(t);
+    const browser = await Browser.start(t), step = story(t, browser);
     const [ada, bob, carol] = (await way.people(browser, ['ada', 'bob', 'carol'])).map((tab) => new Person(tab));
     await deployment.cli('cert', 'attach', commonName, 'gw-1', 'web');
     for (const person of [ada, bob, carol]) {
@@ -54,7 +54,7 @@ for (const Way of [ByConsole, ByController])
       const fields = JSON.stringify(await ada.fields());
       assert.equal(sent().length, 0, 'nothing leaves the page before the person says so');
       await ada.sign();
-      await ada.dialog.getByText(/REQ-\d+/).first().waitFor();
+      await ada.dialog.getByRole('list', { name: 'Work orders' }).getByText(/WO-\d+/).first().waitFor();
       [request] = (await ada.dialog.innerText()).match(/REQ-\d+/);
       await ada.close();
 
@@ -98,7 +98,7 @@ for (const Way of [ByConsole, ByController])
     });
     else {
       await step('a browser\'s key does not complete the last stage', async () => {
-        await carol.hand.press(carol.button('Implement web on gw-1'));
+        await carol.hand.press(carol.decision('Implement', 'gw-1', 'web'));
         await carol.dialog.waitFor();
         await carol.hand.fill(carol.dialog.getByRole('textbox', { name: /comment/i }), 'go');
         await carol.hand.press(carol.button('Yes', carol.dialog));

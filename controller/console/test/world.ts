@@ -19,7 +19,7 @@ import {
   Action, AdmissionSchema, type Decision, DecisionSchema, DeviceAdvertisementSchema, type DeviceReport, DeviceReportSchema, EnvelopeSchema, KeyKind, KeyMode,
   Mode, type OrderCore, OrderCoreSchema, Outcome, type PushRequest, PushRequestSchema, Role, type SealedKey, type TrustPolicy, TrustPolicySchema, Verdict,
 } from '../src/gen/countersign/v1/statement_pb';
-import { type Bytes, equal, hex, random, sha256, utf8 } from '../src/trust/bytes';
+import { type Bytes, equal, random, sha256, utf8 } from '../src/trust/bytes';
 import { parseEnvelope, sign } from '../src/trust/envelope';
 import { forgetKnown } from '../src/trust/known';
 import { merkleRoot } from '../src/trust/merkle';
@@ -84,6 +84,8 @@ export function makeCertificates(...names: { name: string; key?: string[]; days?
 
 export interface MadeDevice { name: string; deviceId: Bytes; identity: Key; kem: CryptoKeyPair; kemSpki: Bytes; reply: GetDeviceResponse; generations: Record<string, bigint> }
 
+let usual: Promise<MadeCertificate[]> | undefined; // made once, because openssl takes its time
+
 export class World {
   deploymentId = random(16);
   root!: Key;
@@ -116,7 +118,7 @@ export class World {
     world.root = await makeKey();
     for (const name of ['ada', 'bob', 'carol', 'dan']) world.people[name] = await makeKey();
     await world.publish({});
-    world.certificates = await makeCertificates({ name: 'client.example', dns: ['client.example', 'www.client.example'] }, { name: 'older.example' });
+    world.certificates = await (usual ??= makeCertificates({ name: 'client.example', dns: ['client.example', 'www.client.example'] }, { name: 'older.example' }));
     await world.addDevice('gw-1', 'nginx', 'app');
     await world.addDevice('gw-2', 'nginx');
     return world;
@@ -311,5 +313,3 @@ export function memory(): Storage {
   return { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => { kept.set(name, value); }, removeItem: (name) => { kept.delete(name); },
     clear: () => kept.clear(), key: () => null, get length() { return kept.size; } };
 }
-
-export const hexOf = hex;

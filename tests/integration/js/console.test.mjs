@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
@@ -213,14 +214,149 @@ test('what the page asks is asked in the operator\'s name, and answered as the c
   assert.equal(await bob.program.stop(), 0, bob.program.output);
 });
 
-test('at the operators\' listener a session that has ended is opened anew', async (t) => {
-  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0' } });
+// Between the console and the real controller; passes everything on but what a test has something else to say to.
+class Between {
+  constructor(t, deployment) {
+    this.socket = deployment.path('between.sock');
+    this.lies = {}; // by the method's name: (stream) => …
+    this.sessions = [];
+    this.real = http2.connect('http://localhost', { createConnection: () => net.connect(deployment.socket) });
+    this.server = http2.createServer();
+    this.server.on('session', (session) => this.sessions.push(session));
+    this.server.on('stream', (stream, headers) => {
+      stream.on('error', () => {});
+      const lie = this.lies[headers[':path'].split('/').pop()];
+      if (lie) lie(stream);
+      else this.pass(stream, headers);
+    });
+    t.after(() => {
+      this.real.destroy();
+      for (const session of this.sessions) session.destroy();
+      this.server.close();
+    });
+  }
+
+  listen() { return new Promise((resolve) => this.server.listen(this.socket, resolve)); }
+
+  pass(stream, headers) {
+    const real = this.real.request(headers);
+    let trailers = {};
+    real.on('error', () => stream.destroy());
+    real.on('trailers', (all) => { trailers = all; });
+    real.on('response', (answer, flags) => {
+      const endStream = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      stream.respond(answer, { endStream, waitForTrailers: !endStream });
+      real.pipe(stream);
+    });
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.on('close', () => real.close(http2.constants.NGHTTP2_CANCEL));
+    stream.pipe(real);
+  }
+}
+
+const framed = (bytes) => {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([prefix, bytes]);
+};
+const answer = (stream, messages, trailers) => {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+  stream.end(Buffer.concat(messages.map(framed)));
+};
+
+test('a controller that says strange things is passed on or refused, and never more', async (t) => {
+  const deployment = await Deployment.create(t);
+  const between = new Between(t, deployment);
+  await between.listen();
+  const page = await Console.open(t, deployment, 'ada', { where: ['--socket', between.socket] });
+  await page.call('ControllerService', 'GetStatus');
+
+  await t.test('a sentence comes as it was said', async () => {
+    const sentence = 'es geht nicht: "käse" \\ 100 % \u{1f511}';
+    between.lies.GetStatus = (stream) => answer(stream, [], { 'grpc-status': '9', 'grpc-message': encodeURIComponent(sentence) });
+    await assert.rejects(page.call('ControllerService', 'GetStatus'), (error) => error.code === 'failed_precondition' && error.sentence === sentence);
+  });
+
+  await t.test('two answers to one question are none', async () => {
+    const status = encode('GetStatusResponse', { version: 'x' });
+    between.lies.GetStatus = (stream) => answer(stream, [status, status], { 'grpc-status': '0' });
+    await assert.rejects(page.call('ControllerService', 'GetStatus'), refuses('internal', /answered twice/));
+    between.lies.GetStatus = (stream) => answer(stream, [], { 'grpc-status': '0' });
+    await assert.rejects(page.call('ControllerService', 'GetStatus'), refuses('internal', /without an answer/));
+    between.lies.GetStatus = (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    await assert.rejects(page.call('ControllerService', 'GetStatus'), refuses('internal', /./));
+    // On the socket there is no session that could have ended.
+    between.lies.GetStatus = (stream) => answer(stream, [], { 'grpc-status': '16', 'grpc-message': 'who' });
+    await assert.rejects(page.call('ControllerService', 'GetStatus'), refuses('unauthenticated', /who/));
+    delete between.lies.GetStatus;
+    await page.call('ControllerService', 'GetStatus');
+  });
+
+  await t.test('a page that goes away takes its question back', async () => {
+    const asked = new Promise((resolve) => { between.lies.ListDevices = resolve; });
+    const stop = new AbortController();
+    const answered = page.request('POST', '/countersign.v1.DeviceService/ListDevices', { headers: page.headers(), body: '', signal: stop.signal });
+    const stream = await asked;
+    const closed = new Promise((resolve) => stream.on('close', resolve));
+    stop.abort();
+    await assert.rejects(answered);
+    await closed;
+    assert.equal(stream.rstCode, http2.constants.NGHTTP2_CANCEL);
+    delete between.lies.ListDevices;
+  });
+
+  await t.test('a page that reads slowly holds the controller up, and not its own program', async () => {
+    const size = 32 * 1024, count = 2000;
+    let written = 0;
+    between.lies.Watch = async (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      for (; written < count && !stream.closed; written++)
+        if (!stream.write(framed(encode('WatchResponse', { revision: written + 1, changes: [{ name: 'x'.repeat(size) }] }))))
+          await new Promise((resolve) => stream.once('drain', resolve));
+      stream.end();
+    };
+    const stream = page.stream('WatchService', 'Watch');
+    let told = 0;
+    for (; told < 3; told++) assert.equal((await stream.next()).value.revision, told + 1);
+    let before;
+    await until('the writer is held up', async () => {
+      const same = before === written;
+      before = written;
+      return same;
+    }, { every_ms: 500 });
+    assert.ok(written < count / 4, `${written} messages were taken`);
+    await page.call('ControllerService', 'GetStatus'); // others go on
+    for await (const message of stream) assert.equal(message.revision, ++told);
+    assert.equal(told, count);
+    delete between.lies.Watch;
+  });
+
+  await t.test('one that wants no more calls on a connection is called on another', async () => {
+    const stream = page.stream('WatchService', 'Watch');
+    await stream.next();
+    const session = between.sessions.at(-1), count = between.sessions.length;
+    session.goaway(http2.constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
+    await sleep(200);
+    const ended = assert.rejects(stream.next(), refuses('unavailable', /made anew/));
+    await page.call('ControllerService', 'GetStatus');
+    await ended;
+    assert.equal(between.sessions.length, count + 1);
+  });
+  assert.equal(await page.program.stop(), 0, page.program.output);
+});
+
+for (const tls of [false, true])
+test(`at the operators' listener ${tls ? 'over TLS ' : ''}a session that has ended is opened anew`, async (t) => {
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0', ...(tls ? { operators_tls: 'on' } : {}) } });
   const [, port] = await deployment.controller.line(/READY.*\boperators=\S*?:(\d+)/);
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   deployment.settings.operators = `127.0.0.1:${port}`;
-  const page = await Console.open(t, deployment, 'ada', { where: ['--controller', `http://127.0.0.1:${port}`] });
+  const page = await Console.open(t, deployment, 'ada', { where: ['--controller', url] });
 
   assert.equal((await page.call('SessionService', 'WhoAmI')).operator, 'ada');
-  assert.equal((await page.call('SignerService', 'GetSigner')).controller, `http://127.0.0.1:${port}`);
+  assert.equal((await page.call('SignerService', 'GetSigner')).controller, url);
   for (let i = 0; i < 2; i++) {
     await deployment.controller.stop(); // sessions end with it
     await deployment.start();

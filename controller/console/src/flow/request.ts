@@ -7,6 +7,7 @@ import { refreshPolicy } from '../api/session';
 import { PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { Action, type Decision, KeyKind, type OrderCore, type PushRequest } from '../gen/countersign/v1/statement_pb';
 import { sha256 } from '../trust/bytes';
+import { checkContent } from '../trust/check';
 import { peek } from '../trust/envelope';
 import { type Policy, ruleFor } from '../trust/policy';
 import { openPush, type Progress, type Push, type PushOrder } from '../trust/push';
@@ -61,6 +62,7 @@ async function fetchRequest(number: bigint): Promise<Given> {
 async function openOrders(policy: Policy, opened: Push, cores: Cores, certificateId: Uint8Array, devices: boolean): Promise<{ chain: Chain; orders: PushOrder[] }> {
   await checkRoot(opened.request, cores);
   const { chain } = await fetchCertificate(certificateId);
+  for (const core of cores.cores) checkContent(core, chain);
   if (devices) await checkCores(policy, cores, chain, false);
   return { chain, orders: cores.cores.map((core, index) => ({ index,
     rule: ruleFor(policy.body, core.deviceName, core.connector, core.action === Action.REMOVE ? undefined : chain.leaf) })) };

@@ -12,12 +12,16 @@ import type { Field, OrderLine } from './draft';
 
 const NOTHING = new Uint8Array(32);
 
-// In the reader's zone, and in UTC, which is what other people see.
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+// In UTC, which is what other people see, and where the reader's clock shows something else, in the reader's zone before it.
 export function timeText(seconds: bigint | number): string {
-  const date = new Date(Number(seconds) * 1000);
-  const utc = date.toISOString().replace('.000Z', 'Z');
-  const own = date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-  return `${own} · ${utc}`;
+  const at = new Date(Number(seconds) * 1000);
+  const utc = at.toISOString().replace('.000Z', 'Z');
+  if (at.getTimezoneOffset() === 0) return utc;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'local time';
+  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())} ` +
+    `${zone} (${utc})`;
 }
 
 const field = (label: string, value: string | number | bigint, tone?: Field['tone']): Field => ({ label, value: String(value), ...(tone ? { tone } : {}) });

@@ -2,10 +2,14 @@
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { signal } from '@preact/signals';
+import { hasRole, me } from '../api/session';
+import { Role } from '../gen/countersign/v1/statement_pb';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
 
 const chosen = signal<File[] | undefined>(undefined);
+
+const mayImport = () => hasRole(Role.REQUESTER) || hasRole(Role.ADMIN) || me.value?.operator === '';
 
 export function ImportButton() {
   const input = useRef<HTMLInputElement>(null);
@@ -14,6 +18,7 @@ export function ImportButton() {
     input.current!.value = '';
     if (files.length) chosen.value = files;
   };
+  if (!mayImport()) return null;
   return (
     <>
       <Button icon="add" onClick={() => input.current!.click()}>Import…</Button>
@@ -27,7 +32,7 @@ export function Drop({ children }: { children: ComponentChildren }) {
   const [Dialog, setDialog] = useState<{ of: ComponentType<{ files: File[]; onClose: () => void }> } | undefined>(undefined);
   const files = chosen.value;
   useEffect(() => {
-    const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+    const holdsFiles = (event: DragEvent) => mayImport() && (event.dataTransfer?.types.includes('Files') ?? false);
     // Leaving for a child is no leaving: what counts is the last one entered.
     let last: EventTarget | null = null;
     const enter = (event: DragEvent) => {

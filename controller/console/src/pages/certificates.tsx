@@ -1,5 +1,4 @@
 // Visibility › Client › All: the inventory. Everything that narrows or orders it stands in the address, so that a link says it all.
-import { useEffect, useRef, useState } from 'preact/hooks';
 import { signal } from '@preact/signals';
 import { client } from '../api/client';
 import { useData, useWatch } from '../data';
@@ -19,6 +18,7 @@ import { Notice } from '../ui/notice';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
 import { relative, Time } from '../ui/time';
+import { useTyped } from '../ui/typed';
 import { allColours, colourMeaning, colourShort, colourWord, issuerName, keyKind, keyModeShort, keyModeWord } from '../words';
 
 const topology = (certificate: Certificate) => href(['certificates', hexText(certificate.id)]);
@@ -51,22 +51,6 @@ function Colours({ wish, change }: { wish: Wish; change: (part: Partial<Wish>) =
       ))}
     </div>
   );
-}
-
-// What is typed goes into the address when the fingers rest; an address that changes otherwise (Back) comes into the field.
-const RESTS_MS = 250;
-function useTyped(value: string, settle: (value: string) => void): [string, (value: string) => void] {
-  const [text, setText] = useState(value);
-  const sent = useRef(value);
-  useEffect(() => {
-    if (value !== sent.current) setText(sent.current = value);
-  }, [value]);
-  useEffect(() => {
-    if (text === sent.current) return undefined;
-    const timer = setTimeout(() => settle(sent.current = text), RESTS_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return [text, setText];
 }
 
 function Filters({ wish, change }: { wish: Wish; change: (part: Partial<Wish>, replace?: boolean) => void }) {

@@ -1,7 +1,7 @@
 // What there is and what comes up: each number leads to the list behind it.
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Count, type Counts, DAY_S, DAYS, readCounts } from '../counts';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type Counts, DAY_S, DAYS, readCounts } from '../counts';
 import { useData, useWatch } from '../data';
 import { Colour } from '../gen/countersign/v1/operator_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
@@ -16,8 +16,6 @@ import { dateText } from '../ui/time';
 import { waiting } from '../waiting';
 import { allColours, allStates, colourWord, count, stateEnded, stateTint, stateWord } from '../words';
 
-const number = ({ count: many, more }: Count) => `${many.toLocaleString()}${more ? '+' : ''}`;
-
 // The worst first: that is what a person comes for.
 const tiles = [...allColours].reverse();
 
@@ -28,17 +26,17 @@ function ColourTiles({ counts }: { counts: Counts }) {
       <div class="head"><h2 id="by-state">Certificates by state</h2><a class="nowrap" href="/certificates">{count(counts.status.certificates, 'certificate')}</a></div>
       <div class="share" aria-hidden="true">
         {tiles.map((colour) => {
-          const { count: many } = counts.colours.get(colour) ?? { count: 0 };
+          const many = counts.colours.get(colour) ?? 0;
           return many > 0 && <span key={colour} class={`c-${colourWord(colour)}`} style={{ flexGrow: many / total, flexBasis: '4px' }} />;
         })}
       </div>
       <ul class="tiles">
         {tiles.map((colour) => {
-          const many = counts.colours.get(colour) ?? { count: 0, more: false };
+          const many = counts.colours.get(colour) ?? 0;
           return (
             <li key={colour}>
-              <a class={many.count ? 'tile' : 'tile is-none'} href={href(['certificates'], { colour: colourWord(colour) })}>
-                <span class="tile-number">{number(many)}</span>
+              <a class={many ? 'tile' : 'tile is-none'} href={href(['certificates'], { colour: colourWord(colour) })}>
+                <span class="tile-number">{many.toLocaleString()}</span>
                 <Chip colour={colour} short />
               </a>
             </li>
@@ -77,11 +75,11 @@ function roundUp(value: number): number {
 }
 
 function Expiry({ counts }: { counts: Counts }) {
-  const now = Number(counts.status.timeS);
+  const now = counts.counted_s;
   const bins = useMemo(() => Array.from({ length: BINS }, (_, at) => {
     const from = now + at * BIN * DAY_S, until = from + BIN * DAY_S;
     const utcDay = (time_s: number) => new Date(time_s * 1000).toISOString().slice(0, 10);
-    return { at, from, until, many: counts.days.slice(at * BIN, (at + 1) * BIN).reduce((sum, one) => sum + one, 0), more: (at + 1) * BIN > counts.daysKnown,
+    return { at, from, until, many: counts.days.slice(at * BIN, (at + 1) * BIN).reduce((sum, one) => sum + one, 0),
       link: href(['certificates'], { sort: 'expires', from: utcDay(from), until: utcDay(until - 1) }) };
   }), [counts]);
   const total = bins.reduce((sum, { many }) => sum + many, 0);
@@ -90,10 +88,9 @@ function Expiry({ counts }: { counts: Counts }) {
   const WIDTH = Math.max(width, 240);
   const slot = (WIDTH - LEFT) / BINS;
   const y = (many: number) => BASE - (many / top) * (BASE - TOP);
-  const known = bins.findIndex(({ more }) => more);
   return (
     <section class="card" aria-labelledby="expiry">
-      <div class="head"><h2 id="expiry">Expiring in the next {DAYS} days</h2><span class="dim">{count(total, 'certificate')}{known >= 0 && ' at least'}</span></div>
+      <div class="head"><h2 id="expiry">Expiring in the next {DAYS} days</h2><span class="dim">{count(total, 'certificate')}</span></div>
       <div class="chart-box" ref={box}>{width > 0 && <svg class="chart" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" focusable="false">
         {(top > 1 ? [0, top / 2, top] : [0, top]).map((many) => (
           <g key={many}>
@@ -101,9 +98,9 @@ function Expiry({ counts }: { counts: Counts }) {
             {Number.isInteger(many) && <text class="chart-text" x={LEFT - 6} y={y(many) + 4} text-anchor="end">{many >= 10_000 ? `${many / 1000}k` : many}</text>}
           </g>
         ))}
-        {bins.map(({ at, from, until, many, link, more }) => (
+        {bins.map(({ at, from, until, many, link }) => (
           <a key={at} href={link} tabIndex={-1}>
-            <title>{`${dateText(from)} to ${dateText(until - DAY_S)}: ${more && !many ? 'not counted' : count(many, 'certificate')}${more && many ? ' or more' : ''}`}</title>
+            <title>{`${dateText(from)} to ${dateText(until - DAY_S)}: ${count(many, 'certificate')}`}</title>
             <rect class="chart-slot" x={LEFT + at * slot} y={TOP} width={slot} height={BASE - TOP} />
             {many > 0 && <rect class={`chart-bar c-${colourWord(colourAfter(at * BIN))}`} x={LEFT + at * slot + slot * 0.1} width={slot * 0.8} y={Math.min(y(many), BASE - 2)} height={Math.max(2, BASE - y(many))} rx={Math.min(2, slot / 6)} />}
           </a>
@@ -113,15 +110,14 @@ function Expiry({ counts }: { counts: Counts }) {
         ))}
         <text class="chart-text" x={WIDTH} y={HEIGHT - 7} text-anchor="end">{DAYS} days</text>
       </svg>}</div>
-      {known >= 0 && <p class="dim">Only the soonest are counted; more expire from {dateText(bins[known]!.from)} on.</p>}
       <details class="more">
         <summary>As a table</summary>
         <table class="small-table">
           <caption class="hidden">Certificates that expire, by {BIN} days</caption>
           <thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col" class="number">Certificates</th></tr></thead>
           <tbody>
-            {bins.filter(({ many }) => many > 0).map(({ at, from, until, many, link, more }) => (
-              <tr key={at}><td>{dateText(from)}</td><td>{dateText(until - DAY_S)}</td><td class="number"><a href={link}>{number({ count: many, more })}</a></td></tr>
+            {bins.filter(({ many }) => many > 0).map(({ at, from, until, many, link }) => (
+              <tr key={at}><td>{dateText(from)}</td><td>{dateText(until - DAY_S)}</td><td class="number"><a href={link}>{many.toLocaleString()}</a></td></tr>
             ))}
           </tbody>
         </table>
@@ -132,20 +128,20 @@ function Expiry({ counts }: { counts: Counts }) {
 }
 
 function Orders({ counts }: { counts: Counts }) {
-  const most = Math.max(1, ...[...counts.orders.values()].map((one) => one.count));
-  const any = [...counts.orders.values()].some((one) => one.count > 0);
+  const most = Math.max(1, ...counts.orders.values());
+  const any = [...counts.orders.values()].some((many) => many > 0);
   return (
     <section class="card" aria-labelledby="orders">
       <div class="head"><h2 id="orders">Work orders by state</h2><a class="nowrap" href="/requests">{count(counts.status.requestsOpen, 'open request')}</a></div>
       {any
         ? (
           <dl class="bars">
-            {allStates.filter((state) => !stateEnded(state) || (counts.orders.get(state)?.count ?? 0) > 0).map((state) => {
-              const many = counts.orders.get(state) ?? { count: 0, more: false };
+            {allStates.filter((state) => !stateEnded(state) || (counts.orders.get(state) ?? 0) > 0).map((state) => {
+              const many = counts.orders.get(state) ?? 0;
               return (
                 <div key={state}>
                   <dt><Word tint={stateTint(state)}>{stateWord(state)}</Word></dt>
-                  <dd><span class="bar-line" aria-hidden="true"><span style={{ width: `${(many.count / most) * 100}%` }} /></span><span class="number">{number(many)}</span></dd>
+                  <dd><span class="bar-line" aria-hidden="true"><span style={{ width: `${(many / most) * 100}%` }} /></span><span class="number">{many.toLocaleString()}</span></dd>
                 </div>
               );
             })}
@@ -156,7 +152,8 @@ function Orders({ counts }: { counts: Counts }) {
   );
 }
 
-function Fleet({ counts: { status } }: { counts: Counts }) {
+function Fleet({ counts }: { counts: Counts }) {
+  const { status } = counts;
   const away = status.devices - status.devicesConnected;
   const mine = waiting.value?.length;
   return (
@@ -169,6 +166,8 @@ function Fleet({ counts: { status } }: { counts: Counts }) {
         <dd>{mine === undefined ? <span class="dim">–</span> : mine ? <a href="/inbox">{count(mine, 'request')}</a> : 'nothing'}</dd>
         <dt>Open requests</dt>
         <dd>{`${status.requestsOpen.toLocaleString()}, with ${count(status.ordersOpen, 'open work order')}`}</dd>
+        <dt>Attached</dt>
+        <dd>{`${counts.attached.toLocaleString()} of ${count(status.certificates, 'certificate')}`}</dd>
         <dt>Trust policy</dt>
         <dd>{status.policyVersion ? `version ${status.policyVersion}` : 'none yet: countersign trust init'}</dd>
         <dt>Revision</dt>
@@ -178,9 +177,20 @@ function Fleet({ counts: { status } }: { counts: Counts }) {
   );
 }
 
+const COUNTED_EVERY_MS = 6000;
+
 export default function Overview() {
   const counts = useData<Counts>('counts', (stop) => readCounts(stop));
-  useWatch([ObjectKind.CERTIFICATE, ObjectKind.ATTACHMENT, ObjectKind.DEVICE, ObjectKind.ORDER, ObjectKind.REQUEST, ObjectKind.POLICY], counts.soon);
+  const again = useRef<ReturnType<typeof setTimeout> | 0>(0);
+  useEffect(() => () => { if (again.current) clearTimeout(again.current); }, []);
+  // What was counted is some seconds old; after a change it is asked for again when the next count may be there.
+  useWatch([ObjectKind.CERTIFICATE, ObjectKind.ATTACHMENT, ObjectKind.DEVICE, ObjectKind.ORDER, ObjectKind.REQUEST, ObjectKind.POLICY], () => {
+    counts.soon();
+    again.current ||= setTimeout(() => {
+      again.current = 0;
+      counts.soon();
+    }, COUNTED_EVERY_MS);
+  });
   return (
     <>
       <h1 tabIndex={-1}>Overview</h1>

@@ -61,7 +61,7 @@ export default function Sessions() {
     return () => clearInterval(timer);
   }, []);
   const columns: Column<SessionInfo>[] = [
-    { key: 'operator', title: 'Operator', cell: (session) => <><strong>{session.operator}</strong>{session.own && <> <span class="tag">this page</span></>}</> },
+    { key: 'operator', title: 'Operator', cell: (session) => <><strong>{session.operator}</strong>{session.own && <span class="dim"> (this page)</span>}</> },
     { key: 'peer', title: 'From', cell: (session) => session.peer, kind: 'grow' },
     { key: 'key', title: 'Key', cell: (session) => <span title={words(session.keyId)}>{keyKindWord(session.keyKind)} <code>{hexText(session.keyId).slice(0, 8)}</code></span>, kind: 'nowrap' },
     { key: 'opened', title: 'Opened', cell: (session) => <Time s={session.openedAtS} />, kind: 'nowrap' },
@@ -74,12 +74,12 @@ export default function Sessions() {
       <h1 tabIndex={-1}>Sessions</h1>
       <p class="meta">{hasRole(Role.ADMIN) ? 'Everybody who is signed in at the controller.' : `Where ${me.value?.operator ?? 'you'} is signed in at the controller.`} A
         session ends by itself when it is not used.</p>
-      {failure && <Notice kind="bad">{failure}</Notice>}
-      <section class="card flush">
+      {failure && <Notice kind="bad" action={<Button onClick={() => { void load(); }}>Try again</Button>}>{failure}</Notice>}
+      {(sessions || !failure) && <section class="card flush">
         {!sessions ? <Busy lines={4} label="Loading the sessions" />
           : sessions.length === 0 ? <Empty title="Nobody is signed in">Sessions are for those who come over the network; on the controller's own machine the socket says who calls.</Empty>
             : <Table caption="Sessions" columns={columns} rows={sessions} rowKey={(session) => hexText(session.id)} />}
-      </section>
+      </section>}
       {more && <p class="hint">There are more sessions than are shown: those used last come first.</p>}
       {ending && <Ending session={ending} onClose={() => setEnding(undefined)} onEnded={() => { setEnding(undefined); void load(); }} />}
     </>

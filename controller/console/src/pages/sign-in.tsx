@@ -58,7 +58,7 @@ function ByKey() {
     return (
       <>
         <h1 tabIndex={-1}>This browser is not paired</h1>
-        <Notice>{trouble.value}</Notice>
+        <p>It has no key to sign in and to sign with.</p>
         <section class="card">
           <h2>How to pair it</h2>
           <ol class="steps">
@@ -80,7 +80,6 @@ function ByKey() {
           <Button kind="primary" busy={busy} onClick={() => { void enter(); }}>Sign in as {who.operator}</Button>
           <Button kind="quiet" disabled={busy} onClick={() => setForgetting(true)}>Forget this key</Button>
         </div>
-        <p class="hint">A key that was paired just now counts when the trust policy has it. Until then the admin who made the link has something left to do.</p>
       </section>
       {forgetting && <Forget onClose={() => setForgetting(false)} />}
     </>

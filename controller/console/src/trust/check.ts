@@ -30,12 +30,17 @@ function checkGeneration(core: OrderCore, said: DeviceAdvertisement): void {
     `and takes at most ${GENERATION_JUMP_MOST} more: nothing was signed`);
 }
 
+// The order is about this certificate: what it installs, brings back or removes.
+export function checkContent(core: OrderCore, chain: Chain): void {
+  const wrong = wrongContent(core, chain);
+  if (wrong) throw new Refusal(`WO-${core.number} for ${core.deviceName}/${core.connector} ${wrong}: nothing was signed`);
+}
+
 // `said`: what the device advertises, for a request that is made now; a decider judges later, when the device may have moved on.
 export function checkCore(core: OrderCore, chain: Chain, { admission }: Device, said: DeviceAdvertisement | undefined): void {
   if (admission.deviceName !== core.deviceName || !equal(admission.deviceId, core.deviceId))
     throw new Refusal(`WO-${core.number} names another device-id than the one that was admitted as ${core.deviceName}: nothing was signed`);
-  const wrong = wrongContent(core, chain);
-  if (wrong) throw new Refusal(`WO-${core.number} for ${core.deviceName}/${core.connector} ${wrong}: nothing was signed`);
+  checkContent(core, chain);
   if (said) checkGeneration(core, said);
 }
 

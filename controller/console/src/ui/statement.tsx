@@ -18,6 +18,7 @@ export function Words({ words, what = 'In words' }: { words: string; what?: stri
 }
 
 function Value({ field: { label, value, tone } }: { field: Field }) {
+  if (value === '') return <span class="dim">–</span>;
   if (tone === 'mono') return <span class="bytes"><code>{value}</code><Copy text={value} label={`Copy ${label}`} /></span>;
   return <span class={tone && `said-${tone}`}>{tone === 'bad' ? <strong>{value}</strong> : value}</span>;
 }
