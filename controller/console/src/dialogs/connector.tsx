@@ -7,6 +7,7 @@ import { hasRole, mayRequest } from '../api/session';
 import { CertificateService, OrderState, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Mode, Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { href } from '../router';
+import { decisionsOn } from '../topology/load';
 import { hasOrder, stateText, syncText } from '../topology/standing';
 import { Button } from '../ui/button';
 import { Chip } from '../ui/chip';
@@ -74,7 +75,7 @@ export function ConnectorDialog({ topology, row, verb, onDecide, onReject, onCan
         {history && (
           <>
             <dt>Requested</dt><dd>{history.requester}, <Time s={history.requestedAtS} />{history.comment && <>: “{history.comment}”</>}</dd>
-            {history.decisions.map((one, i) => (
+            {decisionsOn(topology, order).map((one, i) => (
               <Fragment key={i}>
                 <dt>{one.stage}</dt>
                 <dd>

@@ -20,7 +20,7 @@ import { writeVerbs } from '../topology/card';
 import { FOLD_ABOVE, PAGE, rowKey, search } from '../topology/fold';
 import { columnsOf, THREE_COLUMNS } from '../topology/layout';
 import { TopologyList } from '../topology/list';
-import { loadTopology, type Topology } from '../topology/load';
+import { decisionsOn, loadTopology, type Topology } from '../topology/load';
 import { CERTIFICATE, type ConnectorFace, facesOf, type Fonts, type GroupFace } from '../topology/model';
 import { Picture } from '../topology/picture';
 import { type Line, lineMeaning } from '../topology/standing';
@@ -75,19 +75,19 @@ function Loaded({ id }: { id: Uint8Array }) {
 }
 
 // Whether the reader may decide the request at this stage.
-function waiting(topology: Topology, request: Request | undefined, stageName = request?.stageName ?? ''): boolean {
+function waiting(topology: Topology, request: Request | undefined, stageName = request?.stageName ?? '', order?: Order): boolean {
   const who = me.value;
   if (!who || !request || !signer.value) return false;
-  const decisions = topology.histories.get(request.number)?.decisions ?? [];
-  const deciders = decisions.filter((one) => one.orders >= request.orderCount).map((one) => one.decider);
-  return waitsFor(who, policy.value?.body, { ...request, stageName }, deciders);
+  const decisions = order ? decisionsOn(topology, order)
+    : (topology.histories.get(request.number)?.decisions ?? []).filter((one) => one.orders >= request.orderCount);
+  return waitsFor(who, policy.value?.body, { ...request, stageName }, decisions.map((one) => one.decider));
 }
 
 // The verb of the decision on one order that waits for the reader; undefined: none does.
 function verbAt(topology: Topology, { order }: TopologyRow): string | undefined {
   const request = order && topology.requests.get(order.requestNumber);
   const name = request ? stageOf(order.state, request, policy.value?.body).name : '';
-  return name && waiting(topology, request, name) ? verbOf(name) : undefined;
+  return name && waiting(topology, request, name, order) ? verbOf(name) : undefined;
 }
 
 function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => void }) {
