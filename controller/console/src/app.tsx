@@ -224,6 +224,7 @@ export function App() {
       </main>
       {me.value && phase.value === 'ready' && (
         <footer class="foot">
+          <a href="/sessions">Sessions</a>
           <span>Countersign {me.value.version}</span>
           <span>{me.value.servedBy === 'console' ? `by countersign console${me.value.controller ? `, controller at ${me.value.controller}` : ''}` : 'by the controller'}</span>
         </footer>
