@@ -1,4 +1,5 @@
 // One app connector of the certificate, with all that is known of it and all that can be done about it.
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { client } from '../api/client';
 import { sentence } from '../api/fault';
@@ -6,6 +7,7 @@ import { hasRole, mayRequest } from '../api/session';
 import { CertificateService, OrderState, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Mode, Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { href } from '../router';
+import { decisionsOn } from '../topology/load';
 import { hasOrder, stateText, syncText } from '../topology/standing';
 import { Button } from '../ui/button';
 import { Chip } from '../ui/chip';
@@ -20,12 +22,14 @@ export interface ConnectorDialogProps extends TopologyDialogProps {
   row: TopologyRow;
   verb: string | undefined;    // the decision that waits for the reader
   onDecide: () => void;
+  onReject: () => void;
+  onCancel: () => void;
   onPush: () => void;
   onRemove: () => void;
   onRollBack: () => void;
 }
 
-export function ConnectorDialog({ topology, row, verb, onDecide, onPush, onRemove, onRollBack, onClose, onDone }: ConnectorDialogProps) {
+export function ConnectorDialog({ topology, row, verb, onDecide, onReject, onCancel, onPush, onRemove, onRollBack, onClose, onDone }: ConnectorDialogProps) {
   const [trouble, setTrouble] = useState('');
   const [busy, setBusy] = useState(false);
   const order = hasOrder(row) ? row.order : undefined, history = order && topology.histories.get(order.requestNumber);
@@ -45,9 +49,11 @@ export function ConnectorDialog({ topology, row, verb, onDecide, onPush, onRemov
     <Dialog title={`${row.connector} on ${row.deviceName}`} onClose={onClose} wide foot={
       <>
         {changer && <span class="start"><Button kind="quiet" busy={busy} onClick={() => { void detach(); }}>Detach from the certificate</Button></span>}
+        {changer && order && !stateEnded(order.state) && <Button onClick={onCancel}>Cancel…</Button>}
         {requester && row.pushed && <Button onClick={onRemove}>Remove…</Button>}
         {requester && row.pushed && <Button onClick={onRollBack}>Roll back…</Button>}
         {requester && <Button kind={verb ? 'plain' : 'primary'} onClick={onPush}>Push to Device</Button>}
+        {verb && <Button onClick={onReject}>Reject…</Button>}
         {verb && <Button kind="primary" onClick={onDecide}>{verb}</Button>}
       </>}>
       {trouble && <Notice kind="bad">{trouble}</Notice>}
@@ -69,14 +75,14 @@ export function ConnectorDialog({ topology, row, verb, onDecide, onPush, onRemov
         {history && (
           <>
             <dt>Requested</dt><dd>{history.requester}, <Time s={history.requestedAtS} />{history.comment && <>: “{history.comment}”</>}</dd>
-            {history.decisions.map((one, i) => (
-              <>
-                <dt key={`t${i}`}>{one.stage}</dt>
-                <dd key={`d${i}`}>
+            {decisionsOn(topology, order).map((one, i) => (
+              <Fragment key={i}>
+                <dt>{one.stage}</dt>
+                <dd>
                   {one.decider} {one.verdict === Verdict.REJECT ? 'rejected' : 'accepted'}, <Time s={one.decidedAtS} />
                   {one.verdict !== Verdict.REJECT && (one.mode === Mode.SCHEDULED ? <>; Manual Implementation off, not before <Time s={one.notBeforeS} /></> : '; Manual Implementation on')}
                 </dd>
-              </>
+              </Fragment>
             ))}
           </>
         )}

@@ -3,12 +3,16 @@
 import { useEffect, useState } from 'preact/hooks';
 import { client } from '../api/client';
 import { watch } from '../api/live';
+import { me } from '../api/session';
 import { prepareDecision } from '../flow/decide';
 import { OrderState, PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { Mode, Verdict } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href } from '../router';
+import { peek } from '../trust/envelope';
+import { policy } from '../trust/policy';
 import { Refusal } from '../trust/refusal';
+import { decodeDecision } from '../trust/statements';
 import { Select, TextField, Toggle } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { StateWord } from '../ui/state-word';
@@ -17,11 +21,12 @@ import { actionWord, count, requestNumber } from '../words';
 import { Comment, commentTrouble } from './comment';
 import { fieldText, readLocal } from './local-time';
 import { SignDialog } from './sign';
-import { verbOf } from './waiting';
+import { verbOf, waitsFor } from './waiting';
 
 export interface DecideProps {
   request: Request;
   order?: bigint;            // the work order from which it was opened: the decision may be for it alone
+  stageName?: string;        // where that order stands apart from the request's others: its stage; the decision is for it alone
   verdict?: Verdict;
   onClose: () => void;
   onDone: () => void;
@@ -31,12 +36,14 @@ export interface DecideProps {
 interface Seen {
   request: Request;
   decisions: number;
+  deciders: string[];        // on all of its orders
 }
 
 async function look(number: bigint): Promise<Seen> {
   const reply = await client(PushService).getRequest({ number });
   if (!reply.request) throw new Refusal(`the controller does not know ${requestNumber(number)}`);
-  return { request: reply.request, decisions: reply.decisions.length };
+  const decisions = reply.decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')));
+  return { request: reply.request, decisions: decisions.length, deciders: decisions.filter(({ orders }) => orders.length === 0).map(({ decider }) => decider) };
 }
 
 // What the controller calls the open stage is the least advanced orders'.
@@ -47,7 +54,7 @@ function howItStands({ request }: Seen): string {
   return open ? `it is now at the stage "${request.stageName}", with ${request.decided} of ${request.required}` : 'nothing is to be decided any more';
 }
 
-export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT, onClose, onDone }: DecideProps) {
+export function DecideDialog({ request: opened, order, stageName, verdict = Verdict.ACCEPT, onClose, onDone }: DecideProps) {
   const accepts = verdict === Verdict.ACCEPT, number = opened.number;
   const [seen, setSeen] = useState<Seen | undefined>(undefined);
   const [first, setFirst] = useState<Promise<Seen> | undefined>(undefined);
@@ -56,7 +63,7 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
   const [at, setAt] = useState(() => fieldText(Math.ceil((Date.now() / 1000 + 3600) / 900) * 900));
   const [later, setLater] = useState<'first' | 'second' | ''>('');
   const [comment, setComment] = useState('');
-  const [reach, setReach] = useState<'all' | 'one'>('all');
+  const [reach, setReach] = useState<'all' | 'one'>(stageName === undefined ? 'all' : 'one');
   const request = seen?.request ?? opened;
 
   useEffect(() => {
@@ -72,7 +79,9 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
     });
   }, [number, seen]);
 
-  const verb = accepts ? verbOf(request.stageName) : 'Reject';
+  const waits = !seen || !me.value || waitsFor(me.value, policy.value?.body, { ...seen.request, ...(stageName !== undefined && { stageName }) }, seen.deciders);
+  const closed = waits || !seen ? '' : `Nothing of ${requestNumber(number)} waits for your decision any more: ${howItStands(seen)}.`;
+  const verb = !waits ? 'Decide' : accepts ? verbOf(stageName ?? request.stageName) : 'Reject';
   const time = readLocal(at);
   const notBefore = time.kind === 'one' ? time.s : time.kind === 'twice' && later ? time[later] : undefined;
   const prepare = async () => {
@@ -91,7 +100,7 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
 
   return (
     <SignDialog title={`${verb} ${requestNumber(number)}`} yes="Yes" danger={!accepts} missing={missing} prepare={prepare} onDone={onDone} onClose={onClose}
-      changed={changed}
+      changed={changed} closed={closed}
       onLookAgain={async () => {
         setSeen(await look(number));
         setChanged('');
@@ -125,7 +134,8 @@ export function DecideDialog({ request: opened, order, verdict = Verdict.ACCEPT,
           )}
         </>
       )}
-      {order !== undefined && request.orderCount > 1 && (
+      {order !== undefined && stageName !== undefined && <p>For WO-{String(order)} alone, which stands at another stage than the others.</p>}
+      {order !== undefined && stageName === undefined && request.orderCount > 1 && (
         <Select label="For which work orders" value={reach} onChange={setReach}
           options={[['all', `All ${request.orderCount.toLocaleString()} of ${requestNumber(number)}`], ['one', `Only WO-${order}`]]} />
       )}

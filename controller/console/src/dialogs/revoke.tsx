@@ -23,7 +23,7 @@ export function RevokeDialog({ topology, onClose, onDone }: TopologyDialogProps)
   return (
     <DoDialog title="Revoke the certificate" yes="Revoke" danger missing={missing} act={act} onDone={onDone} onClose={onClose}>
       <Notice kind="warn" title="This cannot be taken back">
-        <strong>{certificate.commonName}</strong> becomes black at once, here and at {count(topology.rows.length, 'app connector')}. Nothing is removed from
+        <b>{certificate.commonName}</b> becomes black at once, here and at {count(topology.rows.length, 'app connector')}. Nothing is removed from
         devices by it: push its successor, or remove it. Pushes of it that are under way are stopped before they reach their devices.
       </Notice>
       <Select label="Reason" value={reason} onChange={setReason} options={[['', 'Choose the reason'], ...reasons.map((one) => [String(one), reasonWord(one)] as const)]} />

@@ -1,10 +1,11 @@
 // Roll back: the certificate that was at an app connector before comes back. Where the device itself has said that it still has it
 // as a generation of its own, nothing but the decision travels; else it is an ordinary push of the earlier certificate.
 import { useEffect, useState } from 'preact/hooks';
+import { client } from '../api/client';
 import { sentence } from '../api/fault';
 import { preparePush, type PushWish } from '../flow/push';
 import { wishToRollBack } from '../flow/rollback';
-import type { TopologyRow } from '../gen/countersign/v1/operator_pb';
+import { CertificateService, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Action } from '../gen/countersign/v1/statement_pb';
 import { rowKey } from '../topology/fold';
 import { Refusal } from '../trust/refusal';
@@ -19,12 +20,18 @@ import { readTerms, TermsFields, termsTrouble, usualTerms } from './terms';
 
 type Way = Omit<PushWish, 'comment'>;
 
+async function find({ deviceName, connector }: TopologyRow): Promise<{ way: Way; name: string }> {
+  const way = await wishToRollBack(deviceName, connector);
+  const { certificate } = await client(CertificateService).getCertificate({ id: way.certificateId });
+  return { way, name: certificate?.commonName ?? '' };
+}
+
 const asSentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.)]$/.test(text) ? '' : '.'}`;
 
 export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDialogProps & { only?: TopologyRow | undefined }) {
   const rows = only ? [only] : topology.rows.filter((row) => row.pushed);
   const [key, setKey] = useState(rows[0] ? rowKey(rows[0]) : '');
-  const [found, setFound] = useState<{ key: string; way?: Way; trouble?: string } | undefined>(undefined);
+  const [found, setFound] = useState<{ key: string; way?: Way; name?: string; trouble?: string } | undefined>(undefined);
   const [how, setHow] = useState<'back' | 'push'>('back');
   const [comment, setComment] = useState('');
   const [terms, setTerms] = useState(usualTerms);
@@ -34,7 +41,7 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
   useEffect(() => {
     let current = true;
     if (row)
-      wishToRollBack(row.deviceName, row.connector).then((one) => { if (current) setFound({ key, way: one }); },
+      find(row).then((one) => { if (current) setFound({ key, ...one }); },
         (error: unknown) => { if (current) setFound({ key, trouble: sentence(error) }); });
     return () => { current = false; };
   }, [key]);
@@ -54,7 +61,7 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
       ) : row && <p>At <strong>{row.connector}</strong> on <strong>{row.deviceName}</strong>.</p>}
       {trouble ? <Notice kind="warn">{trouble}</Notice> : !way ? <Busy lines={2} label="Looking for what was there before" /> : (
         <>
-          <p>{asSentence(way.because ?? '')}</p>
+          <p><strong>{found?.name}</strong> comes back. {asSentence(way.because ?? '')}</p>
           {way.action === Action.ROLL_BACK && (
             <Select label="How" value={how} onChange={setHow} options={[
               ['back', `The device goes back to its own generation ${way.targetGeneration}; no key travels`],
@@ -63,8 +70,8 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
           )}
         </>
       )}
-      <Comment value={comment} onInput={setComment} required hint="The people who decide read them." />
-      <TermsFields value={terms} onChange={setTerms} />
+      {way && <Comment value={comment} onInput={setComment} required hint="The people who decide read them." />}
+      {way && <TermsFields value={terms} onChange={setTerms} />}
     </SignDialog>
   );
 }

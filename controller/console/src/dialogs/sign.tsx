@@ -25,6 +25,7 @@ export interface SignDialogProps<Result> {
   // Looks again at what the questions are about, after it has changed.
   onLookAgain?: () => Promise<void>;
   changed?: string;                             // a sentence: it has changed while the dialog is open
+  closed?: string;                              // a sentence: nothing is to be signed (any more)
 }
 
 type Stage<Result> =
@@ -35,7 +36,7 @@ type Stage<Result> =
   | { at: 'done'; result: Result };
 
 export function SignDialog<Result>(props: SignDialogProps<Result>) {
-  const { title, children, yes, missing, prepare, done, onDone, onClose, onLookAgain, changed } = props;
+  const { title, children, yes, missing, prepare, done, onDone, onClose, onLookAgain, changed, closed } = props;
   const [stage, setStage] = useState<Stage<Result>>({ at: 'ask', trouble: '' });
   const open = useRef(true);
   useEffect(() => () => { open.current = false; }, []);
@@ -89,7 +90,7 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
     return (
       <Dialog title={title} onClose={onClose} onSubmit={() => { void lookAgain(); }}
         foot={<><Button onClick={onClose}>Close</Button><Button kind="primary" type="submit">Look again</Button></>}>
-        <div ref={start} tabIndex={-1}><Notice kind="bad" title="It has changed meanwhile: nothing was sent">{stage.trouble}</Notice></div>
+        <div ref={start} tabIndex={-1}><Notice kind="bad" title="It has changed meanwhile: nothing was sent">{changed && <p>{changed}</p>}<p>{stage.trouble}</p></Notice></div>
         <p>Look at how it stands now, then decide again.</p>
       </Dialog>
     );
@@ -109,6 +110,12 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
     );
   }
   const busy = stage.at === 'preparing';
+  if (closed)
+    return (
+      <Dialog title={title} onClose={onClose} onSubmit={onClose} foot={<Button kind="primary" type="submit">Close</Button>}>
+        <div ref={start} tabIndex={-1}><Notice kind="info">{closed}</Notice></div>
+      </Dialog>
+    );
   return (
     <Dialog title={title} onClose={onClose} onSubmit={() => { if (!busy) void ask(); }}
       foot={<>{cancel}<Button kind="primary" type="submit" busy={busy}>{yes}</Button></>}>

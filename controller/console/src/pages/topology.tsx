@@ -1,8 +1,10 @@
 // One certificate: what it is, where it is attached, how each push stands, and what the reader may do about it.
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { client } from '../api/client';
 import { hasRole, mayRequest, me, signer } from '../api/session';
 import { AddConnectorDialog } from '../dialogs/add-connector';
+import { CancelDialog } from '../dialogs/cancel';
 import { CertificateDialog } from '../dialogs/certificate';
 import { ConnectorDialog } from '../dialogs/connector';
 import { DecideDialog } from '../dialogs/decide';
@@ -10,18 +12,18 @@ import { PushDialog } from '../dialogs/push';
 import { RemoveDialog } from '../dialogs/remove';
 import { RevokeDialog } from '../dialogs/revoke';
 import { RollBackDialog } from '../dialogs/roll-back';
-import { verbOf, waitsFor } from '../dialogs/waiting';
-import { Colour, type Request, type TopologyRow } from '../gen/countersign/v1/operator_pb';
-import { Role } from '../gen/countersign/v1/statement_pb';
+import { stageOf, verbOf, waitsFor } from '../dialogs/waiting';
+import { Colour, type Order, PushService, type Request, type TopologyRow } from '../gen/countersign/v1/operator_pb';
+import { Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { route } from '../router';
 import { writeVerbs } from '../topology/card';
 import { FOLD_ABOVE, PAGE, rowKey, search } from '../topology/fold';
 import { columnsOf, THREE_COLUMNS } from '../topology/layout';
 import { TopologyList } from '../topology/list';
-import { loadTopology, type Topology } from '../topology/load';
+import { decisionsOn, loadTopology, type Topology } from '../topology/load';
 import { CERTIFICATE, type ConnectorFace, facesOf, type Fonts, type GroupFace } from '../topology/model';
 import { Picture } from '../topology/picture';
-import { hasOrder, type Line, lineMeaning } from '../topology/standing';
+import { type Line, lineMeaning } from '../topology/standing';
 import { measurer } from '../topology/text';
 import '../topology/topology.css';
 import { policy } from '../trust/policy';
@@ -40,7 +42,8 @@ import { count, issuerName, keyKind, keyModeWord } from '../words';
 type Open =
   | { what: 'push' | 'add' | 'remove' | 'roll-back' | 'revoke' | 'certificate' }
   | { what: 'push-one' | 'remove-one' | 'roll-back-one' | 'connector'; key: string }
-  | { what: 'decide'; request: Request; order?: bigint };
+  | { what: 'decide'; request: Request; order?: bigint; verdict?: Verdict; stageName?: string }
+  | { what: 'cancel'; request: Request; order: bigint };
 
 function bytesOf(id: string | undefined): Uint8Array | undefined {
   return id && /^[0-9a-f]{64}$/i.test(id) ? Uint8Array.from(id.match(/../g)!, (pair) => parseInt(pair, 16)) : undefined;
@@ -71,21 +74,33 @@ function Loaded({ id }: { id: Uint8Array }) {
   );
 }
 
-// The verb of the decision that waits for the reader; undefined: none does.
-function waiting(topology: Topology, request: Request | undefined): string | undefined {
+// Whether the reader may decide the request at this stage.
+function waiting(topology: Topology, request: Request | undefined, stageName = request?.stageName ?? '', order?: Order): boolean {
   const who = me.value;
-  if (!who || !request || !signer.value) return undefined;
-  const deciders = topology.histories.get(request.number)?.decisions.map((decision) => decision.decider) ?? [];
-  return waitsFor(who, policy.value?.body, request, deciders) ? verbOf(request.stageName) : undefined;
+  if (!who || !request || !signer.value) return false;
+  const decisions = order ? decisionsOn(topology, order)
+    : (topology.histories.get(request.number)?.decisions ?? []).filter((one) => one.orders >= request.orderCount);
+  return waitsFor(who, policy.value?.body, { ...request, stageName }, decisions.map((one) => one.decider));
+}
+
+// The verb of the decision on one order that waits for the reader; undefined: none does.
+function verbAt(topology: Topology, { order }: TopologyRow): string | undefined {
+  const request = order && topology.requests.get(order.requestNumber);
+  const name = request ? stageOf(order.state, request, policy.value?.body).name : '';
+  return name && waiting(topology, request, name, order) ? verbOf(name) : undefined;
 }
 
 function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => void }) {
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const { certificate, rows } = topology;
   const close = () => setOpen(undefined);
-  const decide = (number: bigint, order?: bigint) => {
+  const decide = (number: bigint, order?: bigint, verdict?: Verdict) => {
     const request = topology.requests.get(number);
-    if (request) setOpen({ what: 'decide', request, ...(order !== undefined && { order }) });
+    const row = order === undefined ? undefined : rows.find((one) => one.order?.number === order);
+    const stage = request && row?.order ? stageOf(row.order.state, request, policy.value?.body) : undefined;
+    if (request)
+      setOpen({ what: 'decide', request, ...(order !== undefined && { order }), ...(verdict !== undefined && { verdict }),
+        ...(stage?.apart && { stageName: stage.name }) });
   };
   const pushed = rows.some((row) => row.pushed), requester = mayRequest(), changer = hasRole(Role.REQUESTER) || hasRole(Role.ADMIN);
   useEffect(() => { document.title = `${certificate.commonName} · Countersign`; }, [certificate.commonName]);
@@ -122,10 +137,16 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
 }
 
 function Dialogs({ open, topology, close, again, setOpen, decide }: {
-  open: Open; topology: Topology; close: () => void; again: () => void; setOpen: (open: Open) => void; decide: (number: bigint, order?: bigint) => void;
+  open: Open; topology: Topology; close: () => void; again: () => void; setOpen: (open: Open) => void;
+  decide: (number: bigint, order?: bigint, verdict?: Verdict) => void;
 }) {
   const common = { topology, onClose: close, onDone: again };
   const row: TopologyRow | undefined = 'key' in open ? topology.rows.find((one) => rowKey(one) === open.key) : undefined;
+  // One that nobody decides any more is not among the topology's requests.
+  const cancel = async (order: Order) => {
+    const request = topology.requests.get(order.requestNumber) ?? (await client(PushService).getRequest({ number: order.requestNumber })).request;
+    if (request) setOpen({ what: 'cancel', request, order: order.number });
+  };
   switch (open.what) {
     case 'push': return <PushDialog {...common} />;
     case 'push-one': return <PushDialog {...common} only={row} />;
@@ -136,11 +157,16 @@ function Dialogs({ open, topology, close, again, setOpen, decide }: {
     case 'roll-back-one': return <RollBackDialog {...common} only={row} />;
     case 'revoke': return <RevokeDialog {...common} />;
     case 'certificate': return <CertificateDialog {...common} />;
-    case 'decide': return <DecideDialog request={open.request} onClose={close} onDone={again} {...(open.order !== undefined && { order: open.order })} />;
+    case 'decide':
+      return <DecideDialog request={open.request} onClose={close} onDone={again} {...(open.order !== undefined && { order: open.order })}
+        {...(open.verdict !== undefined && { verdict: open.verdict })} {...(open.stageName !== undefined && { stageName: open.stageName })} />;
+    case 'cancel': return <CancelDialog request={open.request} order={open.order} onClose={close} onDone={again} />;
     case 'connector':
       return row ? (
-        <ConnectorDialog {...common} row={row} verb={waiting(topology, hasOrder(row) ? topology.requests.get(row.order.requestNumber) : undefined)}
-          onDecide={() => decide(row.order!.requestNumber, row.order!.number)} onPush={() => setOpen({ what: 'push-one', key: open.key })}
+        <ConnectorDialog {...common} row={row} verb={verbAt(topology, row)}
+          onDecide={() => decide(row.order!.requestNumber, row.order!.number)}
+          onReject={() => decide(row.order!.requestNumber, row.order!.number, Verdict.REJECT)} onCancel={() => { void cancel(row.order!); }}
+          onPush={() => setOpen({ what: 'push-one', key: open.key })}
           onRemove={() => setOpen({ what: 'remove-one', key: open.key })} onRollBack={() => setOpen({ what: 'roll-back-one', key: open.key })} />
       ) : null;
   }
@@ -196,14 +222,11 @@ function Canvas({ topology, open, decide, add }: {
       shown.value = new Map(shown.value).set(face.group.key, (shown.value.get(face.group.key) ?? 0) + PAGE);
     } else open(key, 'connector');
   };
-  const verbFor = ({ row, request }: ConnectorFace) => (request && row.order && isAtStage(row, request) ? waiting(topology, request) : undefined);
-  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) => {
-    const verb = waiting(topology, request);
-    return verb ? [{ number: request.number, verb }] : [];
-  }));
+  const verbsFor = (face: GroupFace) => writeVerbs(face.requests.flatMap((request) =>
+    (waiting(topology, request) ? [{ number: request.number, verb: verbOf(request.stageName) }] : [])));
 
   const legend = <div class="topology-words"><Legend /><Lines /></div>;
-  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: verbFor, verbsOf: verbsFor };
+  const parts = faces && { topology, faces, onOpen, onDecide: decide, verbOf: (face: ConnectorFace) => verbAt(topology, face.row), verbsOf: verbsFor };
   return (
     <div class="card topology" ref={frame}>
       {topology.rows.length > FOLD_ABOVE && (
@@ -217,14 +240,11 @@ function Canvas({ topology, open, decide, add }: {
         <Empty title="Not attached to any app connector" action={add && <Button kind="primary" onClick={add}>Add app connector</Button>}>
           An app connector is a place on a device where an application reads its certificate. Add one, then push the certificate to it.
         </Empty>
-      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} legend={legend} /> : <TopologyList {...parts} />)}
+      ) : parts && (inColumns ? <Picture {...parts} width={width} unit={unit} sought={words.value} legend={legend} /> : <TopologyList {...parts} />)}
       {!(parts && inColumns && topology.rows.length > 0) && <div class="topology-foot">{legend}</div>}
     </div>
   );
 }
-
-// Of a request whose orders stand apart, the open stage that it names is the least advanced ones'.
-const isAtStage = (row: TopologyRow, request: Request) => row.order!.state === request.state;
 
 function Lines() {
   return (

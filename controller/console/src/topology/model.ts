@@ -3,7 +3,7 @@ import type { Request, RequestHistory, TopologyRow } from '../gen/countersign/v1
 import { count, orderNumber } from '../words';
 import { fold, type Group, type Item, rowKey } from './fold';
 import { INDENT, type Node } from './layout';
-import type { Topology } from './load';
+import { decisionsOn, type Topology } from './load';
 import { detailText, hasOrder, orderText, progressOf, stateText, syncText } from './standing';
 import { type Measure, wrap } from './text';
 
@@ -87,7 +87,7 @@ const faced = new WeakMap<TopologyRow, { by: string; history: RequestHistory | u
 function connectorFace(topology: Topology, row: TopologyRow, under: string | undefined, inner: number, fonts: Fonts, nowS: number,
   when: (seconds: number) => string): ConnectorFace {
   const number = row.order?.requestNumber ?? 0n, request = topology.requests.get(number), history = topology.histories.get(number);
-  const whole = { detail: detailText(row, nowS, when), sync: syncText(row, when), order: orderText(row, history) };
+  const whole = { detail: detailText(row, nowS, when), sync: syncText(row, when), order: orderText(row, decisionsOn(topology, row.order)) };
   const by = `${inner} ${fonts.unit} ${under} ${whole.detail}`, known = faced.get(row);
   if (known?.by === by && known.history === history && known.face.request === request) return known.face;
   const face: ConnectorFace = {

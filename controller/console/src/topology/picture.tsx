@@ -16,6 +16,7 @@ export interface PictureProps {
   faces: Faces;
   width: number;
   unit: number;
+  sought: string;      // what is searched for: another search begins at the top
   onOpen: (key: string) => void;
   onDecide: (request: bigint, order?: bigint) => void;
   verbOf: (face: ConnectorFace) => string | undefined;
@@ -46,7 +47,7 @@ function Edges({ placed, faces, lit }: { placed: Placed; faces: Map<string, Face
 
 const place = (box: Box) => ({ left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
 
-export function Picture({ topology, faces, width, unit, onOpen, onDecide, verbOf, verbsOf, legend }: PictureProps) {
+export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide, verbOf, verbsOf, legend }: PictureProps) {
   const placed = useMemo(() => layout(nodesOf(faces, unit), width, unit), [faces, width, unit]);
   const byKey = useMemo(() => new Map(faces.connectors.map((face) => [face.key, face])), [faces]);
   const [here, setHere] = useState(CERTIFICATE);
@@ -80,6 +81,8 @@ export function Picture({ topology, faces, width, unit, onOpen, onDecide, verbOf
     element.scrollLeft = (element.scrollLeft + wish.x) * wish.zoom - wish.x;
     element.scrollTop = (element.scrollTop + wish.y) * wish.zoom - wish.y;
   }, [zoom]);
+
+  useLayoutEffect(() => { scroller.current!.scrollTop = 0; }, [sought]);
 
   const fit = () => {
     const element = scroller.current!;

@@ -1,6 +1,6 @@
 // What is said of one app connector of a certificate: its order's state, whether the device has the certificate, who decided, and
 // how its edge is drawn. Pure; the same words as `countersign topology` prints.
-import { Colour, type DecisionSummary, type Order, OrderState, type Request, type RequestHistory, SyncState,
+import { Colour, type DecisionSummary, type Order, OrderState, type Request, SyncState,
   type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Action, Verdict } from '../gen/countersign/v1/statement_pb';
 import { actionWord, orderState, syncWord } from '../words';
@@ -79,9 +79,9 @@ function decisionText(decision: DecisionSummary): string {
 }
 
 // "WO-12 · approved bob · implemented carol"
-export function orderText(row: TopologyRow, history: RequestHistory | undefined): string {
+export function orderText(row: TopologyRow, decisions: DecisionSummary[]): string {
   if (!hasOrder(row)) return '';
-  return [`WO-${row.order.number}`, ...(history?.decisions ?? []).map(decisionText)].join(' · ');
+  return [`WO-${row.order.number}`, ...decisions.map(decisionText)].join(' · ');
 }
 
 // How far an order is: `done` of `of` steps, which are the stages, the start, and the device's word. `stages` is of the default
