@@ -248,7 +248,7 @@ function Canvas({ topology, open, decide, add }: {
 
 function Lines() {
   return (
-    <ul class="lines" aria-label="Lines">
+    <ul class="line-kinds" aria-label="Lines">
       {(Object.keys(lineMeaning) as Line[]).map((line) => (
         <li key={line}><svg viewBox="0 0 30 8" aria-hidden="true"><path class="edge" data-line={line} d="M1 4H29" /></svg>{lineMeaning[line]}</li>
       ))}
