@@ -133,6 +133,13 @@ export class Person {
     await this.connector(device, connector).getByText(wanted).first().waitFor({ timeout: timeout_ms });
   }
 
+  // As soon as it is painted, which locators, looking now and then, see up to half a second later.
+  async appears(device, connector, pattern) {
+    await this.page.waitForFunction(([name, source]) => [...document.querySelectorAll('li')].some((item) =>
+      item.querySelector(`[aria-label="${name}"]`) && new RegExp(source).test(item.innerText)),
+    [`${connector} on ${device}`, pattern.source], { polling: 'raf' });
+  }
+
   async addConnector(device, connector) {
     await this.hand.press(this.button('Add app connector').first());
     await this.dialog.waitFor();

@@ -25,6 +25,9 @@ test('the first load is small', async (t) => {
     const sum = (list) => list.reduce((bytes, one) => bytes + one.bytes, 0);
     t.diagnostic(`${what}: ${assets.length} requests, ${sum(assets)} bytes compressed; ${calls.length} calls, ${sum(calls)} bytes`);
     for (const { url, bytes, encoding } of assets) t.diagnostic(`  ${String(bytes).padStart(7)}  ${encoding.padEnd(4)}  ${new URL(url).pathname}`);
+    const methods = new Map();
+    for (const { url } of calls) methods.set(url.split('/').at(-1), (methods.get(url.split('/').at(-1)) ?? 0) + 1);
+    t.diagnostic(`  calls: ${[...methods].map(([method, count]) => `${method} ${count}`).join(', ')}`);
     assert.ok(assets.length > 0);
     assert.ok(sum(assets) <= MOST_BYTES, `${sum(assets)} bytes`);
     for (const { url, encoding, bytes } of assets) assert.ok(encoding === 'gzip' || bytes < 1000, `${url} comes as it is`);

@@ -61,7 +61,7 @@ export const sendFromPage = (page, url, credentials = 'include') => page.evaluat
   return seen;
 }, [url, credentials]);
 
-// A form, as the oldest of these tricks has it; the status that the browser got.
+// A form, as the oldest of these tricks has it; the status that the browser got. The page is of no use afterwards.
 export async function submitForm(page, url, enctype) {
   const answered = page.waitForResponse((reply) => reply.url() === url, { timeout: 10_000 });
   await page.evaluate(([action, type]) => {
@@ -73,7 +73,11 @@ export async function submitForm(page, url, enctype) {
     document.body.append(form);
     form.submit();
   }, [url, enctype]);
-  const status = (await answered).status();
-  await page.waitForLoadState();
-  return status;
+  return (await answered).status();
+}
+
+// What stands in the page's one frame, by its own word: the browser's own page, where it refused to show what was asked for.
+export async function framed(page) {
+  const frame = page.frames().find((one) => one !== page.mainFrame());
+  return frame.evaluate(() => `${location.href} ${document.querySelectorAll('script').length} ${document.getElementById('app')}`);
 }

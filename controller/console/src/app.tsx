@@ -148,10 +148,12 @@ function Frame({ at, children }: { at: string | undefined; children: ComponentCh
         {phase.value === 'ready' && <Menu at={at} />}
         <Who />
       </header>
-      {phase.value === 'ready' && connection.value === 'lost' && (
-        <div class="lost" role="status"><span>The connection to the controller is lost: what is shown may be old.</span><span>Trying again by itself…</span></div>
-      )}
       {children}
+      <div role="status">
+        {phase.value === 'ready' && connection.value === 'lost' && (
+          <div class="lost"><span>The connection to the controller is lost: what is shown may be old.</span> <span>It is tried again by itself.</span></div>
+        )}
+      </div>
     </>
   );
 }
@@ -182,7 +184,7 @@ export function App() {
     document.title = shown.value!.place === overview ? 'Countersign' : `${shown.value!.place.title} · Countersign`;
     if (first.current) first.current = false;
     else if (document.activeElement === document.body || !main.current?.contains(document.activeElement))
-      main.current?.querySelector<HTMLElement>('h1[tabindex]')?.focus({ preventScroll: true });
+      (main.current?.querySelector<HTMLElement>('h1[tabindex]') ?? main.current)?.focus({ preventScroll: true });
   }, [at]);
 
   if (phase.value === 'failed')

@@ -23,7 +23,7 @@ function keep(key: string, value: unknown): void {
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
 }
 
-const GATHER_MS = 250;
+const GATHER_MS = 250, AGAIN_MS = 5000;
 
 export function useData<T>(key: string, load: (stop: AbortSignal, partial: (value: T) => void) => Promise<T>): Data<T> {
   const [, draw] = useState(0);
@@ -71,9 +71,16 @@ export function useData<T>(key: string, load: (stop: AbortSignal, partial: (valu
     now.current.stop?.abort();
     if (now.current.timer) clearTimeout(now.current.timer);
   }, []);
+  // What could not be reached is tried again: when the stream of changes is back, and now and then.
   useSignalEffect(() => {
     if (connection.value === 'live' && state.current.away) read();
   });
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (state.current.away && !state.current.busy && document.visibilityState === 'visible') read();
+    }, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, []);
   return { ...state.current, reload: read, soon };
 }
 

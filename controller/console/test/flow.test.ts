@@ -140,6 +140,13 @@ describe('a push', () => {
     expect(world.signed).toEqual([]);
   });
 
+  it('under a policy that has expired says that devices refuse it', async () => {
+    expect(said(await preparePush(wish()), 'Trust policy')).toBeUndefined();
+    await world.publish({ expiresAtS: 1000n, issuedAtS: 1n });
+    await world.open('ada');
+    expect(said(await preparePush(wish()), 'Trust policy')).toMatch(/expired/);
+  });
+
   it('under a policy that is older than one that was seen is refused', async () => {
     const first = world.policyWire;
     await world.publish({ version: 2, previousDigest: world.policy.digest });

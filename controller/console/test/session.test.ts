@@ -80,6 +80,19 @@ describe('a page of countersign console', () => {
     expect(phase.value).toBe('ready');
   });
 
+  it('whose policy does not hold stops, and keeps its link', async () => {
+    await world.open('ada');
+    location.hash = '';
+    policy.value = undefined;
+    world.policyWire[world.policyWire.length - 1]! ^= 1;
+    await begin();
+    expect(phase.value).toBe('failed');
+    expect(trouble.value).toMatch(/by its own roots: a signature of the envelope does not hold/);
+    world.policyWire[world.policyWire.length - 1]! ^= 1;
+    await begin();
+    expect(phase.value).toBe('ready');
+  });
+
   it('served by something else refuses', async () => {
     await world.open('ada');
     vi.stubGlobal('fetch', async () => new Response('<html>'));

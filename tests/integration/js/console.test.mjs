@@ -20,9 +20,9 @@ const refuses = (code, pattern) => (error) => {
   return true;
 };
 const html = 'text/html,application/xhtml+xml';
-const page = await run(path.join(bin, 'countersign'), ['console', '--no-open', '--home', '/nonexistent']);
+const bare = await run(path.join(bin, 'countersign'), ['console', '--no-open', '--home', '/nonexistent']);
 // A build without Node has no pages; where this test runs there is one.
-assert.doesNotMatch(page.stderr, /built without the console's pages/);
+assert.doesNotMatch(bare.stderr, /built without the console's pages/);
 
 test('a link opens the console once', async (t) => {
   const deployment = await Deployment.create(t);

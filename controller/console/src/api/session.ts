@@ -115,6 +115,7 @@ async function consolePolicy(wire: Uint8Array, current: Policy | undefined): Pro
 export async function refreshPolicy(): Promise<Policy> {
   if (servedBy.value === 'console') {
     const reply = await client(SignerService).getSigner({});
+    if (reply.policy.length === 0) throw new Refusal('there is no trust policy yet: the owner of the root keys makes it with `countersign trust init`');
     policy.value = await consolePolicy(reply.policy, policy.value);
     signer.value = isSpki(reply.spki) ? { operator: reply.operator, spki: reply.spki, kind: reply.keyKind } : undefined;
     return policy.value;
@@ -183,17 +184,19 @@ async function signInAs(who: Identity): Promise<void> {
   await enter('countersignd', location.host);
 }
 
+// A link or token that is not taken, or a browser's key: there is something to do at the door. Anything else stops the page.
+const isAtTheDoor = (error: unknown): boolean => servedBy.value === 'countersignd' ? !isAway(error)
+  : error instanceof ConnectError && [Code.Unauthenticated, Code.PermissionDenied, Code.FailedPrecondition, Code.InvalidArgument].includes(error.code);
+
 async function attempt(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (phase.value === 'ready') return;
     bearer.value = '';
-    if (isAway(error)) settle('failed', sentence(error));
-    else if (servedBy.value) {
-      forget(TOKEN);
-      settle('sign-in', sentence(error));
-    } else settle('failed', sentence(error));
+    const door = servedBy.value !== undefined && isAtTheDoor(error);
+    if (door) forget(TOKEN);
+    settle(door ? 'sign-in' : 'failed', sentence(error));
   }
 }
 

@@ -11,7 +11,7 @@ import { decodeDecision, encode, readComment } from '../trust/statements';
 import { orderNumber, requestNumber } from '../words';
 import { type Draft, draft } from './draft';
 import { type OpenReview, openReview } from './request';
-import { certificateFields, decisionFields, onRequestFields, orderLine, taskFields } from './show';
+import { certificateFields, decisionFields, expiryFields, onRequestFields, orderLine, taskFields } from './show';
 import { nowS, openSigner, signStatement } from './sign';
 
 export interface DecideWish {
@@ -89,7 +89,7 @@ export async function prepareDecision(wish: DecideWish): Promise<Draft<{ state: 
   const decision = decodeDecision(payload);
   review.opened.judge({ body: decision, keyKind: signer.kind, decider: signer.who }, review.orders);
   const cores = review.cores.filter((_, i) => review.opened.covers(decision, i));
-  const fields = [...await decisionFields(decision, name, comment), ...taskFields(cores, review.chain.leaf.commonName),
+  const fields = [...expiryFields(review.policy.body, nowS()), ...await decisionFields(decision, name, comment), ...taskFields(cores, review.chain.leaf.commonName),
     ...await onRequestFields(review.opened, review.request.comment), ...certificateFields(review.chain)];
 
   let judged = false;

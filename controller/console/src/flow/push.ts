@@ -14,7 +14,7 @@ import { type Chain, keyFits } from '../trust/x509';
 import { type Draft, draft, type Field } from './draft';
 import { type CheckedDevices, checkCores, checkRoot, type Cores, fetchAttachments, fetchCertificate, fetchCores } from './fetch';
 import { findWayBack } from './rollback';
-import { certificateFields, note, orderLine, pushRequestFields, taskFields } from './show';
+import { certificateFields, expiryFields, note, orderLine, pushRequestFields, taskFields } from './show';
 import { nowS, openSigner, type Signer, signStatement } from './sign';
 
 export interface PushWish {
@@ -154,7 +154,7 @@ export async function preparePush(wish: PushWish): Promise<Draft<{ number: bigin
   const request = decodePushRequest(payload);
   await checkRoot(request, cores);
   const signed = cores.bytes.map(decodeCore);
-  const fields = [...(wish.because ? [note('Roll back', wish.because)] : []), ...taskFields(signed, chain.leaf.commonName),
+  const fields = [...(wish.because ? [note('Roll back', wish.because)] : []), ...expiryFields(signer.policy.body, now), ...taskFields(signed, chain.leaf.commonName),
     ...changedByHand(cores, prepared.checked), ...await pushRequestFields(request, comment), ...certificateFields(chain)];
 
   const pkcs8 = wish.pkcs8 && Uint8Array.from(wish.pkcs8);

@@ -1,7 +1,7 @@
 // Statements in words that people read, the same as the command line's (controller/cli/show.c). Everything here takes decoded
 // statements: callers encode, decode those very bytes again, and show that.
 import {
-  Action, type Admission, type Decision, KeyMode, type KeyRequest, Mode, type OrderCore, Override, type PushRequest, Verdict,
+  Action, type Admission, type Decision, KeyMode, type KeyRequest, Mode, type OrderCore, Override, type PushRequest, type TrustPolicy, Verdict,
 } from '../gen/countersign/v1/statement_pb';
 import { equal, hex, sha256, utf8 } from '../trust/bytes';
 import type { Push } from '../trust/push';
@@ -104,6 +104,10 @@ export function keyRequestFields(request: KeyRequest, deviceName: string): Field
     field('Requested at', timeText(request.requestedAtS)), field('Expires', timeText(request.expiresAtS)), mono('Key request', request.keyRequestId),
     field('Policy version', request.policyVersion), mono('Deployment', request.deploymentId)];
 }
+
+// A push under a policy that has expired can be signed, and every device refuses it.
+export const expiryFields = ({ expiresAtS, version }: TrustPolicy, nowS: bigint): Field[] => nowS <= expiresAtS ? [] :
+  [field('Trust policy', `version ${version} has expired: devices refuse pushes until the owners of the root keys publish the next one`, 'bad')];
 
 function expectsText({ expects }: OrderCore): string {
   return expects.length === 0 ? 'anything' : equal(expects, NOTHING) ? 'nothing' : hex(expects.subarray(0, 8));

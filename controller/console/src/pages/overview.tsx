@@ -5,7 +5,7 @@ import { type Counts, DAY_S, DAYS, readCounts } from '../counts';
 import { useData, useWatch } from '../data';
 import { Colour } from '../gen/countersign/v1/operator_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
-import { href } from '../router';
+import { go, href } from '../router';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Chip } from '../ui/chip';
@@ -99,11 +99,11 @@ function Expiry({ counts }: { counts: Counts }) {
           </g>
         ))}
         {bins.map(({ at, from, until, many, link }) => (
-          <a key={at} href={link} tabIndex={-1}>
+          <g key={at} class="chart-days" onClick={() => go(link)}>
             <title>{`${dateText(from)} to ${dateText(until - DAY_S)}: ${count(many, 'certificate')}`}</title>
             <rect class="chart-slot" x={LEFT + at * slot} y={TOP} width={slot} height={BASE - TOP} />
             {many > 0 && <rect class={`chart-bar c-${colourWord(colourAfter(at * BIN))}`} x={LEFT + at * slot + slot * 0.1} width={slot * 0.8} y={Math.min(y(many), BASE - 2)} height={Math.max(2, BASE - y(many))} rx={Math.min(2, slot / 6)} />}
-          </a>
+          </g>
         ))}
         {(WIDTH < 420 ? [0, 60] : [0, 30, 60, 90]).map((days) => (
           <text key={days} class="chart-text" x={LEFT + (days / BIN) * slot + 3} y={HEIGHT - 7}>{days ? `${days} days` : 'today'}</text>
