@@ -122,7 +122,7 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
       {(requester || changer) && (
         <div class="bar" role="group" aria-label="Actions">
           {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
-          {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
+          {changer && <Button onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
           {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
           {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
           {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
