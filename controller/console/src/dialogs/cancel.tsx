@@ -1,38 +1,30 @@
 // Cancel: not signed. It reaches what was not handed over to a device yet; of the rest the device reports how it ended.
 import { useEffect, useState } from 'preact/hooks';
-import { client } from '../api/client';
 import { sentence } from '../api/fault';
-import { type Order, OrderState, PushService, type Request } from '../gen/countersign/v1/operator_pb';
+import { cancelRequest, type Reach, reachOfCancel } from '../flow/cancel';
+import type { Request } from '../gen/countersign/v1/operator_pb';
 import { Select } from '../ui/field';
 import { Busy } from '../ui/busy';
 import { Notice } from '../ui/notice';
-import { count, requestNumber, stateEnded } from '../words';
+import { count, requestNumber } from '../words';
 import { Comment, commentTrouble } from './comment';
 import { DoDialog } from './do';
 
-export async function ordersOf(requestNumber_: bigint): Promise<Order[]> {
-  const orders: Order[] = [];
-  let beforeNumber = 0n;
-  for (;;) {
-    const page = await client(PushService).listOrders({ requestNumber: requestNumber_, beforeNumber });
-    orders.push(...page.orders);
-    if (!page.more || page.nextBeforeNumber === 0n) return orders;
-    beforeNumber = page.nextBeforeNumber;
-  }
-}
-
 export function CancelDialog({ request, order, onClose, onDone }: { request: Request; order?: bigint; onClose: () => void; onDone: () => void }) {
-  const [orders, setOrders] = useState<Order[] | undefined>(undefined);
+  const [reached, setReached] = useState<Reach | undefined>(undefined);
   const [trouble, setTrouble] = useState('');
   const [comment, setComment] = useState('');
   const [reach, setReach] = useState<'all' | 'one'>(order === undefined ? 'all' : 'one');
+  const orders = reach === 'one' && order !== undefined ? [order] : [];
   useEffect(() => {
-    ordersOf(request.number).then(setOrders, (error: unknown) => setTrouble(sentence(error)));
-  }, [request.number]);
-  const meant = orders?.filter((one) => (reach === 'all' || one.number === order) && !stateEnded(one.state)) ?? [];
-  const handedOver = meant.filter((one) => one.state === OrderState.PUSH_IN_PROGRESS).length, open = meant.length - handedOver;
-  const missing = () => commentTrouble(comment) || (orders && meant.length === 0 ? 'Every work order has ended: there is nothing to cancel.' : '');
-  const act = () => client(PushService).cancelRequest({ number: request.number, orders: reach === 'one' && order !== undefined ? [order] : [], comment });
+    let current = true;
+    setReached(undefined);
+    reachOfCancel(request.number, orders).then((now) => { if (current) setReached(now); }, (error: unknown) => { if (current) setTrouble(sentence(error)); });
+    return () => { current = false; };
+  }, [request.number, reach]);
+  const nothing = reached && reached.cancelled + reached.handedOver === 0;
+  const missing = () => commentTrouble(comment) || (nothing ? 'Every work order has ended: there is nothing to cancel.' : '');
+  const act = () => cancelRequest(request.number, comment, orders);
   return (
     <DoDialog title={`Cancel ${requestNumber(request.number)}`} yes="Cancel the push" danger missing={missing} act={act} onDone={onDone} onClose={onClose}
       done={(result) => (
@@ -45,8 +37,8 @@ export function CancelDialog({ request, order, onClose, onDone }: { request: Req
         <Select label="Which work orders" value={reach} onChange={setReach}
           options={[['all', `Every open one of ${requestNumber(request.number)}`], ['one', `Only WO-${order}`]]} />
       )}
-      {trouble ? <Notice kind="warn">{trouble}</Notice> : !orders ? <Busy lines={1} label="Counting the work orders" /> : (
-        <p>It reaches <strong>{count(open, 'work order')}</strong> that {open === 1 ? 'is' : 'are'} still here{handedOver > 0 ? `; ${count(handedOver, 'work order')} had been handed over already, and will only be asked to stop` : ''}.</p>
+      {trouble ? <Notice kind="warn">{trouble}</Notice> : !reached ? <Busy lines={1} label="Counting the work orders" /> : (
+        <p>It reaches <strong>{count(reached.cancelled, 'work order')}</strong> that {reached.cancelled === 1 ? 'is' : 'are'} still here{reached.handedOver > 0 ? `; ${count(reached.handedOver, 'work order')} had been handed over already, and will only be asked to stop` : ''}.</p>
       )}
       <Comment value={comment} onInput={setComment} />
     </DoDialog>

@@ -1,5 +1,6 @@
 // Push to Device: a confirmation with comments, the statement, then the numbers of the request and its work orders.
 import { useState } from 'preact/hooks';
+import { readKey } from '../flow/import';
 import { preparePush } from '../flow/push';
 import { Colour, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Action, KeyMode, Override } from '../gen/countersign/v1/statement_pb';
@@ -38,7 +39,7 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
     return preparePush({
       certificateId: certificate.id, action: Action.INSTALL, comment, overrides: needed, ...readTerms(terms)!,
       targets: choice.all && !only ? [] : targetsOf(chosen),
-      ...(keyless && key && { pkcs8: new Uint8Array(await key.arrayBuffer()) }),
+      ...(keyless && key && { pkcs8: readKey({ name: key.name, bytes: new Uint8Array(await key.arrayBuffer()) }) }),
     });
   };
   const tick = (one: Override, on: boolean) => {
@@ -58,7 +59,7 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
         <div class="field">
           <label for="push-key">Private key, sealed here to each device before it is sent</label>
           <input id="push-key" class="input" type="file" accept=".pem,.key,.der,.p8" onChange={(event) => setKey(event.currentTarget.files?.[0])} />
-          <span class="hint">PEM or DER, not encrypted. It leaves this page only sealed.</span>
+          <span class="hint">PEM or DER, without a passphrase. It leaves this page only sealed.</span>
         </div>
       )}
       <Comment value={comment} onInput={setComment} required hint="The people who decide read them." />

@@ -59,6 +59,13 @@ function readFile({ bytes }: PickedFile): Read {
   return { ders: blocks.filter(({ label }) => /^(X509 |TRUSTED )?CERTIFICATE$/.test(label)).map(({ der }) => der), keys: keys as Uint8Array[] };
 }
 
+// The one private key of a file that has nothing else to say, as PKCS#8.
+export function readKey(file: PickedFile): Uint8Array {
+  const { keys } = readFile(file);
+  if (keys.length !== 1) throw new Refusal(`${file.name} has ${keys.length === 0 ? 'no private key' : `${keys.length} private keys, and one is meant`}`);
+  return keys[0]!;
+}
+
 export async function readCertificates(files: readonly PickedFile[]): Promise<Found> {
   const found: Found = { certificates: [], problems: [] };
   const keys: { file: string; pkcs8: Uint8Array; used: boolean }[] = [];

@@ -122,7 +122,7 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
       {(requester || changer) && (
         <div class="bar" role="group" aria-label="Actions">
           {requester && rows.length > 0 && <Button kind="primary" onClick={() => setOpen({ what: 'push' })}>Push to Device</Button>}
-          {changer && <Button kind={rows.length === 0 ? 'primary' : 'plain'} onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
+          {changer && <Button onClick={() => setOpen({ what: 'add' })}>Add app connector</Button>}
           {requester && pushed && <Button onClick={() => setOpen({ what: 'roll-back' })}>Roll back…</Button>}
           {requester && pushed && <Button onClick={() => setOpen({ what: 'remove' })}>Remove…</Button>}
           {hasRole(Role.ADMIN) && certificate.colour !== Colour.BLACK && <Button kind="danger" onClick={() => setOpen({ what: 'revoke' })}>Revoke…</Button>}
@@ -248,7 +248,7 @@ function Canvas({ topology, open, decide, add }: {
 
 function Lines() {
   return (
-    <ul class="lines" aria-label="Lines">
+    <ul class="line-kinds" aria-label="Lines">
       {(Object.keys(lineMeaning) as Line[]).map((line) => (
         <li key={line}><svg viewBox="0 0 30 8" aria-hidden="true"><path class="edge" data-line={line} d="M1 4H29" /></svg>{lineMeaning[line]}</li>
       ))}

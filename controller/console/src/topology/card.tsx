@@ -5,7 +5,7 @@ import { href } from '../router';
 import { Button } from '../ui/button';
 import { Chip } from '../ui/chip';
 import { StateWord } from '../ui/state-word';
-import { dateText, daysLeft } from '../ui/time';
+import { dateText } from '../ui/time';
 import { colourMeaning, colourWord, count, keyKind, requestNumber } from '../words';
 import type { ConnectorFace, CrowdFace, DeviceFace, GroupFace, MoreFace } from './model';
 import { CERTIFICATE, groupText } from './model';
@@ -36,8 +36,8 @@ export const CertificateCard = still(({ certificate, hands, here }: { certificat
         <button type="button" class="node-name" data-node={CERTIFICATE} tabIndex={tab(here)} title={certificate.commonName}
           onFocus={() => hands.onFocus(CERTIFICATE)} onClick={() => hands.onOpen(CERTIFICATE)}>{certificate.commonName}</button>
       </div>
-      <p class="node-state"><Chip colour={certificate.colour} /></p>
-      <p class="node-text">until {dateText(certificate.notAfterS)} ({daysLeft(certificate.notAfterS)})</p>
+      <p class="node-state"><Chip colour={certificate.colour} short /></p>
+      <p class="node-text">valid until {dateText(certificate.notAfterS)}</p>
       <p class="node-text"><span title={`serial ${certificate.serial}`}>{keyKind(certificate)}, serial <code>{certificate.serial}</code></span></p>
     </div>
   );

@@ -51,9 +51,10 @@ const TALL = 1400;
 export const THREE_COLUMNS = 2 * OUTER.least + MIDDLE_LEAST + 2 * GAP_X.least;
 
 export function columnsOf(width: number, unit = 1): { x: number; width: number }[] {
-  const between = (least: number, most: number, share: number) => Math.min(most * unit, Math.max(least * unit, width * share));
-  const gap = Math.round(between(GAP_X.least, GAP_X.most, 0.1));
-  const outer = Math.round(between(OUTER.least, OUTER.most, 0.21));
+  const between = (least: number, most: number, wish: number) => Math.floor(Math.min(most * unit, Math.max(least * unit, wish)));
+  // Where it is narrow the connectors come first: the gaps give way, then the columns beside them.
+  const outer = between(OUTER.least, OUTER.most, Math.min(width * 0.21, (width - (MIDDLE_LEAST + 2 * GAP_X.least) * unit) / 2));
+  const gap = between(GAP_X.least, GAP_X.most, Math.min(width * 0.1, (width - MIDDLE_LEAST * unit) / 2 - outer));
   const middle = Math.max(MIDDLE_LEAST * unit, width - 2 * outer - 2 * gap);
   return [{ x: 0, width: outer }, { x: outer + gap, width: middle }, { x: outer + middle + 2 * gap, width: outer }];
 }

@@ -1,10 +1,10 @@
 // A certificate's topology as the controller has it, kept as it changes. One load at a time: what changes while one runs causes
 // another behind it, and what is on the page stays there until the next is complete.
 import { type DescMessage, equals, type MessageShape } from '@bufbuild/protobuf';
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { effect, type ReadonlySignal, signal } from '@preact/signals';
 import { client } from '../api/client';
 import { sentence } from '../api/fault';
-import { watch } from '../api/live';
+import { connection, watch } from '../api/live';
 import {
   type Certificate, CertificateSchema, CertificateService, type DecisionSummary, type Order, PushService, type Request, type RequestHistory, RequestHistorySchema, RequestSchema, type TopologyRow,
   TopologyRowSchema,
@@ -51,6 +51,8 @@ export interface Loading {
 
 // A device changes often; hundreds of orders that move would ask for everything again and again.
 const PAUSE_MS = 300;
+// What only time changes, the colours, nobody is told of.
+const ANEW_MS = 10 * 60_000;
 
 export async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
   const rows: TopologyRow[] = [], histories = new Map<bigint, RequestHistory>();
@@ -144,6 +146,8 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     const there = topology.value;
     if (changes.length === 0 || !there || changes.some((change) => concerns(change, there))) later();
   });
+  const clock = setInterval(later, ANEW_MS);
+  const unheal = effect(() => { if (connection.value === 'live' && trouble.peek()) later(); });
   void run();
   return {
     topology, trouble,
@@ -154,6 +158,8 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     stop: () => {
       stopped = true;
       clearTimeout(timer);
+      clearInterval(clock);
+      unheal();
       unwatch();
     },
   };
