@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { client } from '../api/client';
 import { watch } from '../api/live';
 import { me } from '../api/session';
+import { fetchOrders } from '../flow/cancel';
 import { prepareDecision } from '../flow/decide';
 import { OrderState, PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { Mode, Verdict } from '../gen/countersign/v1/statement_pb';
@@ -37,13 +38,16 @@ interface Seen {
   request: Request;
   decisions: number;
   deciders: string[];        // on all of its orders
+  rest: bigint[] | undefined; // once decisions covered some orders only: those at the open stage, which are all that can be decided together
 }
 
 async function look(number: bigint): Promise<Seen> {
   const reply = await client(PushService).getRequest({ number });
   if (!reply.request) throw new Refusal(`the controller does not know ${requestNumber(number)}`);
   const decisions = reply.decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')));
-  return { request: reply.request, decisions: decisions.length, deciders: decisions.filter(({ orders }) => orders.length === 0).map(({ decider }) => decider) };
+  const { request } = reply, isPartly = decisions.some(({ orders }) => orders.length > 0);
+  const rest = isPartly ? (await fetchOrders(number)).filter(({ state }) => state === request.state).map((order) => order.number) : undefined;
+  return { request, rest, decisions: decisions.length, deciders: decisions.filter(({ orders }) => orders.length === 0).map(({ decider }) => decider) };
 }
 
 // What the controller calls the open stage is the least advanced orders'.
@@ -81,14 +85,16 @@ export function DecideDialog({ request: opened, order, stageName, verdict = Verd
 
   const waits = !seen || !me.value || waitsFor(me.value, policy.value?.body, { ...seen.request, ...(stageName !== undefined && { stageName }) }, seen.deciders);
   const closed = waits || !seen ? '' : `Nothing of ${requestNumber(number)} waits for your decision any more: ${howItStands(seen)}.`;
+  const together = seen?.rest?.length ?? request.orderCount;
   const verb = !waits ? 'Decide' : accepts ? verbOf(stageName ?? request.stageName) : 'Reject';
   const time = readLocal(at);
   const notBefore = time.kind === 'one' ? time.s : time.kind === 'twice' && later ? time[later] : undefined;
   const prepare = async () => {
     const before = seen ?? await (first ?? look(number));
+    const orders = reach === 'one' && order !== undefined ? [order] : before.rest;
     return prepareDecision({
       number, verdict, comment, mode: accepts ? (manual ? Mode.MANUAL : Mode.SCHEDULED) : Mode.UNSPECIFIED,
-      ...(accepts && !manual && notBefore !== undefined && { notBeforeS: notBefore }), ...(reach === 'one' && order !== undefined && { orders: [order] }),
+      ...(accepts && !manual && notBefore !== undefined && { notBeforeS: notBefore }), ...(orders && { orders }),
       seen: { decisions: before.decisions, ...(reach === 'all' && before.request.stage > 0 && { stage: before.request.stage }) },
     });
   };
@@ -106,15 +112,13 @@ export function DecideDialog({ request: opened, order, stageName, verdict = Verd
         setChanged('');
       }}
       done={(result) => (
-        <>
-          <Notice kind="good" title={accepts ? 'Your decision was taken' : 'The request was rejected'}>
-            <StateWord state={result.state} /> is what <a href={href(['requests', number])}>{requestNumber(number)}</a> stands at now.
-          </Notice>
-        </>
+        <Notice kind="good" title={accepts ? 'Your decision was taken' : 'The request was rejected'}>
+          <a href={href(['requests', number])}>{requestNumber(number)}</a> is now at: <StateWord state={result.state} />
+        </Notice>
       )}>
       {changed && <Notice kind="warn">{changed}</Notice>}
       <p>
-        {request.requester} asks to <strong>{actionWord(request.action)} {request.certificateName}</strong> at {count(request.orderCount, 'app connector')}
+        {request.requester} asks to <strong>{actionWord(request.action)} {request.certificateName}</strong> at {count(request.orderCount, 'app connector')}{seen?.rest && `, of which ${together.toLocaleString()} ${together === 1 ? 'is' : 'are'} at this stage`}
         {request.comment && <>: “{request.comment}”</>}
       </p>
       {accepts && (
@@ -126,7 +130,7 @@ export function DecideDialog({ request: opened, order, stageName, verdict = Verd
       {accepts && !manual && (
         <>
           <TextField label={`Not before, in your time zone (${zone})`} type="datetime-local" value={at} onInput={(value) => { setAt(value); setLater(''); }} required
-            error={time.kind === 'skipped' ? `There is no such time in ${zone} on that day: clocks go forward over it. Take ${timeText(time.after)} or a time before ${timeText(time.before)}.` : undefined}
+            error={time.kind === 'skipped' ? `There is no such time in ${zone} on that day: clocks go forward over it. Take ${timeText(time.before)} or ${timeText(time.after)}, or another time.` : undefined}
             hint={notBefore !== undefined ? `${utcText(notBefore)}${notBefore < now_s.value ? ': this is past, so it delays nothing' : ''}` : undefined} />
           {time.kind === 'twice' && (
             <Select label="Clocks go back that day, and this time is there twice" value={later} onChange={setLater}
@@ -135,9 +139,9 @@ export function DecideDialog({ request: opened, order, stageName, verdict = Verd
         </>
       )}
       {order !== undefined && stageName !== undefined && <p>For WO-{String(order)} alone, which stands at another stage than the others.</p>}
-      {order !== undefined && stageName === undefined && request.orderCount > 1 && (
+      {order !== undefined && stageName === undefined && together > 1 && (
         <Select label="For which work orders" value={reach} onChange={setReach}
-          options={[['all', `All ${request.orderCount.toLocaleString()} of ${requestNumber(number)}`], ['one', `Only WO-${order}`]]} />
+          options={[['all', `All ${together.toLocaleString()} of ${requestNumber(number)}${seen?.rest ? ' at this stage' : ''}`], ['one', `Only WO-${order}`]]} />
       )}
       <Comment value={comment} onInput={setComment} />
     </SignDialog>

@@ -93,7 +93,14 @@ function verbAt(topology: Topology, { order }: TopologyRow): string | undefined 
 function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => void }) {
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const { certificate, rows } = topology;
-  const close = () => setOpen(undefined);
+  // What opened the dialog may be gone, as a decision is once it is made: the keyboard goes on from its box.
+  const close = () => {
+    setOpen(undefined);
+    setTimeout(() => {
+      if (document.activeElement === document.body || document.activeElement === null)
+        document.querySelector<HTMLElement>('.topology [data-node][tabindex="0"]')?.focus({ preventScroll: true });
+    });
+  };
   const decide = (number: bigint, order?: bigint, verdict?: Verdict) => {
     const request = topology.requests.get(number);
     const row = order === undefined ? undefined : rows.find((one) => one.order?.number === order);

@@ -14,7 +14,6 @@ import { still } from './still';
 
 // What a box does. The same functions as long as the picture is there.
 export interface Hands {
-  onFocus: (key: string) => void;
   onOpen: (key: string) => void;
   onDecide: (request: bigint, order?: bigint) => void;
 }
@@ -34,7 +33,7 @@ export const CertificateCard = still(({ certificate, hands, here }: { certificat
     <div class={`node node-certificate c-${colourWord(certificate.colour)}`}>
       <div class="node-head">
         <button type="button" class="node-name" data-node={CERTIFICATE} tabIndex={tab(here)} title={certificate.commonName}
-          onFocus={() => hands.onFocus(CERTIFICATE)} onClick={() => hands.onOpen(CERTIFICATE)}>{certificate.commonName}</button>
+          onClick={() => hands.onOpen(CERTIFICATE)}>{certificate.commonName}</button>
       </div>
       <p class="node-state"><Chip colour={certificate.colour} short /></p>
       <p class="node-text">valid until {dateText(certificate.notAfterS)}</p>
@@ -71,7 +70,7 @@ export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps
     <div class={`node node-connector c-${colourWord(row.colour)}`} data-line={lineOf(row)}>
       <div class="node-head">
         <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} aria-label={name} title={name}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>{row.connector}</button>
+          onClick={() => hands.onOpen(face.key)}>{row.connector}</button>
         <span class="node-side" title={row.application || 'not stated by the device'}>{row.application || 'not stated by the device'}</span>
         <Chip colour={row.colour} short />
       </div>
@@ -98,7 +97,7 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
     <div class={`node node-group c-${colourWord(first.colour)}`}>
       <div class="node-head">
         <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} aria-expanded={face.open}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>
+          onClick={() => hands.onOpen(face.key)}>
           {count(face.group.rows.length, 'app connector')}
         </button>
         <span class="node-side" />
@@ -117,17 +116,16 @@ export const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
   return (
     <div class="node node-more">
       <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)}
-        onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>Show more ({face.left.toLocaleString()} left)</button>
+          onClick={() => hands.onOpen(face.key)}>Show more ({face.left.toLocaleString()} left)</button>
     </div>
   );
 });
 
-export const DeviceCard = still(({ face, hands, here }: CardProps<DeviceFace>) => {
+export const DeviceCard = still(({ face, here }: Omit<CardProps<DeviceFace>, 'hands'>) => {
   return (
     <div class="node node-device">
       <div class="node-head">
-        <a class="node-name" href={href(['devices', face.name])} data-node={face.key} tabIndex={tab(here)} title={face.name}
-          onFocus={() => hands.onFocus(face.key)}>{face.name}</a>
+        <a class="node-name" href={href(['devices', face.name])} data-node={face.key} tabIndex={tab(here)} title={face.name}>{face.name}</a>
       </div>
       <p class="node-text" title={face.text}><span class={`state s-${face.connected ? 'done' : 'plain'}`}>{face.text}</span></p>
     </div>
@@ -139,7 +137,7 @@ export const CrowdCard = still(({ face, hands, here }: CardProps<CrowdFace>) => 
     <div class="node node-device node-crowd">
       <div class="node-head">
         <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>{count(face.devices, 'device')}</button>
+          onClick={() => hands.onOpen(face.key)}>{count(face.devices, 'device')}</button>
       </div>
       <p class="node-text">{face.connected.toLocaleString()} connected, {(face.devices - face.connected).toLocaleString()} offline</p>
     </div>

@@ -11,7 +11,7 @@ export function TopologyList({ topology, faces, onOpen, onDecide, verbOf, verbsO
   verbOf: (face: ConnectorFace) => string | undefined;
   verbsOf: (face: GroupFace) => string;
 }) {
-  const hands: Hands = { onFocus: () => {}, onOpen, onDecide };
+  const hands: Hands = { onOpen, onDecide };
   return (
     <div class="topology-list">
       <section aria-label="Certificate">

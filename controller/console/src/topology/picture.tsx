@@ -60,10 +60,6 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
   const latest = useRef({ onOpen, onDecide });
   latest.current = { onOpen, onDecide };
   const [hands] = useState<Hands>(() => ({
-    onFocus: (key) => {
-      setHere(key);
-      setFocused(true);
-    },
     onOpen: (key) => latest.current.onOpen(key),
     onDecide: (request, order) => latest.current.onDecide(request, order),
   }));
@@ -119,6 +115,14 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
     event.preventDefault();
   };
 
+  // A box, or a button in it, has the focus: the arrows go on from there.
+  const onFocus = (event: FocusEvent) => {
+    const key = (event.target as Element).closest('.placed')?.querySelector<HTMLElement>('[data-node]')?.dataset.node;
+    if (key === undefined) return;
+    setHere(key);
+    setFocused(true);
+  };
+
   // The surface is taken hold of and moved.
   const drag = useRef<{ x: number; y: number; left: number; top: number } | undefined>(undefined);
   const onPointerDown = (event: PointerEvent) => {
@@ -140,7 +144,7 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
   return (
     <div class="topology-frame">
       <div class={placed.height * zoom > TALL * unit ? 'topology-scroll tall' : 'topology-scroll'} ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
-        onPointerUp={onPointerEnd} onPointerCancel={onPointerEnd} onBlurCapture={() => setFocused(false)}>
+        onPointerUp={onPointerEnd} onPointerCancel={onPointerEnd} onBlurCapture={() => setFocused(false)} onFocusCapture={onFocus}>
         <div class="topology-heads" aria-hidden="true" style={{ width: `${placed.width * zoom}px` }}>
           <span class="label" style={head(certificates)}>Certificate</span>
           <span class="label" style={head(connectors)}>App connectors</span>
@@ -165,7 +169,7 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
             </section>
             <section aria-label="Devices">
               <ul>
-                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
+                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} here={tabbed === face.key} /></li>)}
                 {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
               </ul>
             </section>
