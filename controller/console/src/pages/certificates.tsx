@@ -118,7 +118,7 @@ export default function Certificates() {
   const nothing = list.data && !list.data.rows.length && !list.data.searching && !stale;
   return (
     <Drop>
-      <Crumbs items={[['Visibility', '/certificates'], ['Client', '/certificates'], ['All']]} />
+      <Crumbs items={[['Visibility', '/certificates'], ['Client', '/certificates'], ['All']]} title="Client certificates" />
       <div class="head">
         <h1 tabIndex={-1}>Client certificates</h1>
         <ImportButton />
@@ -135,7 +135,7 @@ export default function Certificates() {
               : 'Take a filter away to see more.'}</Empty></div>
           : <div class="card"><Empty title="There are no certificates yet" action={<ImportButton />}>
             Drop PEM or DER files anywhere on this page. A private key among them can be kept by the controller, or sealed here to the devices that are to have it.</Empty></div>)}
-      {!list.data && !list.error && <div class="card flush"><Busy lines={12} label="Reading certificates" /></div>}
+      {!list.data && !list.error && <div class="card flush" aria-busy="true"><Busy lines={12} label="Reading certificates" /></div>}
     </Drop>
   );
 }

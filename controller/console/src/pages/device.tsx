@@ -119,7 +119,7 @@ export default function DevicePage() {
       <div class="head">
         <div>
           <h1 tabIndex={-1}>{name}</h1>
-          <p class="meta">{device ? <Word tint={presenceTint(device)}>{presence(device)}</Word> : <span>…</span>}</p>
+          <p class="meta">{device ? <Word tint={presenceTint(device)}>{presence(device)}</Word> : <span>{whole.error ? 'not known' : 'reading…'}</span>}</p>
         </div>
         {admin && device && (
           <div class="bar">

@@ -201,7 +201,7 @@ export default function Overview() {
       )}
       {counts.data
         ? <div class="overview"><ColourTiles counts={counts.data} /><Fleet counts={counts.data} /><Expiry counts={counts.data} /><Orders counts={counts.data} /></div>
-        : !counts.error && <div class="overview">{[9, 7, 8, 8].map((lines, at) => <div key={at} class="card flush"><Busy lines={lines} label="Counting" /></div>)}</div>}
+        : !counts.error && <div class="overview" aria-busy="true">{[9, 7, 8, 8].map((lines, at) => <div key={at} class="card flush"><Busy lines={lines} label="Counting" /></div>)}</div>}
     </>
   );
 }
