@@ -90,8 +90,8 @@ export class ByController extends Way {
   async people(browser, names, { finish, ...options } = {}) {
     const tabs = [];
     for (const name of names) tabs.push(await this.pair(browser, name, options));
-    await this.deployment.publish(...(finish ? [['remove-rule', 'default'],
-      ['add-rule', 'default', '--stage', 'approve=approver', '--stage', 'implement=implementer', '--browser-may-finish']] : []),
+    await this.deployment.publish(...(finish ? [['add-rule', 'all', '--stage', 'approve=approver', '--stage', 'implement=implementer', '--browser-may-finish'],
+      ['remove-rule', 'default']] : []),
       ...tabs.map((tab) => ['add-key', tab.name, tab.keyFile, '--kind', 'browser']));
     for (const tab of tabs) await this.signIn(tab);
     return tabs;
