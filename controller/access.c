@@ -84,6 +84,14 @@ uint32_t ctl_access_roles(const countersign_v1_TrustPolicy *policy, const counte
     return bits;
 }
 
+bool ctl_access_has_role(const struct ctl_caller *caller, const countersign_v1_TrustPolicy *policy,
+                         countersign_v1_Role role)
+{
+    const countersign_v1_Operator *who = policy ? cs_operators_find(policy, caller->operator) : NULL;
+
+    return caller->is_administrator || (who && cs_operator_has_role(policy, who, role));
+}
+
 static uint32_t roles_of_stages(const countersign_v1_TrustPolicy *policy)
 {
     uint32_t bits = 0;

@@ -19,6 +19,7 @@
 struct ctl_caller {
     char operator[CS_LIMIT_NAME_BYTES + 1]; /* empty: nobody in particular */
     bool is_administrator;                  /* who named nobody, and may call everything */
+    struct cs_digest session;               /* its id, of who came by one */
 };
 
 /* Whom the configuration lets a user of this machine be. `named`: the operator that the caller named, NULL or
@@ -36,6 +37,8 @@ bool ctl_access_is_administrator(uint32_t own_uid, uint32_t peer_uid);
 
 /* The operator's roles, own and by groups, as bits of CTL_MAY(). */
 uint32_t ctl_access_roles(const countersign_v1_TrustPolicy *policy, const countersign_v1_Operator *who);
+bool ctl_access_has_role(const struct ctl_caller *caller, const countersign_v1_TrustPolicy *policy,
+                         countersign_v1_Role role);
 /* May `caller` call `method`, whose tag is `may`? CS_EDENIED with who may. */
 CS_MUST_USE int ctl_access_check(const struct ctl_caller *caller, const countersign_v1_TrustPolicy *policy,
                                  const char *method, uint32_t may, struct cs_err *err);

@@ -63,6 +63,9 @@ static const struct key keys[] = {
      "an operator's session without a call ends after this"},
     {"session_lifetime", VALUE_DURATION, FIELD(session_life_s), 1, 0, "12h", "a duration, as 12h",
      "an operator's session ends after this"},
+    {"console", VALUE_YES, FIELD(console), 0, 0, "no", "yes or no",
+     "the console's pages on the operators' listener, for those who have only a browser; a key made "
+     "there completes no push unless a rule of the trust policy allows it"},
     {"open_metrics", VALUE_YES, FIELD(open_metrics), 0, 0, "no", "yes or no",
      "/metrics on the operators' listener also with TLS, to whoever reaches it"},
     {"metrics_certificates", VALUE_NUMBER, FIELD(metrics_certificates), 0, 5000, "500",
@@ -341,6 +344,10 @@ static int settle_operators(struct ctl_config *config, struct cs_err *err)
     if (has_files && (!config->operators_certificate[0] || !config->operators_key[0]))
         return cs_err_set(err, CS_EINVAL,
                           "operators_certificate and operators_key belong together: give both");
+    if (!config->has_operators && config->console)
+        return cs_err_set(err, CS_EINVAL,
+                          "console is yes, and there is no listener to serve it: give `operators`, as "
+                          "0.0.0.0:9443");
     if (!config->has_operators)
         return CS_OK;
     if (config->operators_tls == CTL_OPERATORS_TLS_AUTO)

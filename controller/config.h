@@ -43,6 +43,7 @@ struct ctl_config {
     char operators_certificate[CTL_LIMIT_PATH_BYTES]; /* PEM files; empty: the deployment's own */
     char operators_key[CTL_LIMIT_PATH_BYTES];
     int64_t session_idle_s, session_life_s;
+    bool console;                  /* the operators' listener serves the console's pages, too */
     bool open_metrics;             /* /metrics without a session also where there is TLS */
     uint32_t metrics_certificates; /* with series of their own */
     struct ctl_uids uids;          /* whom users of this machine may call as, on the admin socket */

@@ -5,6 +5,7 @@
 #include "controller/api/monitor.h"
 #include "controller/api/sign_in.h"
 #include "controller/api/transcode.h"
+#include "controller/console/pages.h"
 #include "controller/files.h"
 #include "controller/fleet/fleet.h"
 #include "shared/base/log.h"
@@ -154,14 +155,15 @@ static int add_services(struct ctl_listeners *listeners, enum which which, struc
 static struct cs_web web_of(const struct listener *listener)
 {
     const struct ctl_shard *shard = listener->all->shard;
-    bool guarded =
-        listener->which == OPERATORS && shard->shared->operators_tls && !shard->shared->config->open_metrics;
+    const struct ctl_config *config = shard->shared->config;
+    bool guarded = listener->which == OPERATORS && shard->shared->operators_tls && !config->open_metrics;
 
     return (struct cs_web){
         .connect = true,
         .transcode = &ctl_transcode,
         .routes = ctl_monitor_routes(shard->monitor, guarded),
         .route_count = CTL_MONITOR_ROUTES,
+        .otherwise = listener->which == OPERATORS && config->console ? &ctl_pages_of_countersignd : NULL,
     };
 }
 
@@ -260,6 +262,9 @@ int ctl_listeners_open(struct ctl_shard *shard, struct ctl_addresses *addresses,
         code = open_one(listeners, ADMIN, NULL, err);
     if (code == CS_OK && shard->shared->config->has_operators)
         code = open_one(listeners, OPERATORS, &addresses->operators, err);
+    if (code == CS_OK && shard->shared->config->console && !ctl_pages_are_built())
+        cs_log(CS_LOG_WARN, "listener",
+               "console = yes, and this build has none of its pages: build it where there is Node", CS_FEND);
     return code;
 }
 

@@ -4,8 +4,8 @@
  *   enrolment   shard 0                                server TLS    EnrolmentService
  *   admin       shard 0, unix socket, mode 0660        -             the operators' services, also by Connect
  *                                                                    and over HTTP/1.1
- *   operators   shard 0, if configured                 server TLS,   the same, by session
- *                                                      or loopback */
+ *   operators   shard 0, if configured                 server TLS,   the same, by session; the console's
+ *                                                      or loopback   pages, if configured */
 #ifndef CTL_LISTENERS_H
 #define CTL_LISTENERS_H
 

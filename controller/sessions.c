@@ -11,7 +11,6 @@ struct challenge {
 
 struct session {
     struct ctl_session_info info;
-    struct cs_digest token; /* digest of it */
     bool open;
 };
 
@@ -68,19 +67,37 @@ static bool take_challenge(struct ctl_sessions *sessions, struct cs_slice bytes,
 
 /* ---- openings */
 
-static int check_opening(struct ctl_sessions *sessions, const struct cs_policy *policy,
-                         const countersign_v1_SessionOpening *opening, struct cs_slice server_spki,
-                         int64_t now_s, struct cs_err *err)
+/* Who signed, with a key of this kind, did so for this server. */
+static bool is_for_server(const countersign_v1_SessionOpening *opening, struct cs_slice server_spki,
+                          countersign_v1_KeyKind kind)
 {
-    struct cs_digest server = server_spki.len ? cs_sha256(server_spki) : (struct cs_digest){.bytes = {0}};
-    struct cs_slice expected = server_spki.len ? cs_digest_slice(&server) : CS_SLICE_EMPTY;
+    struct cs_slice said = CS_PB_BYTES(&opening->server_spki_digest);
+    struct cs_digest server;
+
+    if (server_spki.len == 0 || (said.len == 0 && kind == countersign_v1_KeyKind_KEY_KIND_BROWSER))
+        return said.len == 0;
+    server = cs_sha256(server_spki);
+    return cs_slice_eq(said, cs_digest_slice(&server));
+}
+
+static int check_opening(struct ctl_sessions *sessions, const struct cs_policy *policy,
+                         const struct cs_verified *verified, const countersign_v1_SessionOpening *opening,
+                         struct cs_slice server_spki, int64_t now_s, countersign_v1_KeyKind *ret_kind,
+                         struct cs_err *err)
+{
+    countersign_v1_KeyKind kind;
+    int code;
 
     if (!take_challenge(sessions, CS_PB_BYTES(&opening->challenge), now_s))
         return cs_err_set(
             err, CS_EAUTH,
             "the opening answers no challenge that this controller gave out, or one that was used or "
             "has expired: ask for another");
-    if (!cs_slice_eq(CS_PB_BYTES(&opening->server_spki_digest), expected))
+    code = cs_policy_check_signer(policy, verified, opening->operator, countersign_v1_Role_ROLE_UNSPECIFIED,
+                                  &kind, err);
+    if (code != CS_OK)
+        return code;
+    if (!is_for_server(opening, server_spki, kind))
         return cs_err_set(
             err, CS_EAUTH,
             "the opening was signed for another server's key than this listener's: somebody may "
@@ -92,17 +109,19 @@ static int check_opening(struct ctl_sessions *sessions, const struct cs_policy *
         return cs_err_set(err, CS_ESTALE,
                           "the opening was signed under trust policy %u and the newest here is %u",
                           (unsigned)opening->policy_version, (unsigned)cs_policy_version(policy));
+    *ret_kind = kind;
     return CS_OK;
 }
 
-/* The first of the signers' keys that is the operator's: there is one. */
-static struct cs_digest key_of(const struct cs_verified *verified, const countersign_v1_Operator *who)
+/* The first of the signers' keys that is the operator's and of this kind: there is one. */
+static struct cs_digest key_of(const struct cs_verified *verified, const countersign_v1_Operator *who,
+                               countersign_v1_KeyKind kind)
 {
     for (pb_size_t i = 0; i < who->keys_count; i++) {
         struct cs_digest key_id = cs_key_id(CS_PB_BYTES(&who->keys[i].spki));
 
         for (size_t k = 0; k < verified->signer_count; k++)
-            if (cs_digest_eq(&verified->signers[k], &key_id))
+            if (who->keys[i].kind == kind && cs_digest_eq(&verified->signers[k], &key_id))
                 return key_id;
     }
     cs_assert(false);
@@ -127,14 +146,13 @@ int ctl_sessions_verify(struct ctl_sessions *sessions, const struct cs_policy *p
     if (rc == CS_OK)
         rc = cs_opening_decode(verified.payload, &opening, err);
     if (rc == CS_OK)
-        rc = check_opening(sessions, policy, opening, server_spki, now_s, err);
-    if (rc == CS_OK)
-        rc = cs_policy_check_signer(policy, &verified, opening->operator,
-                                    countersign_v1_Role_ROLE_UNSPECIFIED, &kind, err);
+        rc = check_opening(sessions, policy, &verified, opening, server_spki, now_s, &kind, err);
     if (rc != CS_OK)
         return rc;
-    *ret =
-        (struct ctl_session_info){.key_id = key_of(&verified, cs_policy_operator(policy, opening->operator))};
+    *ret = (struct ctl_session_info){
+        .key_id = key_of(&verified, cs_policy_operator(policy, opening->operator), kind),
+        .key_kind = kind,
+    };
     snprintf(ret->operator, sizeof ret->operator, "%s", opening->operator);
     return CS_OK;
 }
@@ -214,19 +232,32 @@ int ctl_sessions_open(struct ctl_sessions *sessions, const struct ctl_session_in
             continue;
         session->info = *info;
         session->info.opened_s = session->info.seen_s = now_s;
-        session->token = cs_sha256(cs_slice(token, CTL_TOKEN_BYTES));
+        session->info.id = cs_sha256(cs_slice(token, CTL_TOKEN_BYTES));
         session->open = true;
         return CS_OK;
     }
     return cs_err_set(err, CS_EBUSY, "too many sessions are open: try again later");
 }
 
+int ctl_sessions_parse_text(struct cs_slice text, uint8_t ret_token[CTL_TOKEN_BYTES])
+{
+    struct cs_buf token = CS_BUF_EMPTY;
+    int rc = cs_buf_reserve(&token, CTL_TOKEN_TEXT_BYTES);
+
+    if (rc == CS_OK)
+        rc = cs_base64_decode(text, &token);
+    if (rc == CS_OK && token.len == CTL_TOKEN_BYTES)
+        memcpy(ret_token, token.ptr, CTL_TOKEN_BYTES);
+    else
+        rc = CS_EPARSE;
+    cs_buf_wipe(&token);
+    return rc;
+}
+
 int ctl_sessions_parse(struct cs_slice authorization, uint8_t ret_token[CTL_TOKEN_BYTES], struct cs_err *err)
 {
     static const char scheme[] = "Bearer ";
     size_t skip = sizeof scheme - 1;
-    struct cs_buf token = CS_BUF_EMPTY;
-    int rc = CS_EPARSE;
 
     if (authorization.len == 0)
         return cs_err_set(
@@ -234,14 +265,9 @@ int ctl_sessions_parse(struct cs_slice authorization, uint8_t ret_token[CTL_TOKE
             "this takes a session: sign a challenge (countersign.v1.SessionService) and send the "
             "token as \"authorization: Bearer TOKEN\"");
     if (authorization.len > skip && memcmp(authorization.ptr, scheme, skip) == 0 &&
-        cs_buf_reserve(&token, CTL_TOKEN_TEXT_BYTES) == CS_OK)
-        rc = cs_base64_decode(cs_slice_from(authorization, skip), &token);
-    if (rc == CS_OK && token.len == CTL_TOKEN_BYTES)
-        memcpy(ret_token, token.ptr, CTL_TOKEN_BYTES);
-    else
-        rc = cs_err_set(err, CS_EAUTH, "the authorization is not \"Bearer TOKEN\" with a session's token");
-    cs_buf_wipe(&token);
-    return rc;
+        ctl_sessions_parse_text(cs_slice_from(authorization, skip), ret_token) == CS_OK)
+        return CS_OK;
+    return cs_err_set(err, CS_EAUTH, "the authorization is not \"Bearer TOKEN\" with a session's token");
 }
 
 void ctl_sessions_token_text(const uint8_t token[CTL_TOKEN_BYTES], char ret[CTL_TOKEN_TEXT_BYTES])
@@ -254,18 +280,25 @@ void ctl_sessions_token_text(const uint8_t token[CTL_TOKEN_BYTES], char ret[CTL_
     ret[out.len] = '\0';
 }
 
-static struct session *find(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES])
+static const struct session *find_id(const struct ctl_sessions *sessions, struct cs_slice id)
 {
-    struct cs_digest digest = cs_sha256(cs_slice(token, CTL_TOKEN_BYTES));
-    struct session *found = NULL;
+    const struct session *found = NULL;
 
     for (size_t i = 0; i < CTL_LIMIT_SESSIONS; i++) {
-        struct session *session = &sessions->sessions[i];
+        const struct session *session = &sessions->sessions[i];
 
-        if (session->open && cs_slice_eq_secret(cs_digest_slice(&session->token), cs_digest_slice(&digest)))
+        if (session->open && cs_slice_eq_secret(cs_digest_slice(&session->info.id), id))
             found = session;
     }
     return found;
+}
+
+static struct session *find(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES])
+{
+    struct cs_digest id = cs_sha256(cs_slice(token, CTL_TOKEN_BYTES));
+    const struct session *found = find_id(sessions, cs_digest_slice(&id));
+
+    return found ? &sessions->sessions[found - sessions->sessions] : NULL;
 }
 
 int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,
@@ -284,16 +317,41 @@ int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPo
     return CS_OK;
 }
 
+bool ctl_sessions_end(struct ctl_sessions *sessions, struct cs_slice id, struct ctl_session_info *ret)
+{
+    const struct session *found = find_id(sessions, id);
+
+    if (!found)
+        return false;
+    *ret = found->info;
+    sessions->sessions[found - sessions->sessions] = (struct session){.open = false};
+    return true;
+}
+
 bool ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES],
                         struct ctl_session_info *ret)
 {
-    struct session *session = find(sessions, token);
+    struct cs_digest id = cs_sha256(cs_slice(token, CTL_TOKEN_BYTES));
 
-    if (!session)
-        return false;
-    *ret = session->info;
-    *session = (struct session){.open = false};
-    return true;
+    return ctl_sessions_end(sessions, cs_digest_slice(&id), ret);
+}
+
+const struct ctl_session_info *ctl_sessions_find(const struct ctl_sessions *sessions, struct cs_slice id)
+{
+    const struct session *found = find_id(sessions, id);
+
+    return found ? &found->info : NULL;
+}
+
+const struct ctl_session_info *ctl_sessions_next(const struct ctl_sessions *sessions, size_t *cursor)
+{
+    while (*cursor < CTL_LIMIT_SESSIONS) {
+        const struct session *session = &sessions->sessions[(*cursor)++];
+
+        if (session->open)
+            return &session->info;
+    }
+    return NULL;
 }
 
 size_t ctl_sessions_count(const struct ctl_sessions *sessions)

@@ -29,6 +29,8 @@ struct ctl_session_info {
     char operator[CS_LIMIT_NAME_BYTES + 1];
     char peer[64];
     struct cs_digest key_id; /* of the key that opened it */
+    countersign_v1_KeyKind key_kind;
+    struct cs_digest id; /* SHA-256 of its token */
     int64_t opened_s, seen_s;
 };
 
@@ -49,7 +51,9 @@ int64_t ctl_sessions_challenge(struct ctl_sessions *sessions, const uint8_t rand
                                int64_t now_s);
 /* An opening's envelope is good: it answers a challenge that was given out (which is used up by this,
  * whatever else is wrong), for this server's key (empty: no TLS), and is signed by a key that the policy has
- * for its operator. Fills `ret` but for the peer. CS_EAUTH or CS_EDENIED with a sentence; CS_ESTALE when the
+ * for its operator. A page cannot see the server's key, so an opening by a key of kind browser may leave it
+ * out: the browser keeps such a key for one origin, whose certificate it has checked, and a server in between
+ * has another one. Fills `ret` but for the peer. CS_EAUTH or CS_EDENIED with a sentence; CS_ESTALE when the
  * signer saw a newer policy. */
 CS_MUST_USE int ctl_sessions_verify(struct ctl_sessions *sessions, const struct cs_policy *policy,
                                     struct cs_slice envelope, struct cs_slice server_spki, int64_t now_s,
@@ -61,6 +65,8 @@ CS_MUST_USE int ctl_sessions_open(struct ctl_sessions *sessions, const struct ct
 /* "Bearer TOKEN" as metadata has it, and the token as text. */
 CS_MUST_USE int ctl_sessions_parse(struct cs_slice authorization, uint8_t ret_token[CTL_TOKEN_BYTES],
                                    struct cs_err *err);
+/* The token's text alone; CS_EPARSE for what is none. */
+CS_MUST_USE int ctl_sessions_parse_text(struct cs_slice text, uint8_t ret_token[CTL_TOKEN_BYTES]);
 void ctl_sessions_token_text(const uint8_t token[CTL_TOKEN_BYTES], char ret[CTL_TOKEN_TEXT_BYTES]);
 /* The open session with this token, used now. CS_EAUTH if there is none (any more); valid until the next
  * call.
@@ -71,6 +77,12 @@ CS_MUST_USE int ctl_sessions_use(struct ctl_sessions *sessions, const countersig
 /* Whoever has the token ends its session: true, and *ret says whose it was. on_ended does not come. */
 bool ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES],
                         struct ctl_session_info *ret);
+/* Those that are open, one after the other: begin with *cursor = 0; NULL at the end. */
+const struct ctl_session_info *ctl_sessions_next(const struct ctl_sessions *sessions, size_t *cursor);
+/* The open one with this id, NULL if there is none. */
+const struct ctl_session_info *ctl_sessions_find(const struct ctl_sessions *sessions, struct cs_slice id);
+/* Ends the open one with this id, as ctl_sessions_close() does. */
+bool ctl_sessions_end(struct ctl_sessions *sessions, struct cs_slice id, struct ctl_session_info *ret);
 /* Ends what is idle, old, or of a key that the policy does not have: when a policy is published, and now and
  * then. */
 void ctl_sessions_sweep(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,

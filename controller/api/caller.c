@@ -27,6 +27,34 @@ static int by_socket(const struct cs_call *call, const struct ctl_shard *shard, 
     return ctl_access_local(&local, newest_policy(shard), ret, err);
 }
 
+void ctl_caller_cookie(const struct cs_call *call, struct ctl_cookie_call *ret)
+{
+    struct cs_slice header;
+
+    *ret = (struct ctl_cookie_call){
+        .tls = cs_call_peer(call)->kind == CS_PEER_TLS,
+        .authority = cs_call_authority(call),
+        .origin = cs_call_metadata(call, "origin"),
+        .fetch_site = cs_call_metadata(call, "sec-fetch-site"),
+    };
+    for (size_t cursor = 0; cs_call_metadata_next(call, "cookie", &cursor, &header);)
+        ctl_cookie_gather(ret, header);
+}
+
+int ctl_caller_token(const struct cs_call *call, uint8_t ret_token[CTL_TOKEN_BYTES], bool *ret_by_cookie,
+                     struct cs_err *err)
+{
+    struct cs_slice authorization = cs_call_metadata(call, "authorization");
+    struct ctl_cookie_call cookie;
+
+    if (ret_by_cookie)
+        *ret_by_cookie = authorization.len == 0;
+    if (authorization.len)
+        return ctl_sessions_parse(authorization, ret_token, err);
+    ctl_caller_cookie(call, &cookie);
+    return ctl_cookie_token(&cookie, ret_token, err);
+}
+
 static int by_session(const struct cs_call *call, const struct ctl_shard *shard, struct ctl_caller *ret,
                       struct cs_err *err)
 {
@@ -36,14 +64,14 @@ static int by_session(const struct cs_call *call, const struct ctl_shard *shard,
 
     if (!shard->sign_in)
         return cs_err_set(err, CS_EDENIED, "only operators may call %s", cs_call_method(call)->name);
-    code = ctl_sessions_parse(cs_call_metadata(call, "authorization"), token, err);
+    code = ctl_caller_token(call, token, NULL, err);
     if (code == CS_OK)
         code = ctl_sessions_use(ctl_sign_in_sessions(shard->sign_in), newest_policy(shard), token,
                                 ctl_shard_now_s(shard), &session, err);
     cs_wipe(token, sizeof token);
     if (code != CS_OK)
         return code;
-    *ret = (struct ctl_caller){.is_administrator = false};
+    *ret = (struct ctl_caller){.is_administrator = false, .session = session->id};
     snprintf(ret->operator, sizeof ret->operator, "%s", session->operator);
     return CS_OK;
 }

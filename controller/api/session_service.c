@@ -1,16 +1,14 @@
-/* session_service.c - signing in: challenges, openings, and who one is. */
-#include "controller/api/api.h"
-#include "controller/api/caller.h"
-#include "controller/api/sign_in.h"
-#include "shared/base/log.h"
+/* session_service.c - signing in: challenges, openings, and who one is; the table of SessionService. */
+#include "controller/api/session_impl.h"
 
-#include "countersign/v1/session.pb.h"
+#include "controller/api/api.h"
+#include "shared/base/log.h"
 
 #include <stdio.h>
 
 static struct ctl_shard *shard_of(const struct cs_call *call)
 {
-    return cs_call_service(call);
+    return ctl_session_shard(call);
 }
 
 static struct ctl_sessions *sessions_of(const struct cs_call *call)
@@ -18,9 +16,8 @@ static struct ctl_sessions *sessions_of(const struct cs_call *call)
     return ctl_sign_in_sessions(shard_of(call)->sign_in);
 }
 
-/* Every method answers by this: its message, or why not. */
-static void answer(struct cs_call *call, const pb_msgdesc_t *fields, const void *message, int code,
-                   struct cs_err *err)
+void ctl_session_answer(struct cs_call *call, const pb_msgdesc_t *fields, const void *message, int code,
+                        struct cs_err *err)
 {
     cs_auto(cs_buf_wipe) struct cs_buf bytes = CS_BUF_EMPTY;
 
@@ -56,36 +53,26 @@ static void get_challenge(struct cs_call *call, struct cs_slice message)
             "this controller has no trust policy yet, so nobody is an operator: publish one over its "
             "admin socket");
     }
-    answer(call, countersign_v1_GetChallengeResponse_fields, &reply, code, &err);
+    ctl_session_answer(call, countersign_v1_GetChallengeResponse_fields, &reply, code, &err);
 }
 
-/* A session that is to be opened or was closed, on its way into the audit. The answer waits for that. */
-struct change {
-    struct ctl_task task;
-    struct cs_call *call; /* NULL once it has ended */
-    struct ctl_session_info info;
-    struct ctl_operator_session body;
-};
-
-static void change_on_end(struct cs_call *call, enum cs_status how)
+void ctl_session_change_on_end(struct cs_call *call, enum cs_status how)
 {
-    struct change *change = cs_call_data(call);
+    struct ctl_session_change *change = cs_call_data(call);
 
     (void)how;
     if (change)
         change->call = NULL;
 }
 
-static int submit(struct cs_call *call, struct change *change, enum ctl_command_kind kind, const char *why,
-                  void (*on_done)(struct ctl_task *task), struct cs_err *err)
+int ctl_session_submit(struct cs_call *call, struct ctl_session_change *change, enum ctl_command_kind kind,
+                       const struct ctl_caller *actor, void (*on_done)(struct ctl_task *task),
+                       struct cs_err *err)
 {
-    struct ctl_caller caller = {.is_administrator = false};
     int code;
 
-    memcpy(caller.operator, change->info.operator, sizeof caller.operator);
-    ctl_caller_actor(&caller, cs_call_peer(call), &change->task.command.actor);
+    ctl_caller_actor(actor, cs_call_peer(call), &change->task.command.actor);
     change->call = call;
-    change->body = (struct ctl_operator_session){.operator= change->info.operator, .why = why };
     change->task.command.kind = kind;
     change->task.command.body = &change->body;
     change->task.on_done = on_done;
@@ -95,13 +82,51 @@ static int submit(struct cs_call *call, struct change *change, enum ctl_command_
     return code;
 }
 
-/* Only now is the session there. */
+/* By the operator whose session it is. */
+static int submit(struct cs_call *call, struct ctl_session_change *change, enum ctl_command_kind kind,
+                  const char *why, void (*on_done)(struct ctl_task *task), struct cs_err *err)
+{
+    struct ctl_caller caller = {.is_administrator = false};
+
+    memcpy(caller.operator, change->info.operator, sizeof caller.operator);
+    change->body.session = (struct ctl_operator_session){.operator= change->info.operator, .why = why };
+    return ctl_session_submit(call, change, kind, &caller, on_done, err);
+}
+
+static int set_cookie(struct cs_call *call, const uint8_t *token, int64_t life_s, struct cs_err *err)
+{
+    char text[CTL_COOKIE_TEXT_BYTES];
+    int code = cs_call_add_header(
+        call, "set-cookie",
+        cs_slice_str(ctl_cookie_text(cs_call_peer(call)->kind == CS_PEER_TLS, token, life_s, text)));
+
+    cs_wipe(text, sizeof text);
+    return code == CS_OK ? code : cs_err_nomem(err);
+}
+
+int ctl_session_clear_cookie(struct cs_call *call, struct cs_err *err)
+{
+    return set_cookie(call, NULL, 0, err);
+}
+
+/* The session's secret, in the answer or in its head. */
+static int give_token(const struct ctl_session_change *change, const uint8_t token[CTL_TOKEN_BYTES],
+                      int64_t life_s, countersign_v1_OpenSessionResponse *reply, struct cs_err *err)
+{
+    if (change->by_cookie)
+        return set_cookie(change->call, token, life_s, err);
+    ctl_sessions_token_text(token, reply->token);
+    return CS_OK;
+}
+
+/* Only now is the session there. Its token is new, whatever the browser had before. */
 static void on_opened(struct ctl_task *task)
 {
-    struct change *change = CS_CONTAINER_OF(task, struct change, task);
+    struct ctl_session_change *change = CS_CONTAINER_OF(task, struct ctl_session_change, task);
     struct ctl_shard *shard = task->shard;
+    struct ctl_sessions *sessions = ctl_sign_in_sessions(shard->sign_in);
     countersign_v1_OpenSessionResponse reply = countersign_v1_OpenSessionResponse_init_zero;
-    int64_t now_s = ctl_shard_now_s(shard);
+    int64_t now_s = ctl_shard_now_s(shard), life_s = shard->shared->config->session_life_s;
     uint8_t token[CTL_TOKEN_BYTES];
     int code = task->command.code;
 
@@ -109,16 +134,20 @@ static void on_opened(struct ctl_task *task)
         cs_call_set_data(change->call, NULL);
         cs_random(token, sizeof token);
         if (code == CS_OK)
-            code = ctl_sessions_open(ctl_sign_in_sessions(shard->sign_in), &change->info, token, now_s,
-                                     &task->command.err);
+            code = ctl_sessions_open(sessions, &change->info, token, now_s, &task->command.err);
         if (code == CS_OK) {
-            ctl_sessions_token_text(token, reply.token);
-            reply.expires_at_s = now_s + shard->shared->config->session_life_s;
+            code = give_token(change, token, life_s, &reply, &task->command.err);
+            if (code != CS_OK)
+                (void)ctl_sessions_close(sessions, token, &change->info);
+        }
+        if (code == CS_OK) {
+            reply.expires_at_s = now_s + life_s;
             reply.idle_s = (uint32_t)shard->shared->config->session_idle_s;
             cs_log(CS_LOG_INFO, "session", "opened", CS_F("operator", change->info.operator),
                    CS_F("peer", change->info.peer), CS_FEND);
         }
-        answer(change->call, countersign_v1_OpenSessionResponse_fields, &reply, code, &task->command.err);
+        ctl_session_answer(change->call, countersign_v1_OpenSessionResponse_fields, &reply, code,
+                           &task->command.err);
         cs_wipe(token, sizeof token);
         cs_wipe(reply.token, sizeof reply.token);
     }
@@ -132,18 +161,36 @@ static struct cs_slice server_spki(const struct cs_call *call)
                                                    : CS_SLICE_EMPTY;
 }
 
-static int begin_opening(struct cs_call *call, struct cs_slice envelope, struct cs_err *err)
+/* A cookie is for a page of this origin: another one would sign somebody in who does not know it. */
+static int check_cookie(const struct cs_call *call, struct cs_err *err)
+{
+    struct ctl_cookie_call cookie;
+
+    if (cs_call_peer(call)->kind == CS_PEER_UNIX)
+        return cs_err_set(
+            err, CS_EINVAL,
+            "cookies are for browsers at the operators' listener; on the admin socket the system "
+            "says who calls");
+    ctl_caller_cookie(call, &cookie);
+    return ctl_cookie_check_origin(&cookie, err);
+}
+
+static int begin_opening(struct cs_call *call, const countersign_v1_OpenSessionRequest *request,
+                         struct cs_err *err)
 {
     struct ctl_shard *shard = shard_of(call);
     const struct cs_policy *policy = shard->trust ? shard->trust->policy : NULL;
-    struct change *change = calloc(1, sizeof *change);
+    struct ctl_session_change *change = calloc(1, sizeof *change);
     int code;
 
     if (!change)
         return cs_err_nomem(err);
     ctl_sign_in_sweep(shard->sign_in);
-    code = ctl_sessions_verify(sessions_of(call), policy, envelope, server_spki(call), ctl_shard_now_s(shard),
-                               &change->info, err);
+    change->by_cookie = request->cookie;
+    code = request->cookie ? check_cookie(call, err) : CS_OK;
+    if (code == CS_OK)
+        code = ctl_sessions_verify(sessions_of(call), policy, CS_PB_BYTES(&request->envelope),
+                                   server_spki(call), ctl_shard_now_s(shard), &change->info, err);
     snprintf(change->info.peer, sizeof change->info.peer, "%s", cs_call_peer(call)->address);
     if (code == CS_OK)
         code = submit(call, change, CTL_OPEN_SESSION, "", on_opened, err);
@@ -166,7 +213,7 @@ static void open_session(struct cs_call *call, struct cs_slice message)
         code = cs_message_decode(countersign_v1_OpenSessionRequest_fields, message, &request, "OpenSession",
                                  &err);
     if (code == CS_OK)
-        code = begin_opening(call, CS_PB_BYTES(&request.envelope), &err);
+        code = begin_opening(call, &request, &err);
     if (code == CS_OK)
         return;
     /* Not for each of a flood. */
@@ -177,13 +224,13 @@ static void open_session(struct cs_call *call, struct cs_slice message)
 
 static void on_closed(struct ctl_task *task)
 {
-    struct change *change = CS_CONTAINER_OF(task, struct change, task);
+    struct ctl_session_change *change = CS_CONTAINER_OF(task, struct ctl_session_change, task);
     countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
 
     if (change->call) {
         cs_call_set_data(change->call, NULL);
-        answer(change->call, countersign_v1_CloseSessionResponse_fields, &reply, task->command.code,
-               &task->command.err);
+        ctl_session_answer(change->call, countersign_v1_CloseSessionResponse_fields, &reply,
+                           task->command.code, &task->command.err);
     }
     free(change);
 }
@@ -193,14 +240,14 @@ static void on_closed(struct ctl_task *task)
 static int begin_closing(struct cs_call *call, const uint8_t token[CTL_TOKEN_BYTES], struct cs_err *err)
 {
     countersign_v1_CloseSessionResponse reply = countersign_v1_CloseSessionResponse_init_zero;
-    struct change *change = calloc(1, sizeof *change);
+    struct ctl_session_change *change = calloc(1, sizeof *change);
     int code;
 
     if (!change)
         return cs_err_nomem(err);
     if (!ctl_sessions_close(sessions_of(call), token, &change->info)) {
         free(change);
-        answer(call, countersign_v1_CloseSessionResponse_fields, &reply, CS_OK, err);
+        ctl_session_answer(call, countersign_v1_CloseSessionResponse_fields, &reply, CS_OK, err);
         return CS_OK;
     }
     code = submit(call, change, CTL_CLOSE_SESSION, "closed", on_closed, err);
@@ -212,10 +259,13 @@ static int begin_closing(struct cs_call *call, const uint8_t token[CTL_TOKEN_BYT
 static void close_session(struct cs_call *call, struct cs_slice message)
 {
     uint8_t token[CTL_TOKEN_BYTES];
+    bool by_cookie;
     struct cs_err err;
-    int code = ctl_sessions_parse(cs_call_metadata(call, "authorization"), token, &err);
+    int code = ctl_caller_token(call, token, &by_cookie, &err);
 
     (void)message;
+    if (code == CS_OK && by_cookie)
+        code = ctl_session_clear_cookie(call, &err);
     if (code == CS_OK)
         code = begin_closing(call, token, &err);
     cs_wipe(token, sizeof token);
@@ -280,18 +330,25 @@ static void who_am_i(struct cs_call *call, struct cs_slice message)
         fill_roles(trust ? cs_policy_body(trust->policy) : NULL, &caller, &reply);
         fill_operators(call, &reply);
     }
-    answer(call, countersign_v1_WhoAmIResponse_fields, &reply, code, &err);
+    ctl_session_answer(call, countersign_v1_WhoAmIResponse_fields, &reply, code, &err);
 }
 
 #define SERVICE "countersign.v1.SessionService"
 static const struct cs_call_handler challenge_handler = {.on_message = get_challenge},
-                                    open_handler = {.on_message = open_session, .on_end = change_on_end},
-                                    close_handler = {.on_message = close_session, .on_end = change_on_end},
+                                    open_handler = {.on_message = open_session,
+                                                    .on_end = ctl_session_change_on_end},
+                                    close_handler = {.on_message = close_session,
+                                                     .on_end = ctl_session_change_on_end},
                                     who_handler = {.on_message = who_am_i};
 const struct cs_method ctl_session_methods[] = {
     {SERVICE, "GetChallenge", CS_CALL_UNARY, 1024, &challenge_handler, CTL_MAY_STRANGERS},
     {SERVICE, "OpenSession", CS_CALL_UNARY, 4096, &open_handler, CTL_MAY_STRANGERS},
     {SERVICE, "CloseSession", CS_CALL_UNARY, 1024, &close_handler, CTL_MAY_STRANGERS},
     {SERVICE, "WhoAmI", CS_CALL_UNARY, 1024, &who_handler, CTL_MAY_OPERATORS},
+    {SERVICE, "ListSessions", CS_CALL_UNARY, 1024, &ctl_list_sessions_handler, CTL_MAY_OPERATORS},
+    {SERVICE, "EndSession", CS_CALL_UNARY, 1024, &ctl_end_session_handler, CTL_MAY_OPERATORS},
+    {SERVICE, "CreatePairing", CS_CALL_UNARY, 1024, &ctl_create_pairing_handler, CTL_MAY(ADMIN)},
+    {SERVICE, "Pair", CS_CALL_UNARY, 1024, &ctl_pair_handler, CTL_MAY_STRANGERS},
+    {SERVICE, "GetPairing", CS_CALL_UNARY, 1024, &ctl_get_pairing_handler, CTL_MAY(ADMIN)},
 };
 const size_t ctl_session_methods_count = CS_ARRAY_LEN(ctl_session_methods);

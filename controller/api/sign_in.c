@@ -5,12 +5,13 @@
 
 #include <stdio.h>
 
-enum { OPENINGS_PER_S = 5, CHALLENGES_PER_S = 20 };
+enum { OPENINGS_PER_S = 5, CHALLENGES_PER_S = 20, PAIRINGS_PER_S = 5 };
 
 struct ctl_sign_in {
     struct ctl_shard *shard;
     struct ctl_sessions *sessions;
-    struct ctl_rate openings, challenges;
+    struct ctl_pairings *pairings;
+    struct ctl_rate openings, challenges, pairs;
 };
 
 /* The end of a session on its way into the audit. */
@@ -69,9 +70,11 @@ int ctl_sign_in_new(struct ctl_shard *shard, struct ctl_sign_in **ret, struct cs
     sign_in->shard = shard;
     code = ctl_sessions_new(&options, &sign_in->sessions, err);
     if (code == CS_OK)
+        code = ctl_pairings_new(&sign_in->pairings, err);
+    if (code == CS_OK)
         *ret = sign_in;
     else
-        free(sign_in);
+        ctl_sign_in_free(sign_in);
     return code;
 }
 
@@ -80,12 +83,18 @@ void ctl_sign_in_free(struct ctl_sign_in *sign_in)
     if (!sign_in)
         return;
     ctl_sessions_free(sign_in->sessions);
+    ctl_pairings_free(sign_in->pairings);
     free(sign_in);
 }
 
 struct ctl_sessions *ctl_sign_in_sessions(struct ctl_sign_in *sign_in)
 {
     return sign_in->sessions;
+}
+
+struct ctl_pairings *ctl_sign_in_pairings(struct ctl_sign_in *sign_in)
+{
+    return sign_in->pairings;
 }
 
 bool ctl_sign_in_may_open(struct ctl_sign_in *sign_in, const char *peer)
@@ -96,6 +105,11 @@ bool ctl_sign_in_may_open(struct ctl_sign_in *sign_in, const char *peer)
 bool ctl_sign_in_may_ask(struct ctl_sign_in *sign_in, const char *peer)
 {
     return ctl_rate_take(&sign_in->challenges, peer, CHALLENGES_PER_S, ctl_shard_now_ms(sign_in->shard));
+}
+
+bool ctl_sign_in_may_pair(struct ctl_sign_in *sign_in, const char *peer)
+{
+    return ctl_rate_take(&sign_in->pairs, peer, PAIRINGS_PER_S, ctl_shard_now_ms(sign_in->shard));
 }
 
 void ctl_sign_in_sweep(struct ctl_sign_in *sign_in)

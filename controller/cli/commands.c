@@ -113,7 +113,9 @@ const struct cli_command cli_commands[] = {
     {"trust", "add-operator", "NAME=ROLE[,ROLE][:FILE]...", "Add people to the draft, or change their roles",
      "FILE is a public key. Without it somebody whom the draft has keeps the key and gets these roles; "
      "somebody new gets "
-     "the key that `operator keygen` left here.",
+     "the key that `operator keygen` left here. - for FILE is no key: who works in a browser alone gets one "
+     "by "
+     "`operator pair`.",
      OPTIONS(CLI_OPTION_DRAFT),
      EXAMPLES("trust add-operator dave=approver:dave.pub", "trust add-operator bob=approver,implementer"), 1,
      16, cli_trust_add_operator},
@@ -122,6 +124,18 @@ const struct cli_command cli_commands[] = {
      "end as "
      "Cancelled. Where a stage needs them, change it or add somebody first.",
      OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-operator bob"), 1, 16, cli_trust_remove_operator},
+    {"trust", "add-key", "NAME FILE", "Add a key of a person to the draft",
+     "FILE is a public key: of another machine, or of a browser, as `operator pair` wrote it. A key of kind "
+     "browser completes the last stage of a push only where the rule allows it.",
+     OPTIONS(CLI_OPTION("kind", "file|browser|passkey|pkcs11", "where its private half is (default file)"),
+             CLI_OPTION_DRAFT),
+     EXAMPLES("trust add-key bob bob-browser-5e08b1c2.pub --kind browser", "trust add-key bob laptop.pub"), 2,
+     2, cli_trust_add_key},
+    {"trust", "remove-key", "NAME ID", "Remove a key of a person from the draft",
+     "ID is the key's, or its first 8 digits or more, as `trust show` lists them. Once the policy is "
+     "published "
+     "what the key signs counts no more, and the sessions that it opened end.",
+     OPTIONS(CLI_OPTION_DRAFT), EXAMPLES("trust remove-key bob 5e08b1c2"), 2, 2, cli_trust_remove_key},
     {"trust", "add-group", "NAME=ROLE[,ROLE]:PERSON[,PERSON]...",
      "Add groups of people to the draft, or replace the one with the name",
      "Members have the group's roles beside their own. A stage that names @NAME means the members that have "
@@ -208,6 +222,21 @@ const struct cli_command cli_commands[] = {
      OPTIONS(CLI_OPTION("keys", "DIR", "where to write NAME.key and NAME.pub (default: operators/ at home)"),
              CLI_OPTION_NO_PASSPHRASE, CLI_OPTION_PASSPHRASE),
      EXAMPLES("operator keygen alice"), 1, 1, cli_operator_keygen},
+    {"operator", "pair", "NAME", "Make the link by which a person's browser gets a key",
+     "For who has only a browser, at a controller that serves the console (`console = yes`). The person "
+     "opens "
+     "the link within ten minutes; the browser makes a key and keeps its private half. With --wait the key "
+     "comes back here: it is checked that whoever had the link made it, its public half is written to a "
+     "file, "
+     "and both of you compare the words that stand on both screens. It counts once `trust add-key` and the "
+     "roots have put it into the trust policy.",
+     OPTIONS(CLI_OPTION("url", "URL", "where the browser finds the controller (default: --controller)"),
+             CLI_OPTION("wait", NULL, "wait for the browser, for the link made before if it is good still"),
+             CLI_OPTION_TIMEOUT, CLI_OPTION("new", NULL, "another link, also where one waits"),
+             CLI_OPTION("out", "FILE", "the public key's file (default: beside the operators' keys)"),
+             CLI_OPTION_AS),
+     EXAMPLES("operator pair bob --url https://controller.example:9443 --wait --as alice"), 1, 1,
+     cli_operator_pair},
 
     {"device", "add", "NAME", "Make the one-use token with which a device enrols",
      "Prints the token; it is valid for an hour. With --wait it stays until the device has used it, checks "
@@ -445,6 +474,13 @@ const struct cli_command cli_commands[] = {
     {"session", "close", "", "End the session that is kept at home", NULL, NULL,
      EXAMPLES("session close --controller https://controller.example:9443 --as alice"), 0, 0,
      cli_session_close},
+    {"session", "list", "", "List the sessions that are open at the operators' listener",
+     "One's own; an admin's are everybody's.", NULL, EXAMPLES("session list", "session list -o wide"), 0, 0,
+     cli_session_list},
+    {"session", "end", "ID", "End a session at once",
+     "ID as `session list` has it, or its beginning. Of others an admin may. To keep somebody out, take the "
+     "key out of the trust policy: `trust remove-key`.",
+     NULL, EXAMPLES("session end 3fa94c71"), 1, 1, cli_session_end},
     {"audit", "list", "", "List what was changed, by whom", NULL,
      OPTIONS(CLI_OPTION("after", "REVISION", "only what came after it")),
      EXAMPLES("audit list --after 100 -o json"), 0, 0, cli_audit_list},

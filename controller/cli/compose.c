@@ -99,6 +99,8 @@ static int find_keys(const countersign_v1_TrustPolicy *draft, const char *file, 
     char path[PATH_MAX];
     int rc = CS_OK;
 
+    if (file && strcmp(file, "-") == 0)
+        return CS_OK;
     if (before) {
         memcpy(who->keys, before->keys, sizeof who->keys);
         who->keys_count = before->keys_count;
@@ -151,6 +153,68 @@ int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text, co
     if (!place)
         place = &draft->operators[draft->operators_count++];
     *place = *who;
+    return CS_OK;
+}
+
+static int find_known(countersign_v1_TrustPolicy *draft, const char *name, countersign_v1_Operator **ret,
+                      struct cs_err *err)
+{
+    *ret = find_operator(draft, name);
+    return *ret ? CS_OK
+                : cs_err_set(err, CS_ENOTFOUND,
+                             "the trust policy has no operator %.63s: `countersign trust add-operator` first",
+                             name);
+}
+
+int cli_compose_add_key(countersign_v1_TrustPolicy *draft, const char *name, struct cs_slice spki,
+                        countersign_v1_KeyKind kind, struct cs_err *err)
+{
+    countersign_v1_Operator *who;
+    int rc = find_known(draft, name, &who, err);
+
+    if (rc != CS_OK)
+        return rc;
+    for (pb_size_t i = 0; i < who->keys_count; i++)
+        if (cs_slice_eq(CS_PB_BYTES(&who->keys[i].spki), spki))
+            return cs_err_set(err, CS_EEXISTS, "%s has this key already", who->name);
+    if (who->keys_count == CS_ARRAY_LEN(who->keys))
+        return cs_err_set(err, CS_EFULL,
+                          "%s has %zu keys, and more are not possible: `countersign trust remove-key` first",
+                          who->name, CS_ARRAY_LEN(who->keys));
+    who->keys[who->keys_count] = (countersign_v1_OperatorKey){.kind = kind};
+    CS_PB_SET(&who->keys[who->keys_count].spki, spki);
+    who->keys_count++;
+    return CS_OK;
+}
+
+int cli_compose_remove_key(countersign_v1_TrustPolicy *draft, const char *name, const char *id_prefix,
+                           struct cs_err *err)
+{
+    enum { DIGITS_LEAST = 8 };
+    size_t len = strlen(id_prefix), found = 0, count = 0;
+    countersign_v1_Operator *who;
+    int rc = find_known(draft, name, &who, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (len < DIGITS_LEAST)
+        return cs_err_set(err, CS_EINVAL, "a key is named by the first %d hex digits of its id or more",
+                          DIGITS_LEAST);
+    for (pb_size_t i = 0; i < who->keys_count; i++) {
+        struct cs_digest id = cs_key_id(CS_PB_BYTES(&who->keys[i].spki));
+        char hex[2 * CS_SHA256_BYTES + 1];
+
+        if (strncmp(cs_hex(cs_digest_slice(&id), hex), id_prefix, len) == 0) {
+            found = i;
+            count++;
+        }
+    }
+    if (count != 1)
+        return cs_err_set(err, CS_ENOTFOUND,
+                          "%s has %s key whose id begins with %.64s: `countersign trust show` lists them",
+                          who->name, count ? "more than one" : "no", id_prefix);
+    memmove(&who->keys[found], &who->keys[found + 1], (who->keys_count - found - 1) * sizeof who->keys[0]);
+    who->keys_count--;
     return CS_OK;
 }
 

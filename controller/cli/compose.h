@@ -19,9 +19,15 @@ uint32_t cli_compose_threshold(size_t roots);
 
 /* "NAME=ROLE[,ROLE][:FILE]": adds the operator, or gives the one with the name other roles. FILE is a public
  * key's PEM; without it an operator keeps the keys that the draft has, and a new one gets the key that
- * `operator keygen` left at home. */
+ * `operator keygen` left at home. "-" is no key: whoever works in a browser alone gets one by pairing. */
 CS_MUST_USE int cli_compose_operator(countersign_v1_TrustPolicy *draft, const char *text,
                                      const struct cli_home *home, struct cs_err *err);
+/* One more key of an operator whom the draft has. */
+CS_MUST_USE int cli_compose_add_key(countersign_v1_TrustPolicy *draft, const char *name, struct cs_slice spki,
+                                    countersign_v1_KeyKind kind, struct cs_err *err);
+/* The one key of the operator whose id (SHA-256) begins so, 8 hex digits at least. */
+CS_MUST_USE int cli_compose_remove_key(countersign_v1_TrustPolicy *draft, const char *name,
+                                       const char *id_prefix, struct cs_err *err);
 /* The groups lose the member, too. */
 CS_MUST_USE int cli_compose_remove_operator(countersign_v1_TrustPolicy *draft, const char *name,
                                             struct cs_err *err);

@@ -23,6 +23,8 @@ enum {
     /* For calls under way when the program ends. */
     GRACE_MS = 200,
     LINK_BYTES = 128,
+    /* Checkpoints of the audit are a file that is read each time. */
+    KEEP_EVERY_MS = 10 * 1000,
 };
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -44,6 +46,7 @@ struct console {
     uv_poll_t terminal;
     bool has_terminal;
     uint64_t idle_ms; /* 0: never */
+    uint64_t keep_again_ms;
     unsigned handles; /* that are open */
     bool stop, wants_link;
 };
@@ -250,6 +253,7 @@ static int listen_here(struct console *console, uint16_t port, struct cs_err *er
         .max_streams = STREAMS_MOST,
         .http1 = true,
         .web = {.connect = true, .otherwise = &ctl_pages_of_console, .guard = &console->web_guard},
+        .owner = console,
     };
     int rc = cs_registry_new(&console->registry, err);
 
@@ -298,6 +302,18 @@ static int start(struct console *console, struct cs_err *err)
     return rc == CS_OK ? show_link(console, err) : rc;
 }
 
+/* After a change, as every command does; once for those that come together. */
+static void keep_checkpoint(struct console *console)
+{
+    struct cli *cli = console->cli;
+
+    if (!cli->keep_checkpoint || uv_now(console->loop) < console->keep_again_ms)
+        return;
+    console->keep_again_ms = uv_now(console->loop) + KEEP_EVERY_MS;
+    cli->signed_in_anew = false;
+    cli_keep_after(cli);
+}
+
 static void run(struct console *console)
 {
     struct cs_err err;
@@ -311,6 +327,7 @@ static void run(struct console *console)
             cli_console_signing_run(console->signing);
         if (console->wants_link && !console->stop && show_link(console, &err) != CS_OK)
             fprintf(stderr, "countersign: %s\n", err.msg);
+        keep_checkpoint(console);
     }
 }
 

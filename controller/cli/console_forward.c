@@ -10,6 +10,7 @@ enum {
     CALLS_MOST = 256,
     /* As long as the client itself waits for a reply. */
     UNARY_TIMEOUT_MS = 30 * 1000,
+    DEADLINE_MORE_MS = 1000,
     /* A call is repeated so often after signing in anew. */
     SIGN_INS_MOST = 2,
 };
@@ -107,6 +108,12 @@ static bool is_to_be_repeated(const struct forward *forward, enum cs_status stat
            forward->forwarder->cli->home.controller[0] && forward->sign_ins < SIGN_INS_MOST;
 }
 
+static bool changes(const struct cli_rpc_method *method)
+{
+    return !cli_rpc_reads(method) && method != &cli_rpc_WhoAmI && method != &cli_rpc_ExplainPush &&
+           method != &cli_rpc_Watch;
+}
+
 static void out_on_end(struct cs_client_call *out, enum cs_status status, const char *sentence, void *data)
 {
     struct forward *forward = data;
@@ -127,7 +134,7 @@ static void out_on_end(struct cs_client_call *out, enum cs_status status, const 
     if (cli_args_flag(&forwarder->cli->args, "v"))
         fprintf(stderr, "countersign: %s: %s\n", strrchr(forward->method->path, '/') + 1,
                 cs_status_name(status));
-    if (status == CS_STATUS_OK && !cli_rpc_reads(forward->method) && !forward->is_stream)
+    if (status == CS_STATUS_OK && changes(forward->method))
         forwarder->cli->keep_checkpoint = true;
     finish(forward, status, sentence);
     maybe_free(forward);
@@ -213,17 +220,17 @@ static int be_ready(struct cli_forwarder *forwarder, struct cs_err *err)
     return rc;
 }
 
-/* The call's own deadline, which ends it here, is told to the controller, too. */
+/* The call's own deadline ends it here, and so at the controller; there it is told a little more, so that the
+ * two do not end it both at once. */
 static uint32_t time_left(const struct forward *forward)
 {
     uint64_t deadline_ms = cs_call_deadline_ms(forward->call),
-             now_ms = uv_now(cli_rpc_loop(forward->forwarder->cli->rpc));
+             now_ms = uv_now(cli_rpc_loop(forward->forwarder->cli->rpc)), left_ms;
 
     if (!deadline_ms)
         return forward->is_stream ? 0 : UNARY_TIMEOUT_MS;
-    if (deadline_ms <= now_ms)
-        return 1;
-    return deadline_ms - now_ms < UINT32_MAX ? (uint32_t)(deadline_ms - now_ms) : UINT32_MAX;
+    left_ms = (deadline_ms > now_ms ? deadline_ms - now_ms : 0) + DEADLINE_MORE_MS;
+    return left_ms < UINT32_MAX ? (uint32_t)left_ms : UINT32_MAX;
 }
 
 static void start(struct forward *forward)

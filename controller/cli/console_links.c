@@ -55,6 +55,7 @@ bool cli_links_know(const struct cli_links *links, struct cs_slice token)
     if (token.len != CLI_LINK_TEXT_BYTES - 1)
         return false;
     for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
-        known |= cs_slice_eq_secret(token, cs_slice(links->tokens[i], CLI_LINK_TEXT_BYTES - 1));
+        known |= links->tokens[i][0] &&
+                 cs_slice_eq_secret(token, cs_slice(links->tokens[i], CLI_LINK_TEXT_BYTES - 1));
     return known;
 }

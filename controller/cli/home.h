@@ -9,6 +9,7 @@
  *       roots/root-N.key, root-N.pub  made by `trust init`; their holders move the keys to safe places
  *       draft                         the next trust policy, until it is published (draft.h)
  *       tokens/NAME                   of devices that have not been admitted yet
+ *       pairings/NAME                 links by which browsers are paired, until the key has come (pair.c)
  *       sessions/NAME-…               tokens of open sessions at operators' listeners (remote.h)
  *       checkpoints                   signed ends of the controller's audit that were seen (keep.h)
  *       checkpoints.N                 older ones, a file each time that one grew long

@@ -1,6 +1,6 @@
-/* countersign trust draft, add-operator, remove-operator, add-group, remove-group, set-stage, remove-stage,
- * add-rule, remove-rule, set-roots, set-expiry - changes to a draft of the next trust policy. Nothing of it
- * counts before the roots have signed. */
+/* countersign trust draft, add-operator, remove-operator, add-key, remove-key, add-group, remove-group,
+ * set-stage, remove-stage, add-rule, remove-rule, set-roots, set-expiry - changes to a draft of the next
+ * trust policy. Nothing of it counts before the roots have signed. */
 #include "controller/cli/compose.h"
 #include "controller/cli/draft.h"
 #include "controller/cli/file.h"
@@ -110,6 +110,48 @@ static int remove_operators(struct cli *cli, countersign_v1_TrustPolicy *body, s
 int cli_trust_remove_operator(struct cli *cli, struct cs_err *err)
 {
     return edit(cli, remove_operators, err);
+}
+
+/* --kind file, browser or another word of the policy's. */
+static int read_kind(struct cli *cli, countersign_v1_KeyKind *ret, struct cs_err *err)
+{
+    const char *words[_countersign_v1_KeyKind_MAX + 1];
+    size_t at = 0;
+    int rc;
+
+    for (unsigned kind = 1; kind <= _countersign_v1_KeyKind_MAX; kind++)
+        words[kind - 1] = cli_show_key_kind_word((countersign_v1_KeyKind)kind);
+    words[_countersign_v1_KeyKind_MAX] = NULL;
+    rc = cli_choice(cli, "kind", words, &at, err);
+    *ret = (countersign_v1_KeyKind)(at + 1);
+    return rc;
+}
+
+static int add_key(struct cli *cli, countersign_v1_TrustPolicy *body, struct cs_err *err)
+{
+    uint8_t spki[CS_SPKI_BYTES];
+    countersign_v1_KeyKind kind;
+    int rc = read_kind(cli, &kind, err);
+
+    if (rc == CS_OK)
+        rc = cli_public_key_read(cli->args.operands[1], spki, err);
+    return rc == CS_OK ? cli_compose_add_key(body, cli->args.operands[0], CS_SLICE_ARRAY(spki), kind, err)
+                       : rc;
+}
+
+int cli_trust_add_key(struct cli *cli, struct cs_err *err)
+{
+    return edit(cli, add_key, err);
+}
+
+static int remove_key(struct cli *cli, countersign_v1_TrustPolicy *body, struct cs_err *err)
+{
+    return cli_compose_remove_key(body, cli->args.operands[0], cli->args.operands[1], err);
+}
+
+int cli_trust_remove_key(struct cli *cli, struct cs_err *err)
+{
+    return edit(cli, remove_key, err);
 }
 
 static int add_groups(struct cli *cli, countersign_v1_TrustPolicy *body, struct cs_err *err)

@@ -28,6 +28,8 @@ static const struct {
     [CTL_IMPORT_CRL] = {"ImportCrl", ctl_import_crl_run},
     [CTL_OPEN_SESSION] = {"OpenSession", ctl_open_session_run},
     [CTL_CLOSE_SESSION] = {"CloseSession", ctl_close_session_run},
+    [CTL_CREATE_PAIRING] = {"CreatePairing", ctl_create_pairing_run},
+    [CTL_PAIR] = {"Pair", ctl_pair_run},
     [CTL_ENROL] = {"Enrol", ctl_enrol_run},
     [CTL_SESSION_OPENED] = {"SessionOpened", ctl_session_opened_run},
     [CTL_SESSION_CLOSED] = {"SessionClosed", ctl_session_closed_run},

@@ -44,6 +44,8 @@
     X(IMPORT_CRL, struct ctl_import_crl, countersign_v1_ImportCrlResponse)                                   \
     X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
     X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
+    X(CREATE_PAIRING, struct ctl_operator_pairing, void) /* of a browser's key with an operator */           \
+    X(PAIR, struct ctl_operator_pairing, void)                                                               \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -140,6 +142,10 @@ struct ctl_request_key {
 struct ctl_operator_session {
     const char *operator;
     const char *why; /* it ended */
+};
+struct ctl_operator_pairing {
+    const char *operator;
+    const char *detail; /* until when, or which key */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */

@@ -55,7 +55,8 @@ ctl_handler ctl_publish_policy_run, ctl_create_token_run, ctl_admit_device_run, 
     ctl_advertisement_run, ctl_report_run, ctl_device_csr_run, ctl_tick_run, ctl_ban_device_run,
     ctl_renewal_run, ctl_renew_run, ctl_quarantine_device_run, ctl_request_key_run, ctl_put_sealed_keys_run,
     ctl_revoke_certificate_run, ctl_import_crl_run, ctl_open_session_run, ctl_close_session_run,
-    ctl_attach_like_run, ctl_set_certificate_groups_run, ctl_set_device_groups_run;
+    ctl_attach_like_run, ctl_set_certificate_groups_run, ctl_set_device_groups_run, ctl_create_pairing_run,
+    ctl_pair_run;
 
 /* Rows by their ids, with sentences that name what is not there. */
 CS_MUST_USE int ctl_device_load(struct ctl_run *run, struct cs_slice device_id, ctl_device_row *ret);

@@ -66,6 +66,9 @@ struct cs_slice cs_key_point(const struct cs_key *key);
 /* The point inside a P-256 SPKI of exactly the 91-byte form, CS_EPARSE for anything else. Does not check that
  * the point is on the curve: whoever verifies or agrees does. */
 CS_MUST_USE int cs_spki_point(struct cs_slice spki, struct cs_slice *ret_point);
+/* The form, and that the point is on the curve: for a key that comes from somebody before anything signed by
+ * it does. CS_EPARSE; CS_ENOMEM is no verdict. */
+CS_MUST_USE int cs_spki_check(struct cs_slice spki);
 void cs_spki_from_point(const uint8_t point[CS_POINT_BYTES], uint8_t spki[CS_SPKI_BYTES]);
 /* The key id that envelopes carry: SHA-256 of the SPKI's DER. */
 static inline struct cs_digest cs_key_id(struct cs_slice spki)

@@ -187,9 +187,35 @@ int cs_sign(const struct cs_key *key, const struct cs_slice *parts, size_t count
     return CS_OK;
 }
 
-int cs_verify(struct cs_slice spki, const struct cs_slice *parts, size_t count, struct cs_slice signature)
+/* The library checks that the point is on the curve. */
+static psa_status_t import_point(struct cs_slice point, psa_key_id_t *ret)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
+    psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
+    return psa_import_key(&attributes, point.ptr, point.len, ret);
+}
+
+int cs_spki_check(struct cs_slice spki)
+{
+    struct cs_slice point;
+    psa_key_id_t id;
+    psa_status_t status;
+
+    if (cs_spki_point(spki, &point) != CS_OK)
+        return CS_EPARSE;
+    status = import_point(point, &id);
+    if (status == PSA_SUCCESS) {
+        psa_destroy_key(id);
+        return CS_OK;
+    }
+    return status == PSA_ERROR_INSUFFICIENT_MEMORY ? CS_ENOMEM : CS_EPARSE;
+}
+
+int cs_verify(struct cs_slice spki, const struct cs_slice *parts, size_t count, struct cs_slice signature)
+{
     struct cs_digest digest;
     struct cs_slice point;
     psa_key_id_t id;
@@ -197,10 +223,7 @@ int cs_verify(struct cs_slice spki, const struct cs_slice *parts, size_t count, 
 
     if (signature.len != CS_SIGNATURE_BYTES || cs_spki_point(spki, &point) != CS_OK)
         return CS_EAUTH;
-    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
-    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
-    psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
-    status = psa_import_key(&attributes, point.ptr, point.len, &id);
+    status = import_point(point, &id);
     if (status == PSA_SUCCESS) {
         digest = cs_sha256_parts(parts, count);
         status = psa_verify_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), digest.bytes, sizeof digest.bytes,

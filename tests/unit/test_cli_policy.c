@@ -5,6 +5,7 @@
 
 #include "controller/cli/compose.h"
 #include "controller/cli/show.h"
+#include "shared/base/text.h"
 
 #include <stdio.h>
 
@@ -154,6 +155,51 @@ static void an_operator_keeps_the_key_where_none_is_named(void **state)
     check_code(cli_compose_operator(d->body, "bob", &home, &err), CS_EINVAL);
     check_code(cli_compose_operator(d->body, "bob=approver,approver", &home, &err), CS_EINVAL);
     check_code(cli_compose_operator(d->body, "bob=", &home, &err), CS_EINVAL);
+}
+
+/* One may be without any: a browser's key comes later. */
+static void keys_of_an_operator_come_and_go(void **state)
+{
+    struct deployment *d = *state;
+    struct cs_slice laptop = cs_key_spki(deployment_key(d, "laptop")),
+                    phone = cs_key_spki(deployment_key(d, "phone")),
+                    tablet = cs_key_spki(deployment_key(d, "tablet"));
+    struct cs_digest id = cs_key_id(laptop);
+    char hex[2 * CS_SHA256_BYTES + 1];
+    struct cli_home home = {.keys = "/nonexistent"};
+    struct cs_err err;
+
+    check_ok(cli_compose_operator(d->body, "dan=approver:-", &home, &err), err);
+    assert_int_equal(deployment_operator(d, "dan")->keys_count, 0);
+    check_ok(cs_policy_check(d->body, &err), err);
+    check_ok(cli_compose_add_key(d->body, "dan", laptop, countersign_v1_KeyKind_KEY_KIND_BROWSER, &err), err);
+    check_ok(cli_compose_add_key(d->body, "dan", phone, countersign_v1_KeyKind_KEY_KIND_FILE, &err), err);
+    check_code(cli_compose_add_key(d->body, "dan", phone, countersign_v1_KeyKind_KEY_KIND_BROWSER, &err),
+               CS_EEXISTS);
+    check_ok(cli_compose_add_key(d->body, "dan", tablet, countersign_v1_KeyKind_KEY_KIND_BROWSER, &err), err);
+    check_code(cli_compose_add_key(d->body, "dan", cs_key_spki(deployment_key(d, "fourth")),
+                                   countersign_v1_KeyKind_KEY_KIND_BROWSER, &err),
+               CS_EFULL);
+    check_says(err, "remove-key");
+    check_code(cli_compose_add_key(d->body, "mallory", laptop, countersign_v1_KeyKind_KEY_KIND_FILE, &err),
+               CS_ENOTFOUND);
+    check_ok(cs_policy_check(d->body, &err), err);
+
+    cs_hex(cs_digest_slice(&id), hex);
+    hex[7] = '\0';
+    check_code(cli_compose_remove_key(d->body, "dan", hex, &err), CS_EINVAL);
+    check_code(cli_compose_remove_key(d->body, "dan", "0123456789", &err), CS_ENOTFOUND);
+    check_code(cli_compose_remove_key(d->body, "mallory", "0123456789", &err), CS_ENOTFOUND);
+    cs_hex(cs_digest_slice(&id), hex);
+    hex[8] = '\0';
+    check_ok(cli_compose_remove_key(d->body, "dan", hex, &err), err);
+    assert_int_equal(deployment_operator(d, "dan")->keys_count, 2);
+    assert_int_equal(deployment_operator(d, "dan")->keys[0].kind, countersign_v1_KeyKind_KEY_KIND_FILE);
+    check_slice(CS_PB_BYTES(&deployment_operator(d, "dan")->keys[1].spki), tablet);
+    check_code(cli_compose_remove_key(d->body, "dan", hex, &err), CS_ENOTFOUND);
+    /* Somebody's key is nobody else's. */
+    check_ok(cli_compose_add_key(d->body, "bob", tablet, countersign_v1_KeyKind_KEY_KIND_FILE, &err), err);
+    check_code(cs_policy_check(d->body, &err), CS_EINVAL);
 }
 
 static const countersign_v1_OperatorGroup *group_of(const struct deployment *d, const char *name)
@@ -500,6 +546,7 @@ int main(void)
         TEST(adds_moves_and_removes_stages),
         TEST(strict_rules_stand_first),
         TEST(an_operator_keeps_the_key_where_none_is_named),
+        TEST(keys_of_an_operator_come_and_go),
         TEST(groups_come_change_and_go),
         TEST(refuses_groups_that_are_none),
         TEST(every_change_is_said),

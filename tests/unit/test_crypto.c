@@ -135,6 +135,25 @@ static void accepts_a_high_s(void **state)
     check_code(cs_verify(cs_key_spki(key), &text, 1, CS_SLICE_ARRAY(signature)), CS_OK);
 }
 
+static void a_public_key_lies_on_the_curve(void **state)
+{
+    cs_auto(cs_key_freep) struct cs_key *key = NULL;
+    uint8_t other[CS_SPKI_BYTES];
+    struct cs_slice point;
+    struct cs_err err;
+
+    (void)state;
+    check_ok(cs_key_generate(CS_KEY_SIGN, &key, &err), err);
+    check_code(cs_spki_check(cs_key_spki(key)), CS_OK);
+    check_code(cs_spki_check(cs_slice_from(cs_key_spki(key), 1)), CS_EPARSE);
+    memcpy(other, cs_key_spki(key).ptr, sizeof other);
+    other[CS_SPKI_BYTES - 1] ^= 1;
+    check_code(cs_spki_point(CS_SLICE_ARRAY(other), &point), CS_OK);
+    check_code(cs_spki_check(CS_SLICE_ARRAY(other)), CS_EPARSE);
+    memset(other + CS_SPKI_BYTES - 64, 0, 64);
+    check_code(cs_spki_check(CS_SLICE_ARRAY(other)), CS_EPARSE);
+}
+
 static void reads_back_the_keys_that_it_writes(void **state)
 {
     static const struct {
@@ -312,6 +331,7 @@ int main(void)
         cmocka_unit_test(random_bytes_differ),
         cmocka_unit_test(verifies_what_it_signed_and_nothing_else),
         cmocka_unit_test(accepts_a_high_s),
+        cmocka_unit_test(a_public_key_lies_on_the_curve),
         cmocka_unit_test(reads_back_the_keys_that_it_writes),
         cmocka_unit_test(tells_a_wrong_passphrase_from_a_missing_one),
         cmocka_unit_test(refuses_a_key_whose_passphrase_would_take_too_long),

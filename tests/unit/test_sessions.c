@@ -194,6 +194,42 @@ static void an_opening_for_another_server_s_key_is_refused(void **state)
     check_ok(verify(scene, &opening, "bob", own, &info, &err), err);
 }
 
+/* A page cannot see the server's key. The browser's own key may leave it out; a file's may not, also where
+ * both sign. */
+static void a_browser_s_key_opens_without_the_server_s(void **state)
+{
+    struct scene *scene = *state;
+    struct cs_slice own = cs_key_spki(deployment_key(&scene->d, "controller"));
+    struct cs_digest other = cs_sha256(cs_key_spki(deployment_key(&scene->d, "mallory"))),
+                     eve = cs_key_id(cs_key_spki(deployment_key(&scene->d, "eve")));
+    countersign_v1_SessionOpening opening;
+    struct ctl_session_info info;
+    struct cs_err err;
+
+    fill(scene, "eve", &opening);
+    check_ok(verify(scene, &opening, "eve", own, &info, &err), err);
+    assert_int_equal(info.key_kind, countersign_v1_KeyKind_KEY_KIND_BROWSER);
+    assert_true(cs_digest_eq(&info.key_id, &eve));
+    fill(scene, "eve", &opening);
+    CS_PB_SET(&opening.server_spki_digest, cs_digest_slice(&other));
+    check_code(verify(scene, &opening, "eve", own, &info, &err), CS_EAUTH);
+    check_says(err, "another server's key");
+    fill(scene, "bob", &opening);
+    check_code(verify(scene, &opening, "bob", own, &info, &err), CS_EAUTH);
+    check_says(err, "another server's key");
+    /* One key of each kind: the opening is by whichever signed it. */
+    deployment_operator(&scene->d, "bob")->keys[1] = deployment_operator(&scene->d, "eve")->keys[0];
+    deployment_operator(&scene->d, "bob")->keys_count = 2;
+    CS_PB_SET(&deployment_operator(&scene->d, "bob")->keys[1].spki,
+              cs_key_spki(deployment_key(&scene->d, "bob's browser")));
+    deployment_publish(&scene->d);
+    fill(scene, "bob", &opening);
+    check_code(verify(scene, &opening, "bob", own, &info, &err), CS_EAUTH);
+    fill(scene, "bob", &opening);
+    check_ok(verify(scene, &opening, "bob's browser", own, &info, &err), err);
+    assert_int_equal(info.key_kind, countersign_v1_KeyKind_KEY_KIND_BROWSER);
+}
+
 static void refuses_openings_that_are_not_the_operator_s(void **state)
 {
     struct scene *scene = *state;
@@ -318,6 +354,37 @@ static void closing_ends_it_and_nothing_else(void **state)
     check_code(use(scene, second, &err), CS_EAUTH);
 }
 
+static void sessions_are_listed_and_ended_by_their_ids(void **state)
+{
+    struct scene *scene = *state;
+    uint8_t first[CTL_TOKEN_BYTES], second[CTL_TOKEN_BYTES], third[CTL_TOKEN_BYTES];
+    const struct ctl_session_info *info;
+    struct ctl_session_info ended;
+    struct cs_digest id;
+    size_t count = 0;
+    struct cs_err err;
+
+    sign_in(scene, "bob", first);
+    sign_in(scene, "carol", second);
+    sign_in(scene, "bob", third);
+    id = cs_sha256(CS_SLICE_ARRAY(second));
+    assert_true(ctl_sessions_end(scene->sessions, cs_digest_slice(&id), &ended));
+    assert_string_equal(ended.operator, "carol");
+    assert_false(ctl_sessions_end(scene->sessions, cs_digest_slice(&id), &ended));
+    assert_false(ctl_sessions_end(scene->sessions, CS_SLICE_EMPTY, &ended));
+    assert_null(ctl_sessions_find(scene->sessions, cs_digest_slice(&id)));
+    check_code(use(scene, second, &err), CS_EAUTH);
+    for (size_t cursor = 0; (info = ctl_sessions_next(scene->sessions, &cursor)) != NULL; count++) {
+        assert_string_equal(info->operator, "bob");
+        assert_ptr_equal(ctl_sessions_find(scene->sessions, cs_digest_slice(&info->id)), info);
+    }
+    assert_int_equal(count, 2);
+    id = cs_sha256(CS_SLICE_ARRAY(third));
+    assert_non_null(ctl_sessions_find(scene->sessions, cs_digest_slice(&id)));
+    check_ok(use(scene, third, &err), err);
+    assert_int_equal(scene->endings, 0);
+}
+
 /* More operators than any policy has, over several policies. */
 static void all_sessions_together_are_bounded(void **state)
 {
@@ -387,12 +454,14 @@ int main(void)
         TEST(only_given_out_challenges_count),
         TEST(the_oldest_challenge_gives_way),
         TEST(an_opening_for_another_server_s_key_is_refused),
+        TEST(a_browser_s_key_opens_without_the_server_s),
         TEST(refuses_openings_that_are_not_the_operator_s),
         TEST(a_session_ends_when_it_is_idle),
         TEST(a_session_ends_when_it_is_old_however_busy),
         TEST(a_session_ends_with_the_operator_or_the_key),
         TEST(an_operator_has_so_many_sessions_and_no_more),
         TEST(closing_ends_it_and_nothing_else),
+        TEST(sessions_are_listed_and_ended_by_their_ids),
         TEST(all_sessions_together_are_bounded),
         TEST(a_token_goes_through_its_text),
         TEST(without_memory_nobody_is_let_in),

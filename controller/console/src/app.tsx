@@ -2,9 +2,9 @@
 // is first wanted. What goes wrong in a page stays in the page.
 import { Component, type ComponentChildren, type ComponentType } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { connection } from './api/live';
-import { me, phase, signOut, trouble } from './api/session';
+import { begin, me, phase, signOut, trouble } from './api/session';
 import { route } from './router';
 import { Button } from './ui/button';
 import { Busy } from './ui/busy';
@@ -148,10 +148,12 @@ function Frame({ at, children }: { at: string | undefined; children: ComponentCh
         {phase.value === 'ready' && <Menu at={at} />}
         <Who />
       </header>
-      {phase.value === 'ready' && connection.value === 'lost' && (
-        <div class="lost" role="status"><span>The connection to the controller is lost: what is shown may be old.</span><span>Trying again by itself…</span></div>
-      )}
       {children}
+      <div role="status">
+        {phase.value === 'ready' && connection.value === 'lost' && (
+          <div class="lost"><span>The connection to the controller is lost: what is shown may be old.</span> <span>It is tried again by itself.</span></div>
+        )}
+      </div>
     </>
   );
 }
@@ -161,6 +163,31 @@ function Mark() {
     <svg viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <rect class="mark-ground" width="16" height="16" rx="3.5" /><path class="mark-check" d="M4 8.4 6.8 11 12 5.2" />
     </svg>
+  );
+}
+
+// Tried again by itself; what is said stays there meanwhile.
+const AGAIN_MS = 5000;
+const hadFailed = signal(false);
+effect(() => {
+  if (phase.value === 'failed') hadFailed.value = true;
+  else if (phase.value !== 'starting') hadFailed.value = false;
+});
+
+function NotConnected() {
+  const starting = phase.value === 'starting', said = useRef('');
+  said.current = trouble.value || said.current;
+  useEffect(() => {
+    const timer = setInterval(() => { if (phase.value === 'failed' && document.visibilityState === 'visible') void begin(); }, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <Frame at={undefined}>
+      <main class="page" id="main" tabIndex={-1}>
+        <h1>Not connected</h1>
+        <Notice kind="bad" action={<Button busy={starting} onClick={() => { void begin(); }}>Try again</Button>}>{said.current}</Notice>
+      </main>
+    </Frame>
   );
 }
 
@@ -182,29 +209,22 @@ export function App() {
     document.title = shown.value!.place === overview ? 'Countersign' : `${shown.value!.place.title} · Countersign`;
     if (first.current) first.current = false;
     else if (document.activeElement === document.body || !main.current?.contains(document.activeElement))
-      main.current?.querySelector<HTMLElement>('h1[tabindex]')?.focus({ preventScroll: true });
+      (main.current?.querySelector<HTMLElement>('h1[tabindex]') ?? main.current)?.focus({ preventScroll: true });
   }, [at]);
 
-  if (phase.value === 'failed')
-    return (
-      <Frame at={undefined}>
-        <main class="page" id="main" tabIndex={-1}>
-          <h1>The console cannot start</h1>
-          <Notice kind="bad" action={<Button onClick={() => location.reload()}>Try again</Button>}>{trouble.value}</Notice>
-        </main>
-      </Frame>
-    );
+  if (phase.value === 'failed' || (phase.value === 'starting' && hadFailed.value)) return <NotConnected />;
   const current = ready ? shown.value : undefined;
   const Shown = current?.page;
   return (
     <Frame at={place.menu}>
       <main class={current?.place.wide ? 'page wide' : 'page'} id="main" tabIndex={-1} ref={main}>
         {failure.value
-          ? <Notice kind="bad" title="Not loaded" action={<><Button onClick={() => { void show(place, key); }}>Try again</Button><Button onClick={() => location.reload()}>Load anew</Button></>}>{failure.value}</Notice>
+          ? <><h1>{place.title}</h1><Notice kind="bad" title="Not loaded" action={<><Button onClick={() => { void show(place, key); }}>Try again</Button><Button onClick={() => location.reload()}>Load anew</Button></>}>{failure.value}</Notice></>
           : Shown && current ? <Boundary key={current.key}><Shown /></Boundary> : <Busy lines={5} label="Starting" />}
       </main>
       {me.value && phase.value === 'ready' && (
         <footer class="foot">
+          <a href="/sessions">Sessions</a>
           <span>Countersign {me.value.version}</span>
           <span>{me.value.servedBy === 'console' ? `by countersign console${me.value.controller ? `, controller at ${me.value.controller}` : ''}` : 'by the controller'}</span>
         </footer>

@@ -114,3 +114,6 @@ export function duration(seconds: number | bigint): string {
 export function count(number: number | bigint, one: string, many = `${one}s`): string {
   return `${number.toLocaleString()} ${Number(number) === 1 ? one : many}`;
 }
+
+// "Example CA" of "CN=Example CA, O=Example": what tells issuers apart in a list.
+export function issuerName(issuer: string): string { return /(?:^|,\s*)CN=((?:\\.|[^,\\])+)/.exec(issuer)?.[1] ?? issuer; }

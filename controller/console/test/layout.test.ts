@@ -47,6 +47,11 @@ describe('layout', () => {
     expect(layout(someNodes(1), 1100).width).toBe(1100);
     expect(layout(someNodes(1), 100).width).toBe(THREE_COLUMNS);
     expect(columnsOf(2400)[0]!.width).toBe(268);
+    for (let width = THREE_COLUMNS; width < 2000; width += 7) {
+      const [, middle, last] = columnsOf(width);
+      expect(last!.x + last!.width).toBe(width);
+      expect(middle!.width).toBeGreaterThanOrEqual(300);
+    }
   });
 
   it('grows with the reader\'s text', () => {

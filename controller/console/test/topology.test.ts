@@ -1,12 +1,13 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { verbOf, waitsFor } from '../src/dialogs/waiting';
+import { stageOf, verbOf, waitsFor } from '../src/dialogs/waiting';
 import { Colour, OrderState, RequestHistorySchema, SyncState, TopologyRowSchema } from '../src/gen/countersign/v1/operator_pb';
 import { Action, Role, TrustPolicySchema, Verdict } from '../src/gen/countersign/v1/statement_pb';
 import { fold, FOLD_ABOVE, PAGE, search } from '../src/topology/fold';
+import { decisionsOn, isPartly } from '../src/topology/load';
 import { detailText, lineOf, orderText, progressOf, stateText, syncText } from '../src/topology/standing';
 
-type Init = NonNullable<Parameters<typeof create<typeof TopologyRowSchema>>[1]>;
+type Init = Exclude<MessageInitShape<typeof TopologyRowSchema>, { $typeName: string }>;
 const row = (init: Init) => create(TopologyRowSchema, { deviceName: 'gw-1', connector: 'nginx', connected: true, ...init });
 const when = (seconds: number) => `@${seconds}`;
 
@@ -17,9 +18,9 @@ describe('what stands beside a connector', () => {
       'Completed', 'in sync', 'sound'],
     ['waits for people', { sync: SyncState.MISSING, order: { number: 1n, action: Action.INSTALL,
       state: OrderState.PUSH_REVIEW_IN_PROGRESS, stateText: 'Push-Review In Progress 1/2' } },
-      'Push-Review In Progress 1/2', 'missing', 'waiting'],
+      'Push-Review In Progress 1/2', 'nothing is installed', 'waiting'],
     ['on its way', { sync: SyncState.MISSING, order: { number: 1n, action: Action.INSTALL, state: OrderState.PUSH_IN_PROGRESS } },
-      'Push-In Progress', 'missing', 'moving'],
+      'Push-In Progress', 'nothing is installed', 'moving'],
     ['failed', { sync: SyncState.OUT_OF_SYNC, remark: 'put back', order: { number: 1n, action: Action.INSTALL, state: OrderState.FAILED } },
       'Failed', 'out of sync: put back', 'wrong'],
     ['removed by hand', { colour: Colour.PURPLE, sync: SyncState.MISSING, pushed: true,
@@ -53,11 +54,27 @@ describe('what stands beside a connector', () => {
     const history = create(RequestHistorySchema, { decisions: [
       { stage: 'approve', decider: 'bob', verdict: Verdict.ACCEPT }, { stage: 'implement', decider: 'carol', verdict: Verdict.ACCEPT },
       { stage: 'security', decider: 'dave', verdict: Verdict.ACCEPT }, { stage: 'approve', decider: 'erin', verdict: Verdict.REJECT }] });
-    expect(orderText(row({ order: { number: 7n } }), history))
+    expect(orderText(row({ order: { number: 7n } }), history.decisions))
       .toBe('WO-7 · approved bob · implemented carol · security dave · rejected erin');
-    expect(orderText(row({}), history)).toBe('');
+    expect(orderText(row({}), history.decisions)).toBe('');
   });
 
+  it('names for an order only those who decided on it', () => {
+    const history = create(RequestHistorySchema, { number: 3n, decisions: [{ decider: 'bob', orders: 1 }, { decider: 'carol', orders: 2 }] });
+    const topology = { histories: new Map([[3n, history]]), coverage: new Map([[3n, [Uint8Array.of(0b10), new Uint8Array()]]]) };
+    const who = (index: number) => decisionsOn(topology, row({ order: { number: 7n, requestNumber: 3n, index } }).order).map(({ decider }) => decider);
+    expect(who(0)).toEqual(['carol']);
+    expect(who(1)).toEqual(['bob', 'carol']);
+    expect(who(9)).toEqual(['carol']);
+  });
+  it('sees that a decision covered some of the orders only', () => {
+    const history = (...orders: number[]) => create(RequestHistorySchema, { number: 3n, decisions: orders.map((count) => ({ decider: 'bob', orders: count })) });
+    const rows = [row({ order: { number: 7n, requestNumber: 3n, index: 1 } })];
+    expect(isPartly(history(2, 2), rows)).toBe(false);
+    expect(isPartly(history(1, 1), rows)).toBe(true);
+    expect(isPartly(history(2, 1), rows)).toBe(true);
+    expect(isPartly(history(), rows)).toBe(false);
+  });
   it('tells progress in steps', () => {
     expect(progressOf(row({ order: { number: 7n, state: OrderState.PUSH_SCHEDULED } }))).toEqual({ done: 2, of: 4 });
     expect(progressOf(row({ order: { number: 7n, state: OrderState.PUSH_REVIEW_IN_PROGRESS } }),
@@ -119,6 +136,12 @@ describe('whose decision is waited for', () => {
   });
   it('is nobody\'s once nothing is open', () => {
     expect(waitsFor(reader('bob', Role.APPROVER), rules, { ...open('approve'), state: OrderState.COMPLETED }, [])).toBe(false);
+  });
+  it('knows at which stage an order stands that is further than the others', () => {
+    const request = { ...open('approve'), stages: 2 };
+    expect(stageOf(OrderState.PUSH_APPROVAL_PENDING, request, rules)).toEqual({ name: 'approve', apart: false });
+    expect(stageOf(OrderState.PUSH_REVIEW_IN_PROGRESS, request, rules)).toEqual({ name: 'implement', apart: true });
+    expect(stageOf(OrderState.COMPLETED, request, rules)).toEqual({ name: '', apart: true });
   });
   it('knows the default policy\'s stages by name', () => {
     expect(waitsFor(reader('bob', Role.APPROVER), undefined, open('approve'), [])).toBe(true);

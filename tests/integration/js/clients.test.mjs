@@ -13,14 +13,14 @@ import { cases, signIn } from './methods.mjs';
 import { enumOf, services } from './schema.mjs';
 import { sha256 } from './wire.mjs';
 
-// Those that devices call, on other listeners.
-const ofDevices = ['AgentService', 'EnrolmentService'];
+// Those that devices call, on other listeners, and what the console's own page does.
+const ofOthers = ['AgentService', 'EnrolmentService', 'SignerService'];
 const methodOf = (name) => {
   const [service, method] = name.split('/');
   return services.find((one) => one.name === service).methods.find((one) => one.name === method);
 };
 
-const methodsOf = (kind) => services.filter((service) => !ofDevices.includes(service.name)).flatMap((service) => service.methods)
+const methodsOf = (kind) => services.filter((service) => !ofOthers.includes(service.name)).flatMap((service) => service.methods)
   .filter((method) => method.methodKind === kind).map((method) => `${method.parent.name}/${method.name}`);
 
 test('every method of an operator service has a case', () => {
@@ -53,12 +53,12 @@ async function tell(t, deployment, client, n, as) {
 }
 
 test('every client calls every method on the admin socket', async (t) => {
-  const deployment = await Deployment.create(t);
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0', console: 'yes' } });
   for (const [n, client] of clients({ socket: deployment.socket }).entries()) await tell(t, deployment, client, n);
 });
 
 test('every client calls every method on the operators\' listener, with a session', async (t) => {
-  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0' } });
+  const deployment = await Deployment.create(t, { controller: { operators: '127.0.0.1:0', console: 'yes' } });
   const [, port] = await deployment.controller.line(/READY.*\boperators=\S*?:(\d+)/);
   const place = { url: `http://127.0.0.1:${port}` };
   for (const client of clients(place))

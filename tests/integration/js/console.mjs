@@ -20,8 +20,8 @@ export class Refusal extends Error {
 
 export class Console {
   // `command`: what stands in front of the program; `where`: how it finds the controller.
-  static async start(t, deployment, name, { args = [], where = ['--socket', deployment.socket], env, stdin, command } = {}) {
-    const line = [path.join(bin, 'countersign'), '--home', deployment.home, ...where, 'console', '--no-open',
+  static async start(t, deployment, name, { args = ['--no-open'], where = ['--socket', deployment.socket], env, stdin, command } = {}) {
+    const line = [path.join(bin, 'countersign'), '--home', deployment.home, ...where, 'console',
       ...(name ? ['--as', name] : []), ...args];
     const program = command ? deployment.program(...command(line), { name: 'console', env, stdin })
       : deployment.program(line[0], line.slice(1), { name: 'console', env, stdin });

@@ -80,6 +80,41 @@ export const cases = {
     assert.equal(who.operator, c.place.socket ? '' : 'ada');
     assert.ok(who.operators.includes('ada'));
   },
+  async 'SessionService/ListSessions'({ ok, s, c }) {
+    const { sessions, more } = await ok({}, s.bearer);
+    assert.equal(more, false);
+    const id = sha256(Buffer.from(s.bearer.authorization.slice('Bearer '.length), 'base64'));
+    const own = sessions.find((one) => buffer(one.id).equals(id));
+    assert.deepEqual([own.operator, own.keyKind, own.own], ['ada', 1, !c.place.socket]);
+    assert.ok(own.expiresAtS > own.seenAtS && own.seenAtS >= own.openedAtS);
+  },
+  async 'SessionService/EndSession'({ ok, refused, s, c }) {
+    const other = await signIn(s, 'bob'), id = sha256(Buffer.from(other.authorization.slice('Bearer '.length), 'base64'));
+    await ok({ id });
+    await refused('not_found', { id }, /no session with this id/);
+    if (c.place.url) await assert.rejects(s.call('SessionService/WhoAmI', {}, other), { code: 'unauthenticated' });
+  },
+  async 'SessionService/CreatePairing'({ ok, refused, s }) {
+    s.link = { authentication: crypto.randomBytes(32), binding: crypto.randomBytes(32) };
+    const request = { operator: 'bob', authenticationDigest: sha256(s.link.authentication), expiresAtS: BigInt(nowS() + 600) };
+    await ok(request);
+    await refused('already_exists', request, /exists already/);
+    await refused('not_found', { ...request, operator: 'nobody' }, /nobody is no operator/);
+    await refused('invalid_argument', { ...request, expiresAtS: BigInt(nowS() + 3600) }, /within ten minutes/);
+  },
+  async 'SessionService/Pair'({ ok, refused, s }) {
+    s.browser = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'der', type: 'spki' });
+    const mac = crypto.createHmac('sha256', s.link.binding).update('countersign/v1/pair').update(s.deploymentId).update(s.browser).digest();
+    const request = { authentication: s.link.authentication, spki: s.browser, bindingMac: mac };
+    await refused('permission_denied', { ...request, authentication: crypto.randomBytes(32) }, /this link is not good/);
+    for (let times = 0; times < 2; times++) assert.equal((await ok(request)).operator, 'bob');
+  },
+  async 'SessionService/GetPairing'({ ok, refused, s }) {
+    const { operator, spki, bindingMac } = await ok({ authenticationDigest: sha256(s.link.authentication) });
+    assert.deepEqual([operator, buffer(spki)], ['bob', s.browser]);
+    assert.equal(bindingMac.length, 32);
+    await refused('not_found', { authenticationDigest: unknownId }, /no such pairing/);
+  },
   async 'SessionService/CloseSession'({ ok, s, c }) {
     await ok({}, s.bearer);
     if (c.place.url) await assert.rejects(s.call('SessionService/WhoAmI', {}, s.bearer), { code: 'unauthenticated' });

@@ -30,7 +30,10 @@ const identify: Interceptor = (next) => async (request) => {
   }
 };
 
-let transport = createConnectTransport({ baseUrl: '/', useBinaryFormat: true, interceptors: [identify] });
+// Long enough for a push to thousands of devices, and an end to waiting for somebody who went away without a word.
+const TIMEOUT_MS = 60_000;
+
+let transport = createConnectTransport({ baseUrl: '/', useBinaryFormat: true, interceptors: [identify], defaultTimeoutMs: TIMEOUT_MS });
 
 // For tests, which have no page. With the interceptor that says who calls.
 export function useTransport(make: (interceptors: Interceptor[]) => Transport): void {

@@ -4,6 +4,7 @@
 //   starting ─▶ ready ─▶ ended ─▶ (begin() or signIn() again)
 //        ├────▶ pairing ─▶ sign-in ─▶ ready
 //        └────▶ failed
+import { Code, ConnectError } from '@connectrpc/connect';
 import { effect, signal } from '@preact/signals';
 import { ControllerService } from '../gen/countersign/v1/operator_pb';
 import { SessionService } from '../gen/countersign/v1/session_pb';
@@ -41,7 +42,7 @@ export const servedBy = signal<'console' | 'countersignd' | undefined>(undefined
 // Of the link that was followed, until the browser is paired.
 export const pairingLink = signal<PairingLink | undefined>(undefined);
 
-const TOKEN = 'countersign.token', SIGNED_OUT = 'countersign.signed-out';
+const TOKEN = 'countersign.token', SIGNED_OUT = 'countersign.signed-out', HAS_COOKIE = 'countersign.cookie';
 const WANTS_LINK = 'This page opens with the link that `countersign console` prints. Press Enter in the terminal where it runs for a new ' +
   'link, or start it: countersign console';
 const HAS_NO_KEY = 'This browser has no key yet. Ask an admin to run `countersign operator pair YOUR-NAME`, and open the link that it ' +
@@ -51,6 +52,15 @@ const HAS_NO_KEY = 'This browser has no key yet. Ask an admin to run `countersig
 const remember = (name: string, value: string): void => { try { sessionStorage.setItem(name, value); } catch { /* lasts as long as the page */ } };
 const recall = (name: string): string => { try { return sessionStorage.getItem(name) ?? ''; } catch { return ''; } };
 const forget = (name: string): void => { try { sessionStorage.removeItem(name); } catch { /* was not there */ } };
+
+// Whether a cookie may be there, which no script can see: another tab may have got it.
+const mayHaveCookie = (): boolean => { try { return !!localStorage.getItem(HAS_COOKIE); } catch { return true; } };
+function noteCookie(is: boolean): void {
+  try {
+    if (is) localStorage.setItem(HAS_COOKIE, 'yes');
+    else localStorage.removeItem(HAS_COOKIE);
+  } catch { /* then it is tried */ }
+}
 
 function settle(next: Phase, why = ''): void {
   trouble.value = why;
@@ -83,6 +93,7 @@ function end(why: string): void {
   stopWatching();
   bearer.value = '';
   forget(TOKEN);
+  noteCookie(false);
   settle('ended', why);
 }
 
@@ -104,6 +115,7 @@ async function consolePolicy(wire: Uint8Array, current: Policy | undefined): Pro
 export async function refreshPolicy(): Promise<Policy> {
   if (servedBy.value === 'console') {
     const reply = await client(SignerService).getSigner({});
+    if (reply.policy.length === 0) throw new Refusal('there is no trust policy yet: the owner of the root keys makes it with `countersign trust init`');
     policy.value = await consolePolicy(reply.policy, policy.value);
     signer.value = isSpki(reply.spki) ? { operator: reply.operator, spki: reply.spki, kind: reply.keyKind } : undefined;
     return policy.value;
@@ -151,18 +163,30 @@ async function beginBrowser(): Promise<void> {
   if (!who) return settle('sign-in', HAS_NO_KEY);
   if (recall(SIGNED_OUT)) return settle('sign-in');
   try {
-    return await enter('countersignd', location.host);
+    if (mayHaveCookie()) return await enter('countersignd', location.host);
   } catch (error) {
     if (!isStranger(error)) throw error;
+    noteCookie(false);
   }
   return signInAs(who);
 }
 
 async function signInAs(who: Identity): Promise<void> {
   forget(SIGNED_OUT);
-  await openSession(who);
+  try {
+    await openSession(who);
+  } catch (error) {
+    if (!(error instanceof ConnectError) || (error.code !== Code.Unauthenticated && error.code !== Code.PermissionDenied)) throw error;
+    throw new Refusal(`the controller does not take the key of this browser for ${who.operator}. Either the trust policy does not have the key yet: ` +
+      `then the admin who made the link has something left to do. Or it has it no more (the controller says: ${error.rawMessage})`);
+  }
+  noteCookie(true);
   await enter('countersignd', location.host);
 }
+
+// A link or token that is not taken, or a browser's key: there is something to do at the door. Anything else stops the page.
+const isAtTheDoor = (error: unknown): boolean => servedBy.value === 'countersignd' ? !isAway(error)
+  : error instanceof ConnectError && [Code.Unauthenticated, Code.PermissionDenied, Code.FailedPrecondition, Code.InvalidArgument].includes(error.code);
 
 async function attempt(work: () => Promise<void>): Promise<void> {
   try {
@@ -170,11 +194,9 @@ async function attempt(work: () => Promise<void>): Promise<void> {
   } catch (error) {
     if (phase.value === 'ready') return;
     bearer.value = '';
-    if (isAway(error)) settle('failed', sentence(error));
-    else if (servedBy.value) {
-      forget(TOKEN);
-      settle('sign-in', sentence(error));
-    } else settle('failed', sentence(error));
+    const door = servedBy.value !== undefined && isAtTheDoor(error);
+    if (door) forget(TOKEN);
+    settle(door ? 'sign-in' : 'failed', sentence(error));
   }
 }
 
@@ -202,6 +224,7 @@ export async function signIn(): Promise<void> {
 export async function signOut(): Promise<void> {
   if (servedBy.value === 'console') return end('This tab has forgotten its link. Press Enter in the terminal where `countersign console` runs for a new one.');
   remember(SIGNED_OUT, 'yes');
+  noteCookie(false);
   stopWatching();
   settle('sign-in', 'You have signed out.');
   await client(SessionService).closeSession({}).catch(() => {}); // without an answer it ends by itself

@@ -42,6 +42,15 @@ export function waitsFor(reader: Reader, rules: Rules | undefined, request: Open
     rule.stages.some((stage) => stage.name === request.stageName && admits(stage, reader)));
 }
 
+// The stage at which one order of a request stands. Where the orders stand apart (a decision covered some of them), the request's
+// own stage is the least advanced ones'; of an order that is further the second stage is meant, which with more than two is a guess.
+export function stageOf(order: OrderState, request: OpenRequest & { stages: number }, rules: Rules | undefined): { name: string; apart: boolean } {
+  if (order === request.state) return { name: request.stageName, apart: false };
+  if (order !== OrderState.PUSH_REVIEW_IN_PROGRESS) return { name: '', apart: true };
+  const rule = rules?.rules.find((one) => one.stages.length === request.stages && one.stages[0]!.name === request.stageName);
+  return { name: rule?.stages[1]?.name ?? '', apart: true };
+}
+
 // What the button says: the default policy's stages by their own words.
 export function verbOf(stageName: string): string {
   if (stageName === 'approve') return 'Approve';

@@ -1,6 +1,6 @@
 // A statement that is ready to be signed, as a person sees it before.
 import { Refusal } from '../trust/refusal';
-import { equal, sha256 } from '../trust/bytes';
+import { equal, hex, sha256 } from '../trust/bytes';
 import { words } from '../trust/spoken';
 
 export interface Field {
@@ -52,7 +52,8 @@ export async function draft<Result>(statement: Statement<Result>): Promise<Draft
   let envelope: Uint8Array | undefined;
 
   return {
-    kind, title, payload, fields, orders,
+    kind, title, payload, orders,
+    fields: [...fields, { label: 'Digest (SHA-256)', value: hex(digest), tone: 'mono' }],
     words: words(digest),
     async sign() {
       if (!equal(kept, payload)) throw new Refusal('the statement has changed since it was shown: nothing was signed');

@@ -24,7 +24,7 @@ export interface Group {
 }
 
 export type Item =
-  | { kind: 'row'; row: TopologyRow }
+  | { kind: 'row'; row: TopologyRow; under?: Group }
   | { kind: 'group'; group: Group; open: boolean }
   | { kind: 'more'; group: Group; left: number };
 
@@ -47,7 +47,7 @@ function itemsOf(group: Group, shown: number | undefined): Item[] {
   if (group.rows.length < GROUP_LEAST) return group.rows.map((row) => ({ kind: 'row', row }));
   if (shown === undefined) return [{ kind: 'group', group, open: false }];
   const left = group.rows.length - shown;
-  return [{ kind: 'group', group, open: true }, ...group.rows.slice(0, shown).map((row): Item => ({ kind: 'row', row })),
+  return [{ kind: 'group', group, open: true }, ...group.rows.slice(0, shown).map((row): Item => ({ kind: 'row', row, under: group })),
     ...(left > 0 ? [{ kind: 'more', group, left } as const] : [])];
 }
 

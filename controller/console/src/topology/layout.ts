@@ -10,6 +10,7 @@ export interface Node {
   column: Column;
   height: number;
   links: string[];
+  under?: string;    // the open group that it is a member of, in the same column and before it
 }
 
 export interface Box {
@@ -37,6 +38,9 @@ export interface Picture {
 
 // In pixels of a reader whose text has 16; `unit` scales them with the text.
 const GAP_Y = 12;
+// How far members stand to the right of their group, and where the rail runs that leads to them.
+export const INDENT = 26;
+const RAIL = 12;
 const GAP_X = { least: 56, most: 136 };
 const OUTER = { least: 196, most: 268 };
 const MIDDLE_LEAST = 300;
@@ -47,9 +51,10 @@ const TALL = 1400;
 export const THREE_COLUMNS = 2 * OUTER.least + MIDDLE_LEAST + 2 * GAP_X.least;
 
 export function columnsOf(width: number, unit = 1): { x: number; width: number }[] {
-  const between = (least: number, most: number, share: number) => Math.min(most * unit, Math.max(least * unit, width * share));
-  const gap = Math.round(between(GAP_X.least, GAP_X.most, 0.1));
-  const outer = Math.round(between(OUTER.least, OUTER.most, 0.21));
+  const between = (least: number, most: number, wish: number) => Math.floor(Math.min(most * unit, Math.max(least * unit, wish)));
+  // Where it is narrow the connectors come first: the gaps give way, then the columns beside them.
+  const outer = between(OUTER.least, OUTER.most, Math.min(width * 0.21, (width - (MIDDLE_LEAST + 2 * GAP_X.least) * unit) / 2));
+  const gap = between(GAP_X.least, GAP_X.most, Math.min(width * 0.1, (width - MIDDLE_LEAST * unit) / 2 - outer));
   const middle = Math.max(MIDDLE_LEAST * unit, width - 2 * outer - 2 * gap);
   return [{ x: 0, width: outer }, { x: outer + gap, width: middle }, { x: outer + middle + 2 * gap, width: outer }];
 }
@@ -79,7 +84,7 @@ export function settle(heights: number[], wishes: number[], gap: number): number
   for (const block of blocks) {
     let y = Math.max(floor, block.top);
     for (let i = block.from; i < block.from + block.count; i++) {
-      tops[i] = Math.round(y);
+      tops[i] = Math.round(2 * y) / 2;
       y += heights[i]! + gap;
     }
     floor = Math.ceil(y);
@@ -93,13 +98,27 @@ export function curve(from: Box, to: Box): string {
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
 }
 
-function stack(nodes: Node[], column: { x: number; width: number }, gap: number, boxes: Map<string, Box>): number {
+function stack(nodes: Node[], column: { x: number; width: number }, gap: number, indent: number, boxes: Map<string, Box>): number {
   let y = 0;
   for (const node of nodes) {
-    boxes.set(node.key, { key: node.key, column: node.column, x: column.x, y, width: column.width, height: node.height });
+    const inset = node.under === undefined ? 0 : indent;
+    boxes.set(node.key, { key: node.key, column: node.column, x: column.x + inset, y, width: column.width - inset, height: node.height });
     y += node.height + gap;
   }
   return Math.max(0, y - gap);
+}
+
+// From a group down to its members, each piece from where the one before turned off, so that every piece can have its own dashes.
+function rails(nodes: Node[], boxes: Map<string, Box>, offset: number): Edge[] {
+  const reached = new Map<string, number>(), edges: Edge[] = [];
+  for (const { key, under } of nodes) {
+    const group = under === undefined ? undefined : boxes.get(under);
+    if (!group) continue;
+    const box = boxes.get(key)!, x = group.x + offset, from = reached.get(under!) ?? group.y + group.height, y = centre(box);
+    edges.push({ from: under!, to: key, path: `M${x} ${from}V${y}H${box.x}` });
+    reached.set(under!, y);
+  }
+  return edges;
 }
 
 // The mean height of what leads to each; those that nothing leads to stand behind the others.
@@ -120,7 +139,7 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   const columns = columnsOf(width, unit), gap = Math.round(GAP_Y * unit), boxes = new Map<string, Box>();
   const [first, middle, last] = ([0, 1, 2] as const).map((column) => nodes.filter((node) => node.column === column)) as
     [Node[], Node[], Node[]];
-  const middleHeight = stack(middle, columns[1]!, gap, boxes);
+  const middleHeight = stack(middle, columns[1]!, gap, INDENT * unit, boxes);
 
   const wishes = wishesOf(last, middle, boxes);
   const ordered = last.map((node, i) => ({ node, i, wish: Math.min(wishes.get(node.key)!, middleHeight) }))
@@ -129,15 +148,16 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   ordered.forEach(({ node }, i) =>
     boxes.set(node.key, { key: node.key, column: 2, x: columns[2]!.x, y: tops[i]!, width: columns[2]!.width, height: node.height }));
 
-  const firstHeight = stack(first, columns[0]!, gap, boxes);
+  const firstHeight = stack(first, columns[0]!, gap, 0, boxes);
   const all = [...boxes.values()].reduce((most, box) => Math.max(most, box.y + box.height), 0);
   // The rooms beside a lower column are shared out above and below it, unless that would hide it far down.
-  const lower = (height: number) => (all <= TALL * unit ? Math.round((all - height) / 2) : 0);
+  const lower = (height: number) => (all <= TALL * unit ? Math.floor(all - height) / 2 : 0);
   for (const node of first) boxes.get(node.key)!.y += lower(firstHeight);
   const shift = lower(middleHeight);
   if (shift > 0 && middleHeight < all) for (const node of middle) boxes.get(node.key)!.y += shift;
 
   const edges = nodes.flatMap((node) => node.links.filter((link) => boxes.has(link)).map((link) =>
     ({ from: node.key, to: link, path: curve(boxes.get(node.key)!, boxes.get(link)!) })));
+  edges.push(...rails(middle, boxes, RAIL * unit));
   return { boxes, edges, columns, width: columns[2]!.x + columns[2]!.width, height: all };
 }

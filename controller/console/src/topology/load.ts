@@ -1,13 +1,19 @@
 // A certificate's topology as the controller has it, kept as it changes. One load at a time: what changes while one runs causes
 // another behind it, and what is on the page stays there until the next is complete.
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { type DescMessage, equals, type MessageShape } from '@bufbuild/protobuf';
+import { effect, type ReadonlySignal, signal } from '@preact/signals';
 import { client } from '../api/client';
 import { sentence } from '../api/fault';
-import { watch } from '../api/live';
-import { type Certificate, CertificateService, PushService, type Request, type RequestHistory, type TopologyRow } from
-  '../gen/countersign/v1/operator_pb';
+import { connection, watch } from '../api/live';
+import {
+  type Certificate, CertificateSchema, CertificateService, type DecisionSummary, type Order, PushService, type Request, type RequestHistory, RequestHistorySchema, RequestSchema, type TopologyRow,
+  TopologyRowSchema,
+} from '../gen/countersign/v1/operator_pb';
 import { type Change, ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { isOpen } from '../dialogs/waiting';
+import { peek } from '../trust/envelope';
+import { decodeDecision } from '../trust/statements';
+import { rowKey } from './fold';
 
 export interface Topology {
   certificate: Certificate;
@@ -15,6 +21,25 @@ export interface Topology {
   histories: Map<bigint, RequestHistory>;
   // Those of the rows' requests that people still decide.
   requests: Map<bigint, Request>;
+  // Of requests with decisions that cover some of their orders only: a bitmap for each decision, as it was signed.
+  coverage: Map<bigint, Uint8Array[]>;
+}
+
+// Those of a request's decisions that are about this order.
+export function decisionsOn({ histories, coverage }: Pick<Topology, 'histories' | 'coverage'>, order: Order | undefined): DecisionSummary[] {
+  if (!order) return [];
+  const bitmaps = coverage.get(order.requestNumber);
+  return (histories.get(order.requestNumber)?.decisions ?? []).filter((_, i) => {
+    const bitmap = bitmaps?.[i];
+    return !bitmap || bitmap.length === 0 || ((bitmap[order.index >> 3] ?? 0) >> (order.index & 7) & 1) === 1;
+  });
+}
+
+// A request of which some decision covers fewer orders than there are, as far as can be told from the rows.
+export function isPartly(history: RequestHistory, rows: TopologyRow[]): boolean {
+  const own = rows.filter((row) => row.order?.requestNumber === history.number);
+  const least = Math.max(own.length, ...own.map((row) => row.order!.index + 1)), first = history.decisions[0]?.orders;
+  return history.decisions.some((decision) => decision.orders < least || decision.orders !== first);
 }
 
 export interface Loading {
@@ -26,6 +51,8 @@ export interface Loading {
 
 // A device changes often; hundreds of orders that move would ask for everything again and again.
 const PAUSE_MS = 300;
+// What only time changes, the colours, nobody is told of.
+const ANEW_MS = 10 * 60_000;
 
 export async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
   const rows: TopologyRow[] = [], histories = new Map<bigint, RequestHistory>();
@@ -42,12 +69,34 @@ export async function fetchTopology(certificateId: Uint8Array): Promise<Topology
     afterConnector = last.connector;
   }
   if (!certificate) throw new Error('The controller gave no certificate. Load the page again.');
-  const open = new Set(rows.filter((row) => row.order && isOpen(row.order.state)).map((row) => row.order!.requestNumber));
-  const requests = await Promise.all([...open].map(async (number) => (await client(PushService).getRequest({ number })).request));
-  return { certificate, rows, histories, requests: new Map(requests.flatMap((request) => (request ? [[request.number, request]] : []))) };
+  const asked = new Set(rows.filter((row) => row.order && isOpen(row.order.state)).map((row) => row.order!.requestNumber));
+  for (const history of histories.values()) if (isPartly(history, rows)) asked.add(history.number);
+  const requests = new Map<bigint, Request>(), coverage = new Map<bigint, Uint8Array[]>();
+  await Promise.all([...asked].map(async (number) => {
+    const { request, decisions } = await client(PushService).getRequest({ number });
+    if (request && isOpen(request.state)) requests.set(number, request);
+    coverage.set(number, decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')).orders));
+  }));
+  return { certificate, rows, histories, requests, coverage };
 }
 
 const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+// What did not change stays the same object: what is drawn of it need not be drawn again.
+const kept = <D extends DescMessage>(schema: D, before: MessageShape<D> | undefined, now: MessageShape<D>): MessageShape<D> =>
+  (before && equals(schema, before, now) ? before : now);
+
+export function keepSame(before: Topology | undefined, now: Topology): Topology {
+  if (!before) return now;
+  const rows = new Map(before.rows.map((row) => [rowKey(row), row]));
+  return {
+    certificate: kept(CertificateSchema, before.certificate, now.certificate),
+    rows: now.rows.map((row) => kept(TopologyRowSchema, rows.get(rowKey(row)), row)),
+    histories: new Map([...now.histories].map(([number, one]) => [number, kept(RequestHistorySchema, before.histories.get(number), one)])),
+    requests: new Map([...now.requests].map(([number, one]) => [number, kept(RequestSchema, before.requests.get(number), one)])),
+    coverage: now.coverage,
+  };
+}
 
 // Whether what is on the page may have changed by it.
 export function concerns(change: Change, topology: Topology): boolean {
@@ -74,7 +123,7 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     try {
       const fetched = await fetchTopology(certificateId);
       if (!stopped) {
-        topology.value = fetched;
+        topology.value = keepSame(topology.value, fetched);
         trouble.value = '';
       }
     } catch (error) {
@@ -97,6 +146,8 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     const there = topology.value;
     if (changes.length === 0 || !there || changes.some((change) => concerns(change, there))) later();
   });
+  const clock = setInterval(later, ANEW_MS);
+  const unheal = effect(() => { if (connection.value === 'live' && trouble.peek()) later(); });
   void run();
   return {
     topology, trouble,
@@ -107,6 +158,8 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     stop: () => {
       stopped = true;
       clearTimeout(timer);
+      clearInterval(clock);
+      unheal();
       unwatch();
     },
   };

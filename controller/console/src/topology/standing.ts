@@ -1,6 +1,6 @@
 // What is said of one app connector of a certificate: its order's state, whether the device has the certificate, who decided, and
 // how its edge is drawn. Pure; the same words as `countersign topology` prints.
-import { Colour, type DecisionSummary, type Order, OrderState, type Request, type RequestHistory, SyncState,
+import { Colour, type DecisionSummary, type Order, OrderState, type Request, SyncState,
   type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Action, Verdict } from '../gen/countersign/v1/statement_pb';
 import { actionWord, orderState, syncWord } from '../words';
@@ -46,7 +46,8 @@ export const capital = (text: string) => text.charAt(0).toUpperCase() + text.sli
 export function detailText(row: TopologyRow, nowS: number, when: (seconds: number) => string): string {
   if (!hasOrder(row)) return '';
   const order = row.order, said: string[] = [];
-  if (order.reason) said.push(order.reason);
+  // That it was installed, the state says.
+  if (order.reason && order.state !== OrderState.COMPLETED) said.push(order.reason);
   if (order.state === OrderState.PUSH_SCHEDULED) {
     const retry = Number(order.retryAtS), start = Number(order.notBeforeS);
     if (retry > nowS) said.push(`attempt ${order.attempts + 1} of ${order.maxAttempts} at ${when(retry)}`);
@@ -60,8 +61,8 @@ export function detailText(row: TopologyRow, nowS: number, when: (seconds: numbe
 export function syncText(row: TopologyRow, when: (seconds: number) => string): string {
   if (isRemoved(row)) return 'nothing is installed: it was removed, as people decided';
   const remark = row.remark ? `: ${row.remark}` : '';
-  // Nothing was pushed, so that nothing is there is as it should be.
-  if (row.sync === SyncState.MISSING && !hasOrder(row) && !row.remark) return 'nothing is installed';
+  // No push has left anything there, so that nothing is there is as it should be.
+  if (row.sync === SyncState.MISSING && !row.pushed && !row.remark) return 'nothing is installed';
   if (row.sync !== SyncState.UNKNOWN) return syncWord(row.sync) + remark;
   const lastSeen = Number(row.lastSeenS);
   if (lastSeen === 0) return 'unknown: the device was never heard';
@@ -78,9 +79,9 @@ function decisionText(decision: DecisionSummary): string {
 }
 
 // "WO-12 · approved bob · implemented carol"
-export function orderText(row: TopologyRow, history: RequestHistory | undefined): string {
+export function orderText(row: TopologyRow, decisions: DecisionSummary[]): string {
   if (!hasOrder(row)) return '';
-  return [`WO-${row.order.number}`, ...(history?.decisions ?? []).map(decisionText)].join(' · ');
+  return [`WO-${row.order.number}`, ...decisions.map(decisionText)].join(' · ');
 }
 
 // How far an order is: `done` of `of` steps, which are the stages, the start, and the device's word. `stages` is of the default

@@ -19,16 +19,17 @@ interface Props {
 
 // One that is busy or disabled keeps the focus, so that the keyboard does not lose its place; it does nothing.
 export function Button({ children, kind = 'plain', small, icon, label, type = 'button', busy, disabled, href, onClick, ...rest }: Props) {
+  const name = label ?? (rest['aria-label'] as string | undefined);
   const look = ['button', kind, small && 'small', children === undefined && 'icon', rest.class].filter(Boolean).join(' ');
   const inside = <>{busy ? <span class="spin" aria-hidden="true" /> : icon && <Icon name={icon} />}{children}</>;
-  if (href !== undefined) return <a {...rest} class={look} href={href} aria-label={label}>{inside}</a>;
+  if (href !== undefined) return <a {...rest} class={look} href={href} aria-label={name}>{inside}</a>;
   const still = Boolean(busy || disabled);
   const press = (event: MouseEvent) => {
     if (still) event.preventDefault();
     else onClick?.(event);
   };
   return (
-    <button {...rest} class={look} type={type} onClick={press} aria-label={label} title={rest.title ?? label}
+    <button {...rest} class={look} type={type} onClick={press} aria-label={name} title={rest.title ?? label}
       aria-disabled={still || undefined} aria-busy={busy || undefined}>{inside}</button>
   );
 }

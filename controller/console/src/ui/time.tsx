@@ -21,7 +21,7 @@ export function utcText(time_s: number | bigint): string {
 }
 
 // "in 3 days", "2 minutes ago": the largest unit that has passed.
-export function relative(time_s: number | bigint, from_s = now_s.value): string {
+export function relative(time_s: number | bigint, from_s = Math.max(now_s.value, Math.floor(Date.now() / 1000))): string {
   const distance = Number(time_s) - from_s, size = Math.abs(distance);
   const [unit, length] = ([['year', 2 * 31_557_600, 31_557_600], ['day', 86_400, 86_400], ['hour', 3600, 3600], ['minute', 60, 60]] as const)
     .find(([, least]) => size >= least) ?? ['second', 0, 0];

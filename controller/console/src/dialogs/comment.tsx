@@ -1,0 +1,14 @@
+// Comments: signed by their digest, kept by the controller, read by the people who decide.
+import { TextField } from '../ui/field';
+
+const COMMENT_BYTES_MOST = 1024;
+
+export function commentTrouble(comment: string, required = false): string {
+  if (required && !comment.trim()) return 'Say why: the people who decide read your comments.';
+  const length = new TextEncoder().encode(comment).length;
+  return length > COMMENT_BYTES_MOST ? `The comments have ${length} bytes, and may have ${COMMENT_BYTES_MOST}: shorten them.` : '';
+}
+
+export function Comment({ value, onInput, hint, required }: { value: string; onInput: (value: string) => void; hint?: string; required?: boolean }) {
+  return <TextField label="Comments" value={value} onInput={onInput} multiline hint={hint} required={required ?? false} />;
+}

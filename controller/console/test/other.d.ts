@@ -1,0 +1,2 @@
+// The integration tests' own modules, which have no types.
+declare module '*.mjs';
