@@ -465,13 +465,26 @@ test('without a key it only looks', async (t) => {
   }
 });
 
-test('ends by itself after a time without a request', async (t) => {
+test('ends by itself after a time without a request of its page', async (t) => {
   const deployment = await Deployment.create(t);
   const page = await Console.open(t, deployment, 'ada', { args: ['--no-open', '--idle', '2s'] });
   for (let i = 0; i < 3; i++) {
     await sleep(1000);
     await page.call('ControllerService', 'GetStatus');
   }
+  // Others who ask keep nothing open: neither for the page, nor with a link or token that is none.
+  const { token } = page;
+  let ended = false;
+  page.program.exited.then(() => { ended = true; });
+  for (let i = 0; i < 20 && !ended; i++) {
+    await sleep(250);
+    page.token = undefined;
+    await page.whole('GET', '/', { headers: { accept: html, 'accept-encoding': 'gzip' } }).catch(() => {});
+    await page.openLink(crypto.randomBytes(32)).catch(() => {});
+    page.token = `${token.slice(1)}A`;
+    await page.call('ControllerService', 'GetStatus').catch(() => {});
+  }
+  assert.ok(ended, 'strangers kept the console open');
   assert.equal(await page.program.exited, 0, page.program.output);
   assert.match(page.program.output, /the console ends/);
 });
