@@ -62,15 +62,14 @@ test('links and tokens are not guessed', async (t) => {
   const way = new ByConsole(deployment);
   const first = await way.start('ada'), second = await way.start('bob');
 
-  await t.test('ten wrong links kill the right one, which says so', async () => {
-    for (let i = 0; i < 10; i++) {
+  await t.test('wrong links open nothing, and do not end the right one', async () => {
+    for (let i = 0; i < 50; i++) {
       const { status } = await openLink(first.origin, crypto.randomBytes(32));
-      assert.ok(refused(status), `${status}`);
+      assert.equal(status, 403);
     }
-    const { status, text } = await openLink(first.origin, secretOf(first.link));
-    assert.ok(refused(status), `${status} ${text}`);
-    assert.match(text, /link/i);
     await first.console.line(/wrong/i);
+    const { status, text } = await openLink(first.origin, secretOf(first.link));
+    assert.equal(status, 200, text);
   });
   await t.test('a secret that is too short, too long or empty opens nothing', async () => {
     const secret = secretOf(second.link);
