@@ -6,7 +6,7 @@ import test from 'node:test';
 import { Deployment } from '../integration/js/harness.mjs';
 import { decode, encode } from '../integration/js/wire.mjs';
 import { Browser } from './browser.mjs';
-import { ask, call, framed, otherSite, sendFromPage, submitForm } from './strangers.mjs';
+import { ask, call, isFramed, otherSite, sendFromPage, submitForm } from './strangers.mjs';
 import { ByConsole } from './ways.mjs';
 
 const secretOf = (link) => Buffer.from(link.split('#link=')[1], 'base64url');
@@ -62,15 +62,14 @@ test('links and tokens are not guessed', async (t) => {
   const way = new ByConsole(deployment);
   const first = await way.start('ada'), second = await way.start('bob');
 
-  await t.test('ten wrong links kill the right one, which says so', async () => {
-    for (let i = 0; i < 10; i++) {
+  await t.test('wrong links open nothing, and do not end the right one', async () => {
+    for (let i = 0; i < 50; i++) {
       const { status } = await openLink(first.origin, crypto.randomBytes(32));
-      assert.ok(refused(status), `${status}`);
+      assert.equal(status, 403);
     }
-    const { status, text } = await openLink(first.origin, secretOf(first.link));
-    assert.ok(refused(status), `${status} ${text}`);
-    assert.match(text, /link/i);
     await first.console.line(/wrong/i);
+    const { status, text } = await openLink(first.origin, secretOf(first.link));
+    assert.equal(status, 200, text);
   });
   await t.test('a secret that is too short, too long or empty opens nothing', async () => {
     const secret = secretOf(second.link);
@@ -117,15 +116,13 @@ test('other pages of the same browser reach nothing', async (t) => {
   await t.test('nor by a form', async () => {
     for (const enctype of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
       const page = await ada.context.newPage();
-      await page.goto(site);
+      await page.goto(await otherSite(t));
       const status = await submitForm(page, `${origin}/countersign.v1.PushService/Cancel`, enctype);
       assert.ok(status >= 400 && status < 500, `${enctype}: ${status}`);
-      await page.close();
     }
   });
   await t.test('the pages are not framed (clickjacking)', async () => {
-    await evil.goto(site);
-    assert.match(await framed(evil), /^chrome-error:.* null$/);
+    assert.equal(await isFramed(evil, site, origin), false);
     const { headers } = await ask(origin, '/', { headers: { accept: 'text/html', 'accept-encoding': 'gzip' } });
     assert.match(headers['content-security-policy'], /frame-ancestors 'none'/);
   });

@@ -1,5 +1,6 @@
 // What a page of somebody else can try from the same browser, and what a program can try that is no browser.
 import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../integration/js/wire.mjs';
 
 // Once, whoever else has loaded it before.
@@ -64,7 +65,8 @@ export const sendFromPage = (page, url, credentials = 'include') => page.evaluat
 // A form, as the oldest of these tricks has it; the status that the browser got. The page is of no use afterwards.
 export async function submitForm(page, url, enctype) {
   const answered = page.waitForResponse((reply) => reply.url() === url, { timeout: 10_000 });
-  await page.evaluate(([action, type]) => {
+  // Nobody waits for this: its answer goes away with the page.
+  page.evaluate(([action, type]) => {
     const form = document.createElement('form');
     Object.assign(form, { method: 'POST', action, enctype: type });
     const field = document.createElement('input');
@@ -72,12 +74,18 @@ export async function submitForm(page, url, enctype) {
     form.append(field);
     document.body.append(form);
     form.submit();
-  }, [url, enctype]);
+  }, [url, enctype]).catch(() => {});
   return (await answered).status();
 }
 
-// What stands in the page's one frame, by its own word: the browser's own page, where it refused to show what was asked for.
-export async function framed(page) {
-  const frame = page.frames().find((one) => one !== page.mainFrame());
-  return frame.evaluate(() => `${location.href} ${document.querySelectorAll('script').length} ${document.getElementById('app')}`);
+// Goes to a page that frames `origin`: whether the browser shows what it got there. It says so on its console where it does not.
+export async function isFramed(page, site, origin) {
+  const said = [], note = (message) => said.push(message.text());
+  page.on('console', note);
+  const answered = page.waitForResponse((reply) => reply.url() === `${origin}/`, { timeout: 10_000 });
+  await page.goto(site);
+  const reply = await answered;
+  await sleep(500); // what must not be shown cannot be waited for
+  page.off('console', note);
+  return reply.status() === 200 && !said.some((text) => /frame-ancestors 'none'/.test(text));
 }

@@ -270,6 +270,9 @@ static void lets_in_as_the_table_says(void **state)
             fail_msg("%s: %s", cases[i].says, cs_status_name(status));
         if ((status == CS_STATUS_OK) != (err.msg[0] == '\0'))
             fail_msg("%s: '%s'", cases[i].says, err.msg);
+        if (status == CS_STATUS_OK &&
+            cli_console_has_token(&guard, &headers) != (cs_metadata_find(&headers, "authorization").len > 0))
+            fail_msg("%s: whether there is a token", cases[i].says);
         cs_metadata_free(&headers);
     }
 }
