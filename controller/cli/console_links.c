@@ -45,14 +45,23 @@ enum cli_link_said cli_links_open(struct cli_links *links, struct cs_slice secre
     return CLI_LINK_OPENED;
 }
 
+static bool is_token(const char *token, struct cs_slice given)
+{
+    return token[0] && cs_slice_eq_secret(given, cs_slice(token, CLI_LINK_TEXT_BYTES - 1));
+}
+
 bool cli_links_know(const struct cli_links *links, struct cs_slice token)
 {
     bool known = false;
 
-    if (token.len != CLI_LINK_TEXT_BYTES - 1)
-        return false;
     for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
-        known |= links->tokens[i][0] &&
-                 cs_slice_eq_secret(token, cs_slice(links->tokens[i], CLI_LINK_TEXT_BYTES - 1));
+        known |= is_token(links->tokens[i], token);
     return known;
+}
+
+void cli_links_close(struct cli_links *links, struct cs_slice token)
+{
+    for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
+        if (is_token(links->tokens[i], token))
+            cs_wipe(links->tokens[i], sizeof links->tokens[i]);
 }

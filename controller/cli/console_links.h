@@ -1,7 +1,7 @@
 /* console_links.h - the links by which a browser gets into `countersign console`, and the tokens that it has
  * got for them. A link is good for one use, however many others are tried: nobody guesses 256 bits, and
- * whoever could end a link by trying would keep the person out. A token is good until the program ends. Pure:
- * random bytes are passed in. */
+ * whoever could end a link by trying would keep the person out. A token is good until its page signs out or
+ * the program ends. Pure: random bytes are passed in. */
 #ifndef CTL_CLI_CONSOLE_LINKS_H
 #define CTL_CLI_CONSOLE_LINKS_H
 
@@ -35,5 +35,7 @@ enum cli_link_said cli_links_open(struct cli_links *links, struct cs_slice secre
                                   const uint8_t random[CLI_LINK_BYTES], char ret_token[CLI_LINK_TEXT_BYTES]);
 /* Takes the same time whatever the token is. */
 bool cli_links_know(const struct cli_links *links, struct cs_slice token);
+/* The token is known no more. */
+void cli_links_close(struct cli_links *links, struct cs_slice token);
 
 #endif

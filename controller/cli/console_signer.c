@@ -1,5 +1,6 @@
 #include "controller/cli/console_signer.h"
 
+#include "controller/cli/console_guard.h"
 #include "controller/cli/console_statement.h"
 
 #include "shared/base/list.h"
@@ -103,6 +104,17 @@ static void open_link_on_message(struct cs_call *call, struct cs_slice message)
     cs_wipe(&response, sizeof response);
     cs_wipe(token, sizeof token);
     options->on_opened(options->owner);
+}
+
+static void close_link_on_message(struct cs_call *call, struct cs_slice message)
+{
+    struct cli_console_signing *signing = cs_call_service(call);
+    countersign_v1_CloseLinkResponse response = countersign_v1_CloseLinkResponse_init_zero;
+
+    (void)message;
+    cli_links_close(signing->options.links, cli_console_token_of(cs_call_metadata(call, "authorization")));
+    tell("A page signed out");
+    reply(call, countersign_v1_CloseLinkResponse_fields, &response);
 }
 
 /* ---- what waits */
@@ -286,12 +298,14 @@ static void on_end(struct cs_call *call, enum cs_status how)
 }
 
 static const struct cs_call_handler open_link_handler = {.on_message = open_link_on_message},
+                                    close_link_handler = {.on_message = close_link_on_message},
                                     get_signer_handler = {.on_message = get_signer_on_message,
                                                           .on_end = on_end},
                                     sign_handler = {.on_message = sign_on_message, .on_end = on_end};
 
 static const struct cs_method methods[] = {
     {"countersign.v1.SignerService", "OpenLink", CS_CALL_UNARY, 256, &open_link_handler, 0},
+    {"countersign.v1.SignerService", "CloseLink", CS_CALL_UNARY, 256, &close_link_handler, 0},
     {"countersign.v1.SignerService", "GetSigner", CS_CALL_UNARY, 256, &get_signer_handler, 0},
     {"countersign.v1.SignerService", "Sign", CS_CALL_UNARY, 8 * 1024, &sign_handler, 0},
 };

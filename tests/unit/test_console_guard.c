@@ -9,6 +9,7 @@
 #define OTHER "BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define READ  "/countersign.v1.ControllerService/GetStatus"
 #define LINK  "/countersign.v1.SignerService/OpenLink"
+#define CLOSE "/countersign.v1.SignerService/CloseLink"
 #define SIGN  "/countersign.v1.SignerService/Sign"
 
 static const struct {
@@ -191,6 +192,7 @@ static const struct {
      {{"host", "127.0.0.1:8443"}, {"origin", "http://evil.example"}, {"authorization", "Bearer " TOKEN}},
      CS_STATUS_PERMISSION_DENIED},
     {"a call without a token", "POST", READ, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
+    {"signing out without a token", "POST", CLOSE, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
     {"signing without a token", "POST", SIGN, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
     {"another token",
      "POST",

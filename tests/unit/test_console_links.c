@@ -96,6 +96,25 @@ static void knows_the_tokens_of_the_last_tabs_and_nothing_else(void **state)
     assert_false(cli_links_know(&links, cs_slice_str(first)));
 }
 
+static void knows_no_token_that_was_closed(void **state)
+{
+    struct cli_links links = {.next = 0};
+    char text[CLI_LINK_TEXT_BYTES], first[CLI_LINK_TEXT_BYTES], second[CLI_LINK_TEXT_BYTES];
+
+    (void)state;
+    cli_links_renew(&links, bytes(1), text);
+    assert_int_equal(open_it(&links, 1, 50, first), CLI_LINK_OPENED);
+    cli_links_renew(&links, bytes(2), text);
+    assert_int_equal(open_it(&links, 2, 51, second), CLI_LINK_OPENED);
+    cli_links_close(&links, CS_SLICE_EMPTY);
+    cli_links_close(&links, cs_slice(first, strlen(first) - 1));
+    assert_true(cli_links_know(&links, cs_slice_str(first)));
+    cli_links_close(&links, cs_slice_str(first));
+    assert_false(cli_links_know(&links, cs_slice_str(first)));
+    assert_true(cli_links_know(&links, cs_slice_str(second)));
+    assert_int_equal(open_it(&links, 2, 52, first), CLI_LINK_USED_BEFORE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +122,7 @@ int main(void)
         cmocka_unit_test(opens_once),
         cmocka_unit_test(opens_however_many_others_were_tried),
         cmocka_unit_test(knows_the_tokens_of_the_last_tabs_and_nothing_else),
+        cmocka_unit_test(knows_no_token_that_was_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

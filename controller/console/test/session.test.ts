@@ -35,6 +35,17 @@ describe('a page of countersign console', () => {
     expect(world.calls.filter((call) => call === 'OpenLink').length).toBe(1);
   });
 
+  it('that signs out ends its token where it came from, and has it no more', async () => {
+    await world.open('ada');
+    await signOut();
+    expect(phase.value).toBe('ended');
+    expect(world.calls.at(-1)).toBe('CloseLink Bearer token');
+    expect(bearer.value).toBe('');
+    location.hash = '';
+    await begin();
+    expect(phase.value).toBe('sign-in');
+  });
+
   it('without a link says where it comes from', async () => {
     await world.open('ada');
     sessionStorage.clear();

@@ -241,6 +241,7 @@ export class World {
     useTransport((interceptors) => createRouterTransport((router) => {
       router.service(SignerService, {
         openLink: () => { called('OpenLink'); return { token: 'token' }; },
+        closeLink: (_, context) => { called(`CloseLink ${context.requestHeader.get('authorization')}`); return {}; },
         getSigner: (_, context) => {
           called('GetSigner');
           if (context.requestHeader.get('authorization') !== 'Bearer token') throw new ConnectError('no token', Code.Unauthenticated);

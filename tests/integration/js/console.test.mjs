@@ -52,6 +52,28 @@ test('a link opens the console once', async (t) => {
   assert.equal(await page.program.stop(), 0, page.program.output);
 });
 
+test('a page that signs out ends its token, and nobody else\'s', async (t) => {
+  const deployment = await Deployment.create(t);
+  const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+  const page = await Console.start(t, deployment, 'ada', { stdin: 'pipe',
+    command: (line) => ['script', ['-qfec', line.map(quote).join(' '), '/dev/null']] });
+  await page.openLink();
+  const from = page.program.lines.length;
+  page.program.child.stdin.write('\n');
+  const other = new Console(page.program, await page.program.line(linkPattern, { from }));
+  t.after(() => other.close());
+  await other.openLink();
+
+  await assert.rejects(page.call('SignerService', 'CloseLink', {}, { headers: { authorization: null } }), refuses('unauthenticated', /open the link/));
+  await page.call('SignerService', 'GetSigner');
+  await page.call('SignerService', 'CloseLink');
+  await page.program.line(/A page signed out/);
+  for (const [service, method] of [['SignerService', 'GetSigner'], ['ControllerService', 'GetStatus'], ['SignerService', 'CloseLink']])
+    await assert.rejects(page.call(service, method), refuses('unauthenticated', /open the link/));
+  await assert.rejects(page.openLink(), refuses('permission_denied', /not the link/));
+  await other.call('SignerService', 'GetSigner');
+});
+
 test('whoever guesses links ends none, and the person at the terminal makes another', async (t) => {
   const deployment = await Deployment.create(t);
   const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;

@@ -220,7 +220,12 @@ export async function signIn(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  if (servedBy.value === 'console') return end('This tab has forgotten its link. Press Enter in the terminal where `countersign console` runs for a new one.');
+  if (servedBy.value === 'console') {
+    const headers = { authorization: `Bearer ${bearer.value}` };
+    end('This tab has forgotten its link. Press Enter in the terminal where `countersign console` runs for a new one.');
+    await client(SignerService).closeLink({}, { headers }).catch(() => {}); // ends with the program at the latest
+    return;
+  }
   remember(SIGNED_OUT, 'yes');
   noteCookie(false);
   stopWatching();
