@@ -57,14 +57,23 @@ function Lines({ orders, onAll }: { orders: readonly OrderLine[]; onAll: (() => 
   );
 }
 
+// What is said beside a statement and is not in it.
+function Notes({ notes }: { notes: readonly Field[] }) {
+  if (notes.length === 0) return null;
+  return <section class="statement-notes" aria-label="Beside the statement"><Fields fields={notes} /></section>;
+}
+
 // `onAll`: told when every work order is shown, which more than LINES_FIRST are not at first.
 export function Statement<Result>({ draft, onAll }: { draft: Draft<Result>; onAll?: () => void }) {
   return (
-    <section class="statement" aria-label="The statement, as it will be signed">
-      <Words words={draft.words} />
-      <Fields fields={draft.fields} />
-      {draft.orders.length > 0 && <Lines orders={draft.orders} onAll={onAll} />}
-      <p class="hint">Read from the very bytes that are signed. Whoever compares the statement by voice reads the words.</p>
-    </section>
+    <>
+      <Notes notes={draft.notes} />
+      <section class="statement" aria-label="The statement, as it will be signed">
+        <Words words={draft.words} />
+        <Fields fields={draft.fields} />
+        {draft.orders.length > 0 && <Lines orders={draft.orders} onAll={onAll} />}
+        <p class="hint">Read from the very bytes that are signed. Whoever compares the statement by voice reads the words.</p>
+      </section>
+    </>
   );
 }
