@@ -30,9 +30,9 @@ const columns: readonly Column<AuditRecord>[] = [
   { key: 'time', title: 'Time', kind: 'nowrap', cell: (row) => <Time s={row.timeS} form="seconds" /> },
   { key: 'actor', title: 'Who', kind: 'nowrap', cell: (row) => <span class="main">{row.actor}</span> },
   { key: 'command', title: 'Did', kind: 'nowrap', cell: (row) => row.command },
-  { key: 'subject', title: 'To what', cell: (row) => row.subject ? <Subject text={row.subject} /> : null },
-  { key: 'detail', title: 'Detail', cell: (row) => row.detail || null },
-  { key: 'peer', title: 'From', cell: (row) => row.peer ? <span class="dim">{row.peer}</span> : null },
+  { key: 'subject', title: 'To what', kind: 'wrap', cell: (row) => row.subject ? <Subject text={row.subject} /> : null },
+  { key: 'detail', title: 'Detail', kind: 'wrap', cell: (row) => row.detail || null },
+  { key: 'peer', title: 'From', low: true, cell: (row) => row.peer ? <span class="dim">{row.peer}</span> : null },
 ];
 
 function textOf(row: AuditRecord): string {

@@ -27,14 +27,14 @@ const columns: readonly Column<Certificate>[] = [
   { key: 'name', title: 'Common name', sort: 'name', kind: 'grow',
     cell: (row) => <a class="main" href={topology(row)}>{row.commonName || <span class="dim">(none)</span>}</a> },
   { key: 'issuer', title: 'Issuer', sort: 'issuer', cell: (row) => <span class="short" title={row.issuer}>{issuerName(row.issuer)}</span> },
-  { key: 'from', title: 'Valid from', sort: 'from', kind: 'nowrap', cell: (row) => <Time s={row.notBeforeS} form="date" /> },
+  { key: 'from', title: 'Valid from', sort: 'from', kind: 'nowrap', low: true, cell: (row) => <Time s={row.notBeforeS} form="date" /> },
   { key: 'until', title: 'Valid until', sort: 'expires', kind: 'nowrap',
     cell: (row) => <span><Time s={row.notAfterS} form="date" /> <span class="dim">{relative(row.notAfterS)}</span></span> },
   { key: 'state', title: 'State', sort: 'colour', kind: 'nowrap', cell: (row) => <Chip colour={row.colour} short /> },
   { key: 'attachments', title: 'Attachments', sort: 'attachments', kind: 'number', cell: (row) => row.attachments || <span class="dim">none</span> },
-  { key: 'groups', title: 'Groups', cell: (row) => row.groups.length
+  { key: 'groups', title: 'Groups', low: true, cell: (row) => row.groups.length
     ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{group}</span>)}</span> : null },
-  { key: 'key', title: 'Key', cell: (row) => <span class="nowrap" title={keyModeWord(row.keyMode)}>{keyKind(row)}, <span class="dim">{keyModeShort(row.keyMode)}</span></span> },
+  { key: 'key', title: 'Key', low: true, cell: (row) => <span class="nowrap" title={keyModeWord(row.keyMode)}>{keyKind(row)}, <span class="dim">{keyModeShort(row.keyMode)}</span></span> },
 ];
 
 const sortChoices = SORTS.flatMap(([by, word]) => [[by, word], [`-${by}`, `${word}, reversed`]] as const);
