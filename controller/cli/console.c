@@ -102,6 +102,24 @@ static void tell_who(const struct console *console)
                 console->operator);
 }
 
+/* ---- how long */
+
+static void on_idle(uv_timer_t *timer)
+{
+    struct console *console = timer->data;
+
+    fputs("Nothing was asked for so long as --idle says: the console ends\n", stderr);
+    console->stop = true;
+}
+
+/* By the operator's own page. Strangers reach the page and OpenLink, too: they would keep it open for good.
+ */
+static void was_used(struct console *console)
+{
+    if (console->idle_ms && !console->stop)
+        uv_timer_start(&console->idle, on_idle, console->idle_ms, 0);
+}
+
 /* ---- links */
 
 static int show_link(struct console *console, struct cs_err *err)
@@ -135,6 +153,7 @@ static void on_opened(void *owner)
     struct console *console = owner;
 
     cli_console_opened(&console->opening);
+    was_used(console);
 }
 
 /* ---- events: they only take note of what the top of the loop is to do */
@@ -144,14 +163,6 @@ static void on_signal(uv_signal_t *signal, int number)
     struct console *console = signal->data;
 
     (void)number;
-    console->stop = true;
-}
-
-static void on_idle(uv_timer_t *timer)
-{
-    struct console *console = timer->data;
-
-    fputs("Nothing was asked for so long as --idle says: the console ends\n", stderr);
     console->stop = true;
 }
 
@@ -178,8 +189,8 @@ static enum cs_status on_request(void *owner, struct cs_slice method, struct cs_
     struct console *console = owner;
     enum cs_status status = cli_console_check(&console->guard, method, path, headers, err);
 
-    if (status == CS_STATUS_OK && console->idle_ms && !console->stop)
-        uv_timer_start(&console->idle, on_idle, console->idle_ms, 0);
+    if (status == CS_STATUS_OK && cli_console_has_token(&console->guard, headers))
+        was_used(console);
     return status;
 }
 
@@ -213,8 +224,7 @@ static int watch_for_the_end(struct console *console, struct cs_err *err)
     }
     uv_timer_init(console->loop, &console->idle);
     opened(console, (uv_handle_t *)&console->idle);
-    if (console->idle_ms)
-        uv_timer_start(&console->idle, on_idle, console->idle_ms, 0);
+    was_used(console);
     if (isatty(STDIN_FILENO) && uv_poll_init(console->loop, &console->terminal, STDIN_FILENO) == 0) {
         console->has_terminal = true;
         opened(console, (uv_handle_t *)&console->terminal);

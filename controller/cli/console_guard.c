@@ -63,9 +63,17 @@ static bool is_navigation(struct cs_slice method, struct cs_slice path,
            cs_slice_eq_str(cs_metadata_find(headers, "sec-fetch-dest"), "document");
 }
 
-static bool has_token(const struct cli_links *links, const struct cs_metadata_list *headers)
+struct cs_slice cli_console_token_of(struct cs_slice authorization)
 {
-    struct cs_slice name, value, bearer = CS_SLICE_LIT("Bearer ");
+    struct cs_slice bearer = CS_SLICE_LIT("Bearer ");
+
+    return cs_slice_starts_with(authorization, bearer) ? cs_slice_from(authorization, bearer.len)
+                                                       : CS_SLICE_EMPTY;
+}
+
+bool cli_console_has_token(const struct cli_console_guard *guard, const struct cs_metadata_list *headers)
+{
+    struct cs_slice name, value;
     bool known = false;
     unsigned count = 0;
 
@@ -73,8 +81,7 @@ static bool has_token(const struct cli_links *links, const struct cs_metadata_li
         if (!cs_slice_eq_str(name, "authorization"))
             continue;
         count++;
-        known =
-            cs_slice_starts_with(value, bearer) && cli_links_know(links, cs_slice_from(value, bearer.len));
+        known = cli_links_know(guard->links, cli_console_token_of(value));
     }
     return count == 1 && known;
 }
@@ -93,7 +100,7 @@ enum cs_status cli_console_check(const struct cli_console_guard *guard, struct c
                    (unsigned)guard->port, (unsigned)guard->port);
     else if (origin.other_origin || (origin.other_site && !is_navigation(method, path, headers)))
         cs_err_set(err, CS_EDENIED, "the request comes from another page than the console's own");
-    else if (is_page || opens || has_token(guard->links, headers))
+    else if (is_page || opens || cli_console_has_token(guard, headers))
         return CS_STATUS_OK;
     else
         return cs_status_from_code(

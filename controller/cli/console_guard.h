@@ -19,5 +19,9 @@ struct cli_console_guard {
 enum cs_status cli_console_check(const struct cli_console_guard *guard, struct cs_slice method,
                                  struct cs_slice path, const struct cs_metadata_list *headers,
                                  struct cs_err *err);
+/* One of the page's own: who cannot bring a token asks for nothing that counts as use. */
+bool cli_console_has_token(const struct cli_console_guard *guard, const struct cs_metadata_list *headers);
+/* The token in what an "authorization" says; empty: none. */
+struct cs_slice cli_console_token_of(struct cs_slice authorization);
 
 #endif

@@ -21,7 +21,7 @@ void cli_links_renew(struct cli_links *links, const uint8_t random[CLI_LINK_BYTE
                      char ret_text[CLI_LINK_TEXT_BYTES])
 {
     links->state = CLI_LINK_FRESH;
-    links->wrong = 0;
+    links->wrong_was_tried = false;
     memcpy(links->secret, random, CLI_LINK_BYTES);
     write_text(random, ret_text);
 }
@@ -32,12 +32,9 @@ enum cli_link_said cli_links_open(struct cli_links *links, struct cs_slice secre
     bool fits = cs_slice_eq_secret(secret, CS_SLICE_ARRAY(links->secret));
     char *token = links->tokens[links->next];
 
-    if (links->state == CLI_LINK_DEAD)
-        return CLI_LINK_GUESSED;
     if (links->state == CLI_LINK_NONE || !fits) {
-        if (++links->wrong >= CLI_LINK_WRONG_MOST)
-            links->state = CLI_LINK_DEAD;
-        return links->state == CLI_LINK_DEAD ? CLI_LINK_GUESSED : CLI_LINK_WRONG;
+        links->wrong_was_tried = true;
+        return CLI_LINK_WRONG;
     }
     if (links->state == CLI_LINK_USED)
         return CLI_LINK_USED_BEFORE;
@@ -48,14 +45,23 @@ enum cli_link_said cli_links_open(struct cli_links *links, struct cs_slice secre
     return CLI_LINK_OPENED;
 }
 
+static bool is_token(const char *token, struct cs_slice given)
+{
+    return token[0] && cs_slice_eq_secret(given, cs_slice(token, CLI_LINK_TEXT_BYTES - 1));
+}
+
 bool cli_links_know(const struct cli_links *links, struct cs_slice token)
 {
     bool known = false;
 
-    if (token.len != CLI_LINK_TEXT_BYTES - 1)
-        return false;
     for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
-        known |= links->tokens[i][0] &&
-                 cs_slice_eq_secret(token, cs_slice(links->tokens[i], CLI_LINK_TEXT_BYTES - 1));
+        known |= is_token(links->tokens[i], token);
     return known;
+}
+
+void cli_links_close(struct cli_links *links, struct cs_slice token)
+{
+    for (size_t i = 0; i < CLI_LINK_TOKENS; i++)
+        if (is_token(links->tokens[i], token))
+            cs_wipe(links->tokens[i], sizeof links->tokens[i]);
 }

@@ -1,5 +1,6 @@
 #include "controller/cli/console_signer.h"
 
+#include "controller/cli/console_guard.h"
 #include "controller/cli/console_statement.h"
 
 #include "shared/base/list.h"
@@ -14,7 +15,6 @@
 struct cli_console_signing {
     struct cli_console_signing_options options;
     struct cs_list waiting;
-    bool told_dead; /* of the link that there is */
 };
 
 /* A call that waits for the top of the loop, and is answered there. Where that runs the loop, whoever asked
@@ -58,10 +58,8 @@ static void reply(struct cs_call *call, const pb_msgdesc_t *fields, const void *
 
 /* ---- OpenLink */
 
-static void refuse_link(struct cli_console_signing *signing, struct cs_call *call, enum cli_link_said said)
+static void refuse_link(struct cs_call *call, enum cli_link_said said, bool tell_wrong)
 {
-    if (said != CLI_LINK_GUESSED)
-        signing->told_dead = false;
     if (said == CLI_LINK_USED_BEFORE) {
         tell("The link was opened a second time, and refused");
         cs_call_finish(call, CS_STATUS_PERMISSION_DENIED,
@@ -69,19 +67,10 @@ static void refuse_link(struct cli_console_signing *signing, struct cs_call *cal
                        "another one");
         return;
     }
-    if (said == CLI_LINK_WRONG) {
-        tell("Somebody tried a wrong link, and was refused");
-        cs_call_finish(call, CS_STATUS_PERMISSION_DENIED,
-                       "this is not the link: open the one that `countersign console` printed last");
-        return;
-    }
-    if (!signing->told_dead)
-        tell("Too many wrong links were tried: the link that was printed is dead. Press Enter for another "
-             "one");
-    signing->told_dead = true;
+    if (tell_wrong)
+        tell("Somebody tried a wrong link, and was refused; more of them are not told before the next link");
     cs_call_finish(call, CS_STATUS_PERMISSION_DENIED,
-                   "the link is dead, because too many wrong ones were tried: press Enter in the terminal of "
-                   "`countersign console` for another one");
+                   "this is not the link: open the one that `countersign console` printed last");
 }
 
 static void open_link_on_message(struct cs_call *call, struct cs_slice message)
@@ -92,6 +81,7 @@ static void open_link_on_message(struct cs_call *call, struct cs_slice message)
     countersign_v1_OpenLinkResponse response = {.token = ""};
     uint8_t random[CLI_LINK_BYTES];
     char token[CLI_LINK_TEXT_BYTES];
+    bool told_wrong = options->links->wrong_was_tried;
     enum cli_link_said said;
     struct cs_err err;
 
@@ -105,16 +95,26 @@ static void open_link_on_message(struct cs_call *call, struct cs_slice message)
     cs_wipe(random, sizeof random);
     cs_wipe(&request, sizeof request);
     if (said != CLI_LINK_OPENED) {
-        refuse_link(signing, call, said);
+        refuse_link(call, said, !told_wrong);
         return;
     }
-    signing->told_dead = false;
     tell("The link was opened in a browser");
     memcpy(response.token, token, sizeof token);
     reply(call, countersign_v1_OpenLinkResponse_fields, &response);
     cs_wipe(&response, sizeof response);
     cs_wipe(token, sizeof token);
     options->on_opened(options->owner);
+}
+
+static void close_link_on_message(struct cs_call *call, struct cs_slice message)
+{
+    struct cli_console_signing *signing = cs_call_service(call);
+    countersign_v1_CloseLinkResponse response = countersign_v1_CloseLinkResponse_init_zero;
+
+    (void)message;
+    cli_links_close(signing->options.links, cli_console_token_of(cs_call_metadata(call, "authorization")));
+    tell("A page signed out");
+    reply(call, countersign_v1_CloseLinkResponse_fields, &response);
 }
 
 /* ---- what waits */
@@ -298,12 +298,14 @@ static void on_end(struct cs_call *call, enum cs_status how)
 }
 
 static const struct cs_call_handler open_link_handler = {.on_message = open_link_on_message},
+                                    close_link_handler = {.on_message = close_link_on_message},
                                     get_signer_handler = {.on_message = get_signer_on_message,
                                                           .on_end = on_end},
                                     sign_handler = {.on_message = sign_on_message, .on_end = on_end};
 
 static const struct cs_method methods[] = {
     {"countersign.v1.SignerService", "OpenLink", CS_CALL_UNARY, 256, &open_link_handler, 0},
+    {"countersign.v1.SignerService", "CloseLink", CS_CALL_UNARY, 256, &close_link_handler, 0},
     {"countersign.v1.SignerService", "GetSigner", CS_CALL_UNARY, 256, &get_signer_handler, 0},
     {"countersign.v1.SignerService", "Sign", CS_CALL_UNARY, 8 * 1024, &sign_handler, 0},
 };

@@ -1,6 +1,6 @@
-/* console_signer.h - countersign.v1.SignerService, for the page of `countersign console`: opening a link, who
- * signs, and signing with the key that was opened when the program began. Each signature is a line in the
- * terminal, with the digest in the words that the page shows.
+/* console_signer.h - countersign.v1.SignerService, for the page of `countersign console`: opening a link and
+ * signing out, who signs, and signing with the key that was opened when the program began. Each signature is
+ * a line in the terminal, with the digest in the words that the page shows.
  *
  * Who signs, and under which policy, is asked of the controller first where it may have changed; so handlers
  * only queue, as in console_forward.h, and cli_console_signing_run() answers at the top of the loop. */

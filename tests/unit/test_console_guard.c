@@ -9,6 +9,7 @@
 #define OTHER "BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define READ  "/countersign.v1.ControllerService/GetStatus"
 #define LINK  "/countersign.v1.SignerService/OpenLink"
+#define CLOSE "/countersign.v1.SignerService/CloseLink"
 #define SIGN  "/countersign.v1.SignerService/Sign"
 
 static const struct {
@@ -191,6 +192,7 @@ static const struct {
      {{"host", "127.0.0.1:8443"}, {"origin", "http://evil.example"}, {"authorization", "Bearer " TOKEN}},
      CS_STATUS_PERMISSION_DENIED},
     {"a call without a token", "POST", READ, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
+    {"signing out without a token", "POST", CLOSE, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
     {"signing without a token", "POST", SIGN, {{"host", "127.0.0.1:8443"}}, CS_STATUS_UNAUTHENTICATED},
     {"another token",
      "POST",
@@ -270,6 +272,9 @@ static void lets_in_as_the_table_says(void **state)
             fail_msg("%s: %s", cases[i].says, cs_status_name(status));
         if ((status == CS_STATUS_OK) != (err.msg[0] == '\0'))
             fail_msg("%s: '%s'", cases[i].says, err.msg);
+        if (status == CS_STATUS_OK &&
+            cli_console_has_token(&guard, &headers) != (cs_metadata_find(&headers, "authorization").len > 0))
+            fail_msg("%s: whether there is a token", cases[i].says);
         cs_metadata_free(&headers);
     }
 }

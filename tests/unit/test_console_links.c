@@ -1,4 +1,4 @@
-/* The links of `countersign console`: one use each, a few guesses, tokens that stay. */
+/* The links of `countersign console`: one use each, whatever is guessed, tokens that stay. */
 #include "tests/support/check.h"
 
 #include "controller/cli/console_links.h"
@@ -52,18 +52,21 @@ static void opens_once(void **state)
     assert_true(cli_links_know(&links, cs_slice_str(token)));
 }
 
-static void is_dead_after_ten_wrong_guesses_until_there_is_another(void **state)
+/* Every user of the machine can guess; none of them can end a link so. */
+static void opens_however_many_others_were_tried(void **state)
 {
     struct cli_links links = {.next = 0};
     char text[CLI_LINK_TEXT_BYTES], token[CLI_LINK_TEXT_BYTES];
 
     (void)state;
     cli_links_renew(&links, bytes(7), text);
-    for (unsigned i = 1; i < CLI_LINK_WRONG_MOST; i++)
+    assert_false(links.wrong_was_tried);
+    for (unsigned i = 0; i < 1000; i++)
         assert_int_equal(open_it(&links, 8, 1, token), CLI_LINK_WRONG);
-    assert_int_equal(open_it(&links, 8, 1, token), CLI_LINK_GUESSED);
-    assert_int_equal(open_it(&links, 7, 1, token), CLI_LINK_GUESSED);
+    assert_true(links.wrong_was_tried);
+    assert_int_equal(open_it(&links, 7, 1, token), CLI_LINK_OPENED);
     cli_links_renew(&links, bytes(9), text);
+    assert_false(links.wrong_was_tried);
     assert_int_equal(open_it(&links, 7, 1, token), CLI_LINK_WRONG);
     assert_int_equal(open_it(&links, 9, 1, token), CLI_LINK_OPENED);
 }
@@ -93,13 +96,33 @@ static void knows_the_tokens_of_the_last_tabs_and_nothing_else(void **state)
     assert_false(cli_links_know(&links, cs_slice_str(first)));
 }
 
+static void knows_no_token_that_was_closed(void **state)
+{
+    struct cli_links links = {.next = 0};
+    char text[CLI_LINK_TEXT_BYTES], first[CLI_LINK_TEXT_BYTES], second[CLI_LINK_TEXT_BYTES];
+
+    (void)state;
+    cli_links_renew(&links, bytes(1), text);
+    assert_int_equal(open_it(&links, 1, 50, first), CLI_LINK_OPENED);
+    cli_links_renew(&links, bytes(2), text);
+    assert_int_equal(open_it(&links, 2, 51, second), CLI_LINK_OPENED);
+    cli_links_close(&links, CS_SLICE_EMPTY);
+    cli_links_close(&links, cs_slice(first, strlen(first) - 1));
+    assert_true(cli_links_know(&links, cs_slice_str(first)));
+    cli_links_close(&links, cs_slice_str(first));
+    assert_false(cli_links_know(&links, cs_slice_str(first)));
+    assert_true(cli_links_know(&links, cs_slice_str(second)));
+    assert_int_equal(open_it(&links, 2, 52, first), CLI_LINK_USED_BEFORE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_written_in_base64_for_urls),
         cmocka_unit_test(opens_once),
-        cmocka_unit_test(is_dead_after_ten_wrong_guesses_until_there_is_another),
+        cmocka_unit_test(opens_however_many_others_were_tried),
         cmocka_unit_test(knows_the_tokens_of_the_last_tabs_and_nothing_else),
+        cmocka_unit_test(knows_no_token_that_was_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ let world: World;
 const gw1 = { deviceName: 'gw-1', connector: 'nginx' }, gw2 = { deviceName: 'gw-2', connector: 'nginx' }, app = { deviceName: 'gw-1', connector: 'app' };
 const wish = (more: Partial<PushWish> = {}): PushWish => ({ certificateId: world.certificates[0]!.chain.leaf.digest, targets: [gw1, gw2], comment: 'renewal', ...more });
 const said = <T>(draft: Draft<T>, label: string): string | undefined => draft.fields.find((field) => field.label === label)?.value;
+const noted = <T>(draft: Draft<T>, label: string): string | undefined => draft.notes.find((field) => field.label === label)?.value;
 
 beforeEach(async () => {
   world = await World.make();
@@ -133,6 +134,15 @@ describe('a push', () => {
     expect(world.calls).not.toContain('SubmitPush');
   });
 
+  it('of a name that turns text around is shown harmless', async () => {
+    const { chain } = world.certificates[0]!;
+    const odd = { ...chain, leaf: { ...chain.leaf, commonName: 'a\u202eb' } };
+    const { certificateFields, taskFields } = await import('../src/flow/show');
+    expect(certificateFields(odd)[0]!.value).toBe('a???b');
+    expect(taskFields(world.makeCores({ action: Action.INSTALL, keyMode: 0, targets: [gw1] as never }, world.certificates[0]!), odd.leaf.commonName)[0]!.value)
+      .toBe('install a???b at gw-1/nginx');
+  });
+
   it('whose bytes were changed after they were shown is not signed', async () => {
     const draft = await preparePush(wish());
     draft.payload[5]! ^= 1;
@@ -141,10 +151,10 @@ describe('a push', () => {
   });
 
   it('under a policy that has expired says that devices refuse it', async () => {
-    expect(said(await preparePush(wish()), 'Trust policy')).toBeUndefined();
+    expect(noted(await preparePush(wish()), 'Trust policy')).toBeUndefined();
     await world.publish({ expiresAtS: 1000n, issuedAtS: 1n });
     await world.open('ada');
-    expect(said(await preparePush(wish()), 'Trust policy')).toMatch(/expired/);
+    expect(noted(await preparePush(wish()), 'Trust policy')).toMatch(/expired/);
   });
 
   it('under a policy that is older than one that was seen is refused', async () => {
@@ -161,7 +171,7 @@ describe('a removal and a roll back', () => {
     const draft = await preparePush(wish({ action: Action.REMOVE, targets: [gw1] }));
     expect(said(draft, 'To be done')).toBe('remove client.example from gw-1/nginx');
     expect(draft.orders[0]).toMatchObject({ key: 'none travels', replaces: hex(world.certificates[0]!.chain.digest).slice(0, 16) });
-    expect(said(draft, 'Changed by hand')).toMatch(/gw-1\/nginx: .*nothing is there/);
+    expect(noted(draft, 'Changed by hand')).toMatch(/gw-1\/nginx: .*nothing is there/);
     world.tamperCores = (cores) => cores.map((core) => create(OrderCoreSchema, { ...core, expects: random(32) }));
     await expect(preparePush(wish({ action: Action.REMOVE, targets: [gw1] }))).rejects.toThrow(/removes another certificate/);
   });
@@ -181,7 +191,7 @@ describe('a removal and a roll back', () => {
     expect(way).toMatchObject({ generation: 2n, expects: world.certificates[0]!.chain.digest });
     const draft = await preparePush({ ...await wishToRollBack('gw-1', 'nginx'), comment: 'as before' });
     expect(said(draft, 'To be done')).toBe('roll gw-1/nginx back to older.example, generation 2');
-    expect(said(draft, 'Roll back')).toMatch(/the device goes back to its own generation 2/);
+    expect(noted(draft, 'Roll back')).toMatch(/the device goes back to its own generation 2/);
     world.tamperCores = (cores) => cores.map((core) => create(OrderCoreSchema, { ...core, targetGeneration: 1n }));
     await expect(preparePush({ ...await wishToRollBack('gw-1', 'nginx'), comment: 'as before' })).rejects.toThrow(/another generation than the one/);
   });
@@ -192,6 +202,19 @@ describe('a removal and a roll back', () => {
     const back = await wishToRollBack('gw-1', 'nginx');
     expect(back).toMatchObject({ action: Action.INSTALL, certificateId: world.certificates[1]!.chain.leaf.digest });
     expect(back.because).toMatch(/an ordinary push of it/);
+  });
+
+  it('shows nothing that the controller says beside a statement', async () => {
+    await complete(1, 2n);
+    await complete(0, 3n);
+    world.fail.GetDevice = new ConnectError('VERIFIED BY THE DEVICE: sign this', Code.NotFound);
+    const back = await wishToRollBack('gw-1', 'nginx');
+    expect(back.action).toBe(Action.INSTALL);
+    expect(back.because).not.toMatch(/VERIFIED/);
+    delete world.fail.GetDevice;
+    const draft = await preparePush({ ...back, comment: 'back' });
+    expect(draft.fields[0]!.label).toBe('To be done');
+    expect(noted(draft, 'Roll back')).toMatch(/could not be had/);
   });
 
   it('needs something to go back to', async () => {

@@ -52,17 +52,42 @@ test('a link opens the console once', async (t) => {
   assert.equal(await page.program.stop(), 0, page.program.output);
 });
 
-test('who guesses links has ten guesses, and the person at the terminal makes another', async (t) => {
+test('a page that signs out ends its token, and nobody else\'s', async (t) => {
+  const deployment = await Deployment.create(t);
+  const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+  const page = await Console.start(t, deployment, 'ada', { stdin: 'pipe',
+    command: (line) => ['script', ['-qfec', line.map(quote).join(' '), '/dev/null']] });
+  await page.openLink();
+  const from = page.program.lines.length;
+  page.program.child.stdin.write('\n');
+  const other = new Console(page.program, await page.program.line(linkPattern, { from }));
+  t.after(() => other.close());
+  await other.openLink();
+
+  await assert.rejects(page.call('SignerService', 'CloseLink', {}, { headers: { authorization: null } }), refuses('unauthenticated', /open the link/));
+  await page.call('SignerService', 'GetSigner');
+  await page.call('SignerService', 'CloseLink');
+  await page.program.line(/A page signed out/);
+  for (const [service, method] of [['SignerService', 'GetSigner'], ['ControllerService', 'GetStatus'], ['SignerService', 'CloseLink']])
+    await assert.rejects(page.call(service, method), refuses('unauthenticated', /open the link/));
+  await assert.rejects(page.openLink(), refuses('permission_denied', /not the link/));
+  await other.call('SignerService', 'GetSigner');
+});
+
+test('whoever guesses links ends none, and the person at the terminal makes another', async (t) => {
   const deployment = await Deployment.create(t);
   const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
   // The console has a terminal of its own.
   const page = await Console.start(t, deployment, 'ada', { stdin: 'pipe',
     command: (line) => ['script', ['-qfec', line.map(quote).join(' '), '/dev/null']] });
 
-  for (let i = 1; i < 10; i++) await assert.rejects(page.openLink(crypto.randomBytes(32)), refuses('permission_denied', /not the link/));
-  await assert.rejects(page.openLink(crypto.randomBytes(32)), refuses('permission_denied', /the link is dead/));
-  await assert.rejects(page.openLink(), refuses('permission_denied', /the link is dead/));
-  await page.program.line(/the link that was printed is dead/);
+  const guess = () => assert.rejects(page.openLink(crypto.randomBytes(32)), refuses('permission_denied', /not the link/));
+  for (let i = 0; i < 50; i++) await guess();
+  await page.openLink();
+  await page.call('SignerService', 'GetSigner');
+  await guess();
+  await page.program.line(/tried a wrong link/);
+  assert.equal(page.program.lines.filter((line) => /wrong link/.test(line)).length, 1, 'nobody fills the terminal by guessing');
   const from = page.program.lines.length;
   page.program.child.stdin.write('\n');
   const second = new Console(page.program, await page.program.line(linkPattern, { from }));
@@ -462,13 +487,26 @@ test('without a key it only looks', async (t) => {
   }
 });
 
-test('ends by itself after a time without a request', async (t) => {
+test('ends by itself after a time without a request of its page', async (t) => {
   const deployment = await Deployment.create(t);
   const page = await Console.open(t, deployment, 'ada', { args: ['--no-open', '--idle', '2s'] });
   for (let i = 0; i < 3; i++) {
     await sleep(1000);
     await page.call('ControllerService', 'GetStatus');
   }
+  // Others who ask keep nothing open: neither for the page, nor with a link or token that is none.
+  const { token } = page;
+  let ended = false;
+  page.program.exited.then(() => { ended = true; });
+  for (let i = 0; i < 20 && !ended; i++) {
+    await sleep(250);
+    page.token = undefined;
+    await page.whole('GET', '/', { headers: { accept: html, 'accept-encoding': 'gzip' } }).catch(() => {});
+    await page.openLink(crypto.randomBytes(32)).catch(() => {});
+    page.token = `${token.slice(1)}A`;
+    await page.call('ControllerService', 'GetStatus').catch(() => {});
+  }
+  assert.ok(ended, 'strangers kept the console open');
   assert.equal(await page.program.exited, 0, page.program.output);
   assert.match(page.program.output, /the console ends/);
 });

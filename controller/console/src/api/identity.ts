@@ -77,6 +77,8 @@ export async function pair(link: PairingLink): Promise<Identity> {
   const { key, spki } = await candidateFor(link);
   const bindingMac = await hmacSha256(link.binding, utf8('countersign/v1/pair'), link.deploymentId, spki);
   const { operator } = await client(SessionService).pair({ authentication: link.authentication, spki, bindingMac });
+  // Whoever was signed in here before is so no more; most often nobody was.
+  await client(SessionService).closeSession({}).catch(() => {});
   const made: Identity = { operator, deploymentId: link.deploymentId, key, spki, pairedAtS: Math.floor(Date.now() / 1000) };
   await shelf.drop(PINNED);
   await shelf.put(IDENTITY, made);

@@ -130,8 +130,14 @@ export async function refreshPolicy(): Promise<Policy> {
 
 // ---- coming in
 
-async function enter(by: 'console' | 'countersignd', controller: string): Promise<void> {
+// The cookie is of a session of somebody else than the one whose key this browser has.
+class OthersSession extends Refusal {
+  constructor() { super('the session in this browser is somebody else\'s: sign in again'); }
+}
+
+async function enter(by: 'console' | 'countersignd', controller: string, own?: string): Promise<void> {
   const [status, who] = await Promise.all([client(ControllerService).getStatus({}), client(SessionService).whoAmI({})]);
+  if (own !== undefined && who.operator !== own) throw new OthersSession();
   await refreshPolicy();
   startFrom(status.revision);
   me.value = { operator: who.operator, roles: who.roles, groups: who.groups, servedBy: by, controller, version: status.version };
@@ -163,9 +169,10 @@ async function beginBrowser(): Promise<void> {
   if (!who) return settle('sign-in', HAS_NO_KEY);
   if (recall(SIGNED_OUT)) return settle('sign-in');
   try {
-    if (mayHaveCookie()) return await enter('countersignd', location.host);
+    if (mayHaveCookie()) return await enter('countersignd', location.host, who.operator);
   } catch (error) {
-    if (!isStranger(error)) throw error;
+    if (error instanceof OthersSession) await client(SessionService).closeSession({});
+    else if (!isStranger(error)) throw error;
     noteCookie(false);
   }
   return signInAs(who);
@@ -181,7 +188,7 @@ async function signInAs(who: Identity): Promise<void> {
       `then the admin who made the link has something left to do. Or it has it no more (the controller says: ${error.rawMessage})`);
   }
   noteCookie(true);
-  await enter('countersignd', location.host);
+  await enter('countersignd', location.host, who.operator);
 }
 
 // A link or token that is not taken, or a browser's key: there is something to do at the door. Anything else stops the page.
@@ -222,7 +229,12 @@ export async function signIn(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  if (servedBy.value === 'console') return end('This tab has forgotten its link. Press Enter in the terminal where `countersign console` runs for a new one.');
+  if (servedBy.value === 'console') {
+    const headers = { authorization: `Bearer ${bearer.value}` };
+    end('This tab has forgotten its link. Press Enter in the terminal where `countersign console` runs for a new one.');
+    await client(SignerService).closeLink({}, { headers }).catch(() => {}); // ends with the program at the latest
+    return;
+  }
   remember(SIGNED_OUT, 'yes');
   noteCookie(false);
   stopWatching();

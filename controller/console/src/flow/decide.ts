@@ -89,13 +89,13 @@ export async function prepareDecision(wish: DecideWish): Promise<Draft<{ state: 
   const decision = decodeDecision(payload);
   review.opened.judge({ body: decision, keyKind: signer.kind, decider: signer.who }, review.orders);
   const cores = review.cores.filter((_, i) => review.opened.covers(decision, i));
-  const fields = [...expiryFields(review.policy.body, nowS()), ...await decisionFields(decision, name, comment), ...taskFields(cores, review.chain.leaf.commonName),
+  const fields = [...await decisionFields(decision, name, comment), ...taskFields(cores, review.chain.leaf.commonName),
     ...await onRequestFields(review.opened, review.request.comment), ...certificateFields(review.chain)];
 
   let judged = false;
   return draft({
-    kind: 'decision', title: `${decision.verdict === Verdict.ACCEPT ? 'Accept' : 'Reject'} ${requestNumber(wish.number)}, stage ${name}`, payload, fields,
-    orders: cores.map(orderLine),
+    kind: 'decision', title: `${decision.verdict === Verdict.ACCEPT ? 'Accept' : 'Reject'} ${requestNumber(wish.number)}, stage ${name}`, payload,
+    notes: expiryFields(review.policy.body, nowS()), fields, orders: cores.map(orderLine),
     sign: (bytes) => signStatement('decision', bytes, signer),
     send: async (envelope) => {
       if (!judged) await review.opened.add(envelope, review.orders);

@@ -154,13 +154,13 @@ export async function preparePush(wish: PushWish): Promise<Draft<{ number: bigin
   const request = decodePushRequest(payload);
   await checkRoot(request, cores);
   const signed = cores.bytes.map(decodeCore);
-  const fields = [...(wish.because ? [note('Roll back', wish.because)] : []), ...expiryFields(signer.policy.body, now), ...taskFields(signed, chain.leaf.commonName),
-    ...changedByHand(cores, prepared.checked), ...await pushRequestFields(request, comment), ...certificateFields(chain)];
+  const notes = [...(wish.because ? [note('Roll back', wish.because)] : []), ...expiryFields(signer.policy.body, now), ...changedByHand(cores, prepared.checked)];
+  const fields = [...taskFields(signed, chain.leaf.commonName), ...await pushRequestFields(request, comment), ...certificateFields(chain)];
 
   const pkcs8 = wish.pkcs8 && Uint8Array.from(wish.pkcs8);
   let sealed = false;
   return draft({
-    kind: 'push request', title: TITLES[action] ?? 'Push', payload, fields, orders: signed.map(orderLine),
+    kind: 'push request', title: TITLES[action] ?? 'Push', payload, notes, fields, orders: signed.map(orderLine),
     sign: (bytes) => signStatement('push-request', bytes, signer),
     send: async (envelope) => {
       if (pkcs8 && !sealed) await putSealedKeys(request.number, prepared, pkcs8);

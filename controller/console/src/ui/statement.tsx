@@ -52,13 +52,22 @@ function Lines({ orders }: { orders: readonly OrderLine[] }) {
   );
 }
 
+// What is said beside a statement and is not in it.
+function Notes({ notes }: { notes: readonly Field[] }) {
+  if (notes.length === 0) return null;
+  return <section class="statement-notes" aria-label="Beside the statement"><Fields fields={notes} /></section>;
+}
+
 export function Statement<Result>({ draft }: { draft: Draft<Result> }) {
   return (
-    <section class="statement" aria-label="The statement, as it will be signed">
-      <Words words={draft.words} />
-      <Fields fields={draft.fields} />
-      {draft.orders.length > 0 && <Lines orders={draft.orders} />}
-      <p class="hint">Read from the very bytes that are signed. Whoever compares the statement by voice reads the words.</p>
-    </section>
+    <>
+      <Notes notes={draft.notes} />
+      <section class="statement" aria-label="The statement, as it will be signed">
+        <Words words={draft.words} />
+        <Fields fields={draft.fields} />
+        {draft.orders.length > 0 && <Lines orders={draft.orders} />}
+        <p class="hint">Read from the very bytes that are signed. Whoever compares the statement by voice reads the words.</p>
+      </section>
+    </>
   );
 }
