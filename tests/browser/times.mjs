@@ -65,9 +65,9 @@ try {
     say(what, median(list), `longest task ${Math.round(Math.max(...tasks))} ms`);
   };
 
-  await times('overview: loaded anew, until its figures stand', async () => {
+  await times('overview: loaded anew, until devices and requests stand', async () => {
     await load('/');
-    await seen(() => document.querySelector('main h1') && !document.querySelector('[aria-busy="true"]'));
+    await seen(() => document.getElementById('now'));
   });
   await times('certificates: loaded anew, until rows stand', async () => {
     await load('/certificates');

@@ -1,9 +1,9 @@
 // What there is and what comes up: each number leads to the list behind it.
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Counts, DAY_S, DAYS, readCounts } from '../counts';
+import { type Counted, type Counts, DAY_S, DAYS, readCounts } from '../counts';
 import { useData, useWatch } from '../data';
-import { Colour } from '../gen/countersign/v1/operator_pb';
+import { Colour, type GetStatusResponse } from '../gen/countersign/v1/operator_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { go, href } from '../router';
 import { Button } from '../ui/button';
@@ -19,11 +19,11 @@ import { allColours, allStates, colourWord, count, stateEnded, stateTint, stateW
 // The worst first: that is what a person comes for.
 const tiles = [...allColours].reverse();
 
-function ColourTiles({ counts }: { counts: Counts }) {
-  const total = Math.max(1, counts.status.certificates);
+function ColourTiles({ status, counts }: { status: GetStatusResponse; counts: Counted }) {
+  const total = Math.max(1, status.certificates);
   return (
     <section class="card" aria-labelledby="by-state">
-      <div class="head"><h2 id="by-state">Certificates by state</h2><a class="nowrap" href="/certificates">{count(counts.status.certificates, 'certificate')}</a></div>
+      <div class="head"><h2 id="by-state">Certificates by state</h2><a class="nowrap" href="/certificates">{count(status.certificates, 'certificate')}</a></div>
       <div class="share" aria-hidden="true">
         {tiles.map((colour) => {
           const many = counts.colours.get(colour) ?? 0;
@@ -74,8 +74,8 @@ function roundUp(value: number): number {
   return [1, 2, 5, 10].map((step) => step * power).find((end) => end >= value) ?? value;
 }
 
-function Expiry({ counts }: { counts: Counts }) {
-  const now = counts.counted_s;
+function Expiry({ counts }: { counts: Counted }) {
+  const now = counts.at_s;
   const bins = useMemo(() => Array.from({ length: BINS }, (_, at) => {
     const from = now + at * BIN * DAY_S, until = from + BIN * DAY_S;
     const utcDay = (time_s: number) => new Date(time_s * 1000).toISOString().slice(0, 10);
@@ -127,12 +127,12 @@ function Expiry({ counts }: { counts: Counts }) {
   );
 }
 
-function Orders({ counts }: { counts: Counts }) {
+function Orders({ status, counts }: { status: GetStatusResponse; counts: Counted }) {
   const most = Math.max(1, ...counts.orders.values());
   const any = [...counts.orders.values()].some((many) => many > 0);
   return (
     <section class="card" aria-labelledby="orders">
-      <div class="head"><h2 id="orders">Work orders by state</h2><a class="nowrap" href="/requests">{count(counts.status.requestsOpen, 'open request')}</a></div>
+      <div class="head"><h2 id="orders">Work orders by state</h2><a class="nowrap" href="/requests">{count(status.requestsOpen, 'open request')}</a></div>
       {any
         ? (
           <dl class="bars">
@@ -152,8 +152,7 @@ function Orders({ counts }: { counts: Counts }) {
   );
 }
 
-function Fleet({ counts }: { counts: Counts }) {
-  const { status } = counts;
+function Fleet({ status, counts }: { status: GetStatusResponse; counts: Counted | undefined }) {
   const away = status.devices - status.devicesConnected;
   const mine = waiting.value?.length;
   return (
@@ -167,7 +166,7 @@ function Fleet({ counts }: { counts: Counts }) {
         <dt>Open requests</dt>
         <dd>{`${status.requestsOpen.toLocaleString()}, with ${count(status.ordersOpen, 'open work order')}`}</dd>
         <dt>Attached</dt>
-        <dd>{`${counts.attached.toLocaleString()} of ${count(status.certificates, 'certificate')}`}</dd>
+        <dd>{`${counts?.attached.toLocaleString() ?? '…'} of ${count(status.certificates, 'certificate')}`}</dd>
         <dt>Trust policy</dt>
         <dd>{status.policyVersion ? `version ${status.policyVersion}` : 'none yet: countersign trust init'}</dd>
         <dt>Revision</dt>
@@ -177,10 +176,12 @@ function Fleet({ counts }: { counts: Counts }) {
   );
 }
 
+const Counting = ({ lines }: { lines: number }) => <div class="card flush"><Busy lines={lines} label="Counting" /></div>;
+
 const COUNTED_EVERY_MS = 6000;
 
 export default function Overview() {
-  const counts = useData<Counts>('counts', (stop) => readCounts(stop));
+  const counts = useData<Counts>('counts', readCounts);
   const again = useRef<ReturnType<typeof setTimeout> | 0>(0);
   useEffect(() => () => { if (again.current) clearTimeout(again.current); }, []);
   // What was counted is some seconds old; after a change it is asked for again when the next count may be there.
@@ -191,6 +192,7 @@ export default function Overview() {
       counts.soon();
     }, COUNTED_EVERY_MS);
   });
+  const { status, counted } = counts.data ?? {};
   return (
     <>
       <h1 tabIndex={-1}>Overview</h1>
@@ -199,9 +201,17 @@ export default function Overview() {
         <div class="card"><Empty title="Nothing is here yet" action={<><Button kind="primary" href="/certificates">Import certificates</Button><Button href="/devices">Add a device</Button></>}>
           A certificate and a device with an app connector are what a first push takes.</Empty></div>
       )}
-      {counts.data
-        ? <div class="overview"><ColourTiles counts={counts.data} /><Fleet counts={counts.data} /><Expiry counts={counts.data} /><Orders counts={counts.data} /></div>
-        : !counts.error && <div class="overview" aria-busy="true">{[9, 7, 8, 8].map((lines, at) => <div key={at} class="card flush"><Busy lines={lines} label="Counting" /></div>)}</div>}
+      {counts.data && !counts.data.counted && (
+        <p class="dim">The controller has just started and counts what there is: with a million certificates that takes a minute.</p>
+      )}
+      {(counts.data || !counts.error) && (
+        <div class="overview" aria-busy={!counts.data || undefined}>
+          {counted ? <ColourTiles status={status!} counts={counted} /> : <Counting lines={9} />}
+          {status ? <Fleet status={status} counts={counted} /> : <Counting lines={7} />}
+          {counted ? <Expiry counts={counted} /> : <Counting lines={8} />}
+          {counted ? <Orders status={status!} counts={counted} /> : <Counting lines={8} />}
+        </div>
+      )}
     </>
   );
 }
