@@ -257,6 +257,27 @@ static void go_through_certificates(struct completing *c, const char *search, of
     }
 }
 
+static void offer_sessions(struct completing *c)
+{
+    struct cs_err ignored;
+    cs_auto_free countersign_v1_ListSessionsResponse *reply =
+        CLI_NEW(countersign_v1_ListSessionsResponse, &ignored);
+    const countersign_v1_ListSessionsRequest ask = {0};
+
+    if (!reply || cli_call(c->cli, &cli_rpc_ListSessions, &ask, reply, &ignored) != CS_OK)
+        return;
+    for (pb_size_t i = 0; i < reply->sessions_count; i++) {
+        const countersign_v1_SessionInfo *one = &reply->sessions[i];
+        char id[2 * sizeof one->id.bytes + 1], text[DESCRIPTION_BYTES];
+
+        cs_hex(CS_PB_BYTES(&one->id), id);
+        id[12] = '\0';
+        snprintf(text, sizeof text, "%s, %s key, from %s", one->operator,
+                 cli_show_key_kind_word(one->key_kind), one->peer);
+        offer(c, id, text);
+    }
+}
+
 static void offer_certificates(struct completing *c)
 {
     go_through_certificates(c, c->at->word, offer_certificate);
@@ -427,6 +448,7 @@ static const struct {
     {"NAME", "", "device", offer_devices},
     {"NAME", "", "trust", offer_people},
     {"NAME", "", "operator", offer_people},
+    {"ID", "", "session", offer_sessions},
 };
 
 static bool fits(size_t i, const struct cli_complete *at)

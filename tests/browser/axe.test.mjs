@@ -65,6 +65,15 @@ const dialogs = {
   revoke: async (person) => person.button(/^Revoke/).first().click(),
 };
 
+test('the rules find what is wrong', async (t) => {
+  const browser = await Browser.start(t);
+  const tab = await browser.tab('guest');
+  await tab.page.goto('data:text/html,<!doctype html><title>x</title><img src="x"><p style="color:%23bbb">grey on white<p style="width:3000px">wide');
+  const found = (await complaints(tab.page)).join('\n');
+  for (const rule of ['image-alt', 'color-contrast', 'html-has-lang']) assert.match(found, new RegExp(`^${rule} `, 'm'));
+  assert.notDeepEqual(await tooWide(tab.page), []);
+});
+
 for (const theme of ['light', 'dark'])
   test(`no page breaks a rule, ${theme}`, async (t) => {
     const gateway = await world(t);

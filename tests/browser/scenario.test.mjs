@@ -8,7 +8,7 @@ import { commonName, Gateway } from './gateway.mjs';
 import { Person } from './person.mjs';
 import { ByConsole, ByController, ByControllerTls } from './ways.mjs';
 
-const day = 24 * 3600;
+const soon = 5 * 60; // sooner than a browser's session ends
 const berlin = (time_s) => new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/Berlin', dateStyle: 'short', timeStyle: 'short' })
   .format(new Date(time_s * 1000)).replace(' ', 'T');
 
@@ -55,7 +55,7 @@ for (const Way of [ByConsole, ByController, ByControllerTls])
     await step('Approve, from the topology: Manual Implementation off, and a time; the state becomes Push-Review In Progress', async () => {
       await bob.list();
       await bob.open(commonName);
-      start_s = Math.ceil((clock.now_s + day) / 60) * 60;
+      start_s = Math.ceil((clock.now_s + soon) / 60) * 60;
       const words = await bob.decide('Approve', 'gw-1', 'web', { at: berlin(start_s), comment: 'fine' });
       await bob.state('gw-1', 'web', /Push-Review In Progress/);
       await shot(bob, 'Push-Review In Progress');

@@ -4,7 +4,8 @@
 //   const [ada, bob] = await way.people(browser, ['ada', 'bob']);   // tabs that show the pages, signed in
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { bin, until } from '../integration/js/harness.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bin } from '../integration/js/harness.mjs';
 
 const menu = (tab) => tab.page.getByRole('navigation', { name: 'Main' });
 
@@ -79,7 +80,9 @@ export class ByController extends Way {
     const [link] = await pairing.line(/https?:\/\/\S+\/pair#[A-Za-z0-9_.-]+/);
     const tab = await browser.tab(name, { clock: deployment.clock, ignoreHTTPSErrors: this.constructor.tls, ...options });
     await tab.goto(link);
-    assert.equal(await pairing.exited, 0, pairing.output);
+    await tab.page.getByRole('button', { name: 'Pair this browser' }).click();
+    await tab.page.getByRole('heading', { name: `Paired as ${name}` }).waitFor();
+    assert.equal(await Promise.race([pairing.exited, sleep(20_000, 'late', { ref: false })]), 0, pairing.output);
     return Object.assign(tab, { pairing, keyFile });
   }
 
@@ -87,8 +90,8 @@ export class ByController extends Way {
   async people(browser, names, { finish, ...options } = {}) {
     const tabs = [];
     for (const name of names) tabs.push(await this.pair(browser, name, options));
-    await this.deployment.publish(...(finish ? [['remove-rule', 'default'],
-      ['add-rule', 'default', '--stage', 'approve=approver', '--stage', 'implement=implementer', '--browser-may-finish']] : []),
+    await this.deployment.publish(...(finish ? [['add-rule', 'all', '--stage', 'approve=approver', '--stage', 'implement=implementer', '--browser-may-finish'],
+      ['remove-rule', 'default']] : []),
       ...tabs.map((tab) => ['add-key', tab.name, tab.keyFile, '--kind', 'browser']));
     for (const tab of tabs) await this.signIn(tab);
     return tabs;
@@ -96,7 +99,10 @@ export class ByController extends Way {
 
   async signIn(tab) {
     await tab.goto(`${this.origin}/`);
-    await until(`${tab.name} is signed in`, () => menu(tab).isVisible());
+    const enter = tab.page.getByRole('button', { name: `Sign in as ${tab.name}` });
+    await enter.or(menu(tab)).first().waitFor();
+    if (await enter.isVisible()) await enter.click();
+    await menu(tab).waitFor();
   }
 
   async wordsOnTerminal() {}

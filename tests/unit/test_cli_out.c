@@ -3,8 +3,11 @@
 #include "tests/support/check.h"
 
 #include "controller/cli/out.h"
+#include "shared/base/text.h"
 
 #include <stdio.h>
+
+enum { SHOWN_VECTORS = 14 };
 
 static const struct cli_column columns[] = {
     {"name", "NAME", false}, {"count", "COUNT", true}, {"id", "ID", false}};
@@ -129,6 +132,33 @@ static void cleans_what_could_deceive_on_a_terminal(void **state)
         check_slice(cs_buf_slice(&out), cs_slice_str(cases[i].clean));
         cs_buf_free(&out);
     }
+}
+
+/* The pages in a browser are tested with the same. */
+static void cleans_as_the_vectors_say(void **state)
+{
+    FILE *file = fopen(CS_TEST_VECTORS "/shown-text.txt", "r");
+    char line[512], raw[256], shown[256];
+    size_t seen = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        struct cs_buf out = CS_BUF_EMPTY;
+        uint8_t bytes[2][128];
+
+        if (line[0] == '#')
+            continue;
+        assert_int_equal(sscanf(line, "%255s %255s", raw, shown), 2);
+        assert_int_equal(cs_unhex(cs_slice_str(raw), bytes[0], strlen(raw) / 2), CS_OK);
+        assert_int_equal(cs_unhex(cs_slice_str(shown), bytes[1], strlen(shown) / 2), CS_OK);
+        assert_int_equal(cli_clean(cs_slice(bytes[0], strlen(raw) / 2), &out), CS_OK);
+        check_slice(cs_buf_slice(&out), cs_slice(bytes[1], strlen(shown) / 2));
+        cs_buf_free(&out);
+        seen++;
+    }
+    fclose(file);
+    assert_int_equal(seen, SHOWN_VECTORS);
 }
 
 static void lists_are_arrays_in_json(void **state)
@@ -350,6 +380,7 @@ int main(void)
         cmocka_unit_test(colours_only_when_asked),
         cmocka_unit_test(says_what_an_empty_table_means),
         cmocka_unit_test(cleans_what_could_deceive_on_a_terminal),
+        cmocka_unit_test(cleans_as_the_vectors_say),
         cmocka_unit_test(lists_are_arrays_in_json),
         cmocka_unit_test(writes_a_list_in_every_format),
         cmocka_unit_test(the_name_of_a_single_thing_is_its_first_or_marked_field),

@@ -15,6 +15,7 @@ import { hex, random, sha256, utf8 } from '../src/trust/bytes';
 import { parseEnvelope } from '../src/trust/envelope';
 import { words } from '../src/trust/spoken';
 import { encode } from '../src/trust/statements';
+import { headlineOf } from '../src/requests/headline';
 import { forgetKnown } from '../src/trust/known';
 import { World } from './world';
 
@@ -22,6 +23,7 @@ let world: World;
 const gw1 = { deviceName: 'gw-1', connector: 'nginx' }, gw2 = { deviceName: 'gw-2', connector: 'nginx' }, app = { deviceName: 'gw-1', connector: 'app' };
 const wish = (more: Partial<PushWish> = {}): PushWish => ({ certificateId: world.certificates[0]!.chain.leaf.digest, targets: [gw1, gw2], comment: 'renewal', ...more });
 const said = <T>(draft: Draft<T>, label: string): string | undefined => draft.fields.find((field) => field.label === label)?.value;
+const noted = <T>(draft: Draft<T>, label: string): string | undefined => draft.notes.find((field) => field.label === label)?.value;
 
 beforeEach(async () => {
   world = await World.make();
@@ -68,6 +70,25 @@ describe('a push', () => {
   it('goes everywhere when no target is named', async () => {
     const draft = await preparePush(wish({ targets: [] }));
     expect(draft.orders.map(({ device, connector }) => `${device}/${connector}`).sort()).toEqual(['gw-1/app', 'gw-1/nginx', 'gw-2/nginx']);
+  });
+
+  it('goes to the places that the person saw, also where all were meant and there are more by now', async () => {
+    await world.addDevice('gw-3', 'nginx');
+    const seen = [gw1, gw2, app];
+    const draft = await preparePush(wish({ targets: seen }));
+    expect(draft.orders.map(({ device }) => device)).not.toContain('gw-3');
+    const many = Array.from({ length: 65 }, (_, i) => `c${i}`);
+    await world.addDevice('gw-4', ...many);
+    await world.addDevice('gw-5', 'late');
+    const shown = [gw1, gw2, app, { deviceName: 'gw-3', connector: 'nginx' }, ...many.map((connector) => ({ deviceName: 'gw-4', connector }))];
+    const refused = await preparePush(wish({ targets: shown })).catch((error: unknown) => error);
+    expect(isStale(refused)).toBe(true);
+    expect(sentence(refused)).toMatch(/69 app connectors were chosen.*70 now: look again/);
+    const other = [...shown.slice(0, -1), { deviceName: 'gw-4', connector: 'gone' }, { deviceName: 'gw-5', connector: 'late' }];
+    const swapped = await preparePush(wish({ targets: other })).catch((error: unknown) => error);
+    expect(isStale(swapped)).toBe(true);
+    expect(sentence(swapped)).toMatch(/was not asked for.*Look again/);
+    expect(world.signed).toEqual([]);
   });
 
   it('with a key seals it for each device before it is sent', async () => {
@@ -133,6 +154,15 @@ describe('a push', () => {
     expect(world.calls).not.toContain('SubmitPush');
   });
 
+  it('of a name that turns text around is shown harmless', async () => {
+    const { chain } = world.certificates[0]!;
+    const odd = { ...chain, leaf: { ...chain.leaf, commonName: 'a\u202eb' } };
+    const { certificateFields, taskFields } = await import('../src/flow/show');
+    expect(certificateFields(odd)[0]!.value).toBe('a???b');
+    expect(taskFields(world.makeCores({ action: Action.INSTALL, keyMode: 0, targets: [gw1] as never }, world.certificates[0]!), odd.leaf.commonName)[0]!.value)
+      .toBe('install a???b at gw-1/nginx');
+  });
+
   it('whose bytes were changed after they were shown is not signed', async () => {
     const draft = await preparePush(wish());
     draft.payload[5]! ^= 1;
@@ -141,10 +171,10 @@ describe('a push', () => {
   });
 
   it('under a policy that has expired says that devices refuse it', async () => {
-    expect(said(await preparePush(wish()), 'Trust policy')).toBeUndefined();
+    expect(noted(await preparePush(wish()), 'Trust policy')).toBeUndefined();
     await world.publish({ expiresAtS: 1000n, issuedAtS: 1n });
     await world.open('ada');
-    expect(said(await preparePush(wish()), 'Trust policy')).toMatch(/expired/);
+    expect(noted(await preparePush(wish()), 'Trust policy')).toMatch(/expired/);
   });
 
   it('under a policy that is older than one that was seen is refused', async () => {
@@ -161,7 +191,7 @@ describe('a removal and a roll back', () => {
     const draft = await preparePush(wish({ action: Action.REMOVE, targets: [gw1] }));
     expect(said(draft, 'To be done')).toBe('remove client.example from gw-1/nginx');
     expect(draft.orders[0]).toMatchObject({ key: 'none travels', replaces: hex(world.certificates[0]!.chain.digest).slice(0, 16) });
-    expect(said(draft, 'Changed by hand')).toMatch(/gw-1\/nginx: .*nothing is there/);
+    expect(noted(draft, 'Changed by hand')).toMatch(/gw-1\/nginx: .*nothing is there/);
     world.tamperCores = (cores) => cores.map((core) => create(OrderCoreSchema, { ...core, expects: random(32) }));
     await expect(preparePush(wish({ action: Action.REMOVE, targets: [gw1] }))).rejects.toThrow(/removes another certificate/);
   });
@@ -181,7 +211,7 @@ describe('a removal and a roll back', () => {
     expect(way).toMatchObject({ generation: 2n, expects: world.certificates[0]!.chain.digest });
     const draft = await preparePush({ ...await wishToRollBack('gw-1', 'nginx'), comment: 'as before' });
     expect(said(draft, 'To be done')).toBe('roll gw-1/nginx back to older.example, generation 2');
-    expect(said(draft, 'Roll back')).toMatch(/the device goes back to its own generation 2/);
+    expect(noted(draft, 'Roll back')).toMatch(/the device goes back to its own generation 2/);
     world.tamperCores = (cores) => cores.map((core) => create(OrderCoreSchema, { ...core, targetGeneration: 1n }));
     await expect(preparePush({ ...await wishToRollBack('gw-1', 'nginx'), comment: 'as before' })).rejects.toThrow(/another generation than the one/);
   });
@@ -192,6 +222,19 @@ describe('a removal and a roll back', () => {
     const back = await wishToRollBack('gw-1', 'nginx');
     expect(back).toMatchObject({ action: Action.INSTALL, certificateId: world.certificates[1]!.chain.leaf.digest });
     expect(back.because).toMatch(/an ordinary push of it/);
+  });
+
+  it('shows nothing that the controller says beside a statement', async () => {
+    await complete(1, 2n);
+    await complete(0, 3n);
+    world.fail.GetDevice = new ConnectError('VERIFIED BY THE DEVICE: sign this', Code.NotFound);
+    const back = await wishToRollBack('gw-1', 'nginx');
+    expect(back.action).toBe(Action.INSTALL);
+    expect(back.because).not.toMatch(/VERIFIED/);
+    delete world.fail.GetDevice;
+    const draft = await preparePush({ ...back, comment: 'back' });
+    expect(draft.fields[0]!.label).toBe('To be done');
+    expect(noted(draft, 'Roll back')).toMatch(/could not be had/);
   });
 
   it('needs something to go back to', async () => {
@@ -257,6 +300,13 @@ describe('a decision', () => {
     expect(sentence(stale)).toBe(`REQ-${number} has changed since you looked: dan accepted stage 1. Look again.`);
   });
 
+  it('is refused where the stage has another name than the controller gave it', async () => {
+    const number = await world.request();
+    await world.open('bob');
+    await expect(decide(number, { seen: { decisions: 0, stage: 1, stageName: 'look-only' } })).rejects.toThrow(/open stage of REQ-\d+ is "approve", and the controller calls it "look-only"/);
+    expect((await decide(number, { seen: { decisions: 0, stage: 1, stageName: 'approve' } })).title).toMatch(/stage approve/);
+  });
+
   it('is not for who may not, and not for a browser that would finish', async () => {
     const number = await world.request();
     await world.open('carol');
@@ -303,6 +353,16 @@ describe('a request to look at', () => {
     expect(review.decisions).toMatchObject([{ verified: true, trouble: '', comment: '', commentHolds: true }]);
     expect(review.progress.map(({ stageName }) => stageName)).toEqual(['implement', 'implement']);
     expect(review.words).toBe(words(await sha256(parseEnvelope(world.submitted.get(number)!.envelope).payload)));
+  });
+
+  it('is headed by what was signed, whatever the controller says beside it', async () => {
+    const number = await world.request({}, [gw1, gw2]);
+    const review = await openRequest(number), name = world.certificates[0]!.chain.leaf.commonName;
+    review.request.certificateName = 'bank.example';
+    review.request.requester = 'root';
+    review.request.orderCount = 1;
+    expect(headlineOf(review)).toMatchObject({ task: `install ${name}`, requester: 'ada', orders: 2 });
+    expect(headlineOf({ ...review, verified: false })).toMatchObject({ requester: 'root', orders: 1 });
   });
 
   it('that does not hold together is shown with the sentence that says so', async () => {

@@ -13,21 +13,30 @@ function random(seed: number) {
 }
 
 function someNodes(seed: number): Node[] {
-  const roll = random(seed), connectors = 1 + roll(40), devices = 1 + roll(connectors);
-  const middle: Node[] = Array.from({ length: connectors }, (_, i) =>
-    ({ key: `c${i}`, column: 1, height: 40 + roll(120), links: [`d${roll(devices)}`] }));
+  const roll = random(seed),
+    connectors = 1 + roll(40),
+    devices = 1 + roll(connectors);
+  const middle: Node[] = Array.from({ length: connectors }, (_, i) => ({
+    key: `c${i}`,
+    column: 1,
+    height: 40 + roll(120),
+    links: [`d${roll(devices)}`],
+  }));
   const linked = new Set(middle.flatMap((node) => node.links));
   return [
     { key: 'certificate', column: 0, height: 60 + roll(60), links: middle.map((node) => node.key) },
     ...middle,
-    ...Array.from({ length: devices }, (_, i): Node => ({ key: `d${i}`, column: 2, height: 50 + roll(40), links: [] }))
-      .filter((node) => linked.has(node.key)),
+    ...Array.from({ length: devices }, (_, i): Node => ({ key: `d${i}`, column: 2, height: 50 + roll(40), links: [] })).filter((node) =>
+      linked.has(node.key),
+    ),
   ];
 }
 
 describe('layout', () => {
   it.each(Array.from({ length: 200 }, (_, seed) => seed))('lets no two boxes overlap and none leave the picture, seed %i', (seed) => {
-    const width = THREE_COLUMNS + random(seed + 1000)(900), nodes = someNodes(seed), picture = layout(nodes, width);
+    const width = THREE_COLUMNS + random(seed + 1000)(900),
+      nodes = someNodes(seed),
+      picture = layout(nodes, width);
     const boxes = [...picture.boxes.values()];
     expect(boxes).toHaveLength(nodes.length);
     for (const box of boxes) {
@@ -37,8 +46,13 @@ describe('layout', () => {
       expect(box.y + box.height).toBeLessThanOrEqual(picture.height);
       for (const other of boxes)
         if (other !== box)
-          expect(box.x + box.width <= other.x || other.x + other.width <= box.x ||
-            box.y + box.height <= other.y || other.y + other.height <= box.y, `${box.key} and ${other.key}`).toBe(true);
+          expect(
+            box.x + box.width <= other.x ||
+              other.x + other.width <= box.x ||
+              box.y + box.height <= other.y ||
+              other.y + other.height <= box.y,
+            `${box.key} and ${other.key}`,
+          ).toBe(true);
     }
     expect(picture.edges).toHaveLength(nodes.reduce((sum, node) => sum + node.links.length, 0));
   });
@@ -54,27 +68,37 @@ describe('layout', () => {
     }
   });
 
-  it('grows with the reader\'s text', () => {
+  it("grows with the reader's text", () => {
     expect(layout(someNodes(1), 100, 1.5).width).toBe(THREE_COLUMNS * 1.5);
   });
 
   it('puts a device beside its only connector', () => {
-    const picture = layout([
-      { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
-      { key: 'a', column: 1, height: 80, links: ['one'] }, { key: 'b', column: 1, height: 80, links: ['two'] },
-      { key: 'c', column: 1, height: 80, links: ['two'] },
-      { key: 'one', column: 2, height: 60, links: [] }, { key: 'two', column: 2, height: 60, links: [] },
-    ], 1100);
+    const picture = layout(
+      [
+        { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
+        { key: 'a', column: 1, height: 80, links: ['one'] },
+        { key: 'b', column: 1, height: 80, links: ['two'] },
+        { key: 'c', column: 1, height: 80, links: ['two'] },
+        { key: 'one', column: 2, height: 60, links: [] },
+        { key: 'two', column: 2, height: 60, links: [] },
+      ],
+      1100,
+    );
     expect(picture.boxes.get('one')!.y).toBe(10);
     expect(picture.boxes.get('two')!.y).toBe(148);
     expect(picture.boxes.get('x')!.y).toBe(92);
   });
 
   it('orders devices so that edges do not cross', () => {
-    const picture = layout([
-      { key: 'a', column: 1, height: 80, links: ['late'] }, { key: 'b', column: 1, height: 80, links: ['early'] },
-      { key: 'early', column: 2, height: 60, links: [] }, { key: 'late', column: 2, height: 60, links: [] },
-    ], 1100);
+    const picture = layout(
+      [
+        { key: 'a', column: 1, height: 80, links: ['late'] },
+        { key: 'b', column: 1, height: 80, links: ['early'] },
+        { key: 'early', column: 2, height: 60, links: [] },
+        { key: 'late', column: 2, height: 60, links: [] },
+      ],
+      1100,
+    );
     expect(picture.boxes.get('late')!.y).toBeLessThan(picture.boxes.get('early')!.y);
   });
 
@@ -97,15 +121,28 @@ describe('settle', () => {
 });
 
 describe('walk', () => {
-  const picture = layout([
-    { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
-    { key: 'a', column: 1, height: 80, links: ['one'] }, { key: 'b', column: 1, height: 80, links: ['two'] },
-    { key: 'c', column: 1, height: 80, links: ['two'] },
-    { key: 'one', column: 2, height: 60, links: [] }, { key: 'two', column: 2, height: 60, links: [] },
-  ], 1100);
+  const picture = layout(
+    [
+      { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
+      { key: 'a', column: 1, height: 80, links: ['one'] },
+      { key: 'b', column: 1, height: 80, links: ['two'] },
+      { key: 'c', column: 1, height: 80, links: ['two'] },
+      { key: 'one', column: 2, height: 60, links: [] },
+      { key: 'two', column: 2, height: 60, links: [] },
+    ],
+    1100,
+  );
   it.each([
-    ['x', 'ArrowRight', 'b'], ['b', 'ArrowLeft', 'x'], ['b', 'ArrowDown', 'c'], ['c', 'ArrowDown', 'c'], ['a', 'ArrowRight', 'one'],
-    ['two', 'ArrowRight', 'two'], ['two', 'ArrowUp', 'one'], ['c', 'Home', 'a'], ['a', 'End', 'c'], ['gone', 'Home', 'gone'],
+    ['x', 'ArrowRight', 'b'],
+    ['b', 'ArrowLeft', 'x'],
+    ['b', 'ArrowDown', 'c'],
+    ['c', 'ArrowDown', 'c'],
+    ['a', 'ArrowRight', 'one'],
+    ['two', 'ArrowRight', 'two'],
+    ['two', 'ArrowUp', 'one'],
+    ['c', 'Home', 'a'],
+    ['a', 'End', 'c'],
+    ['gone', 'Home', 'gone'],
   ] as const)('from %s by %s to %s', (from, step, to) => {
     expect(walk(picture, from, step)).toBe(to);
   });
@@ -126,7 +163,8 @@ describe('text', () => {
   it('never gives a line that is too wide', () => {
     const roll = random(7);
     for (let i = 0; i < 300; i++) {
-      const text = Array.from({ length: roll(20) }, () => 'x'.repeat(1 + roll(14))).join(' '), width = 3 + roll(20);
+      const text = Array.from({ length: roll(20) }, () => 'x'.repeat(1 + roll(14))).join(' '),
+        width = 3 + roll(20);
       for (const line of wrap(text, width, 1 + roll(4), measure)) expect(measure(line)).toBeLessThanOrEqual(width);
     }
   });

@@ -2,8 +2,12 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fieldText, readLocal } from '../src/dialogs/local-time';
 
 describe('a time as it is typed', () => {
-  beforeAll(() => { vi.stubEnv('TZ', 'Europe/Berlin'); });
-  afterAll(() => { vi.unstubAllEnvs(); });
+  beforeAll(() => {
+    vi.stubEnv('TZ', 'Europe/Berlin');
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+  });
   const s = (text: string) => Date.parse(text) / 1000;
 
   it.each([

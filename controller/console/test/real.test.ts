@@ -103,7 +103,7 @@ describe.skipIf(!bin)('with the real programs', () => {
     expect([enrolled.status, enrolled.stderr]).toEqual([0, expect.any(String)]);
     expect(await admissionCandidate('gw-1')).toMatchObject({ vouched: 'token' });
     const draft = await prepareAdmission({ deviceName: 'gw-1' });
-    expect(said(draft, 'These are its keys')).toBe('made by the holder of the token from this tab');
+    expect(draft.notes.find((field) => field.label === 'These are its keys')?.value).toBe('made by the holder of the token from this tab');
     await draft.sign();
     agent.start();
     await deployment.advertised('gw-1');

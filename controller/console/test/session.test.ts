@@ -118,6 +118,8 @@ class Controller {
   paired: { spki: Uint8Array; mac: Uint8Array } | undefined;
   opened: Buffer[] = [];
   cookie = false;
+  closed = 0;
+  holder = 'dan';          // whose session the cookie is of
   newest = 1;
   policies = new Map<number, Uint8Array>();
   deploymentId = world.deploymentId;
@@ -136,10 +138,11 @@ class Controller {
             throw new ConnectError('the session is not opened by a key of dan', Code.PermissionDenied);
           this.opened.push(opened.payload);
           this.cookie = true;
+          this.holder = 'dan';
           return { expiresAtS: 9n, idleS: 600 };
         },
-        closeSession: () => { this.cookie = false; return {}; },
-        whoAmI: () => { known(); return { operator: 'dan', roles: [Role.APPROVER] }; },
+        closeSession: () => { known(); this.cookie = false; this.closed++; return {}; },
+        whoAmI: () => { known(); return { operator: this.holder, roles: [Role.APPROVER] }; },
       });
       router.service(ControllerService, { getStatus: () => { known(); return { version: '0.2', revision: 3n }; } });
       router.service(TrustService, { getPolicy: ({ version }) => { known(); return { envelope: this.policies.get(version || this.newest)!, newestVersion: this.newest }; } });
@@ -256,6 +259,29 @@ describe('a browser with its own key', () => {
     expect(trouble.value).toMatch(/Sign in again/);
     await begin();
     expect(phase.value).toBe('ready');
+  });
+
+  it('does not go on in a session of somebody else', async () => {
+    await pairUp();
+    await begin();
+    controller.holder = 'mallory';
+    await begin();
+    expect([phase.value, me.value?.operator, controller.closed, controller.opened.length]).toEqual(['ready', 'dan', 1, 2]);
+  });
+
+  it('ends the session that was there when it is paired anew', async () => {
+    controller.cookie = true;
+    controller.holder = 'mallory';
+    localStorage.setItem('countersign.cookie', 'yes');
+    await begin();
+    await pair(pairingLink.value!);
+    expect(controller.cookie).toBe(false);
+  });
+
+  it('asks for no session anew while it has one', async () => {
+    await pairUp();
+    for (let i = 0; i < 4; i++) await begin();
+    expect([phase.value, controller.opened.length]).toEqual(['ready', 1]);
   });
 
   it('does not sign a challenge of another deployment', async () => {

@@ -4,6 +4,7 @@ import { createECDH, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
+import { h, type VNode } from 'preact';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as wire from '../../../tests/integration/js/wire.mjs';
 import {
@@ -13,6 +14,8 @@ import { base64url, concat, equal, fromBase64, hex, random, sha256, unhex, utf8 
 import { parseEnvelope, preAuthentication, sign, verify } from '../src/trust/envelope';
 import { merkleRoot } from '../src/trust/merkle';
 import { words } from '../src/trust/spoken';
+import { shown } from '../src/trust/text';
+import { drawHarmless } from '../src/ui/harmless';
 import { decodeCore, decodeDecision, decodePushRequest, decodeStrict, encode, isText, readComment } from '../src/trust/statements';
 import { keyFits, toPkcs8 } from '../src/trust/x509';
 import { makeCertificates, makeKey, type MadeCertificate } from './world';
@@ -168,9 +171,27 @@ describe('payloads', () => {
   it('comments are of one kind of newline, and without control characters', () => {
     expect(readComment('a\r\nb\tc')).toBe('a\nb\tc');
     expect(() => readComment('a\u0007')).toThrow(/control/);
+    expect(() => readComment('a\u009b')).toThrow(/control/);
+    expect(() => readComment('fine \u202e not')).toThrow(/turns text around/);
     expect(() => readComment('ä'.repeat(513))).toThrow(/1026 bytes/);
     expect(isText('\ud800')).toBe(false);
     expect(isText('😀')).toBe(true);
+  });
+});
+
+describe('text of strangers', () => {
+  it('is shown as the command line shows it', () => {
+    const lines = vectors('shown-text.txt').map((line) => line.split(' ').map((text) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(unhex(text)!)));
+    expect(lines.length).toBeGreaterThan(10);
+    for (const [raw, clean] of lines) expect(shown(raw!)).toBe(clean);
+  });
+
+  it('is drawn harmless wherever it is drawn', () => {
+    drawHarmless();
+    const props = (vnode: unknown) => (vnode as VNode).props as Record<string, unknown>;
+    expect(props(h('p', { title: 'a\u202eb' }, 'x\u200by\n'))).toMatchObject({ children: 'x???y\n', title: 'a???b' });
+    expect(props(h('p', null, 'x', h('b', null, '\u2066')))).toMatchObject({ children: ['x', { props: { children: '???' } }] });
+    expect(props(h('textarea', { value: '\u202e' })).value).toBe('\u202e');
   });
 });
 

@@ -10,7 +10,7 @@ import { vi } from 'vitest';
 import { bearer, useTransport } from '../src/api/client';
 import * as session from '../src/api/session';
 import {
-  CertificateSchema, CertificateService, ControllerService, DeviceSchema, DeviceService, type GetDeviceResponse, GetDeviceResponseSchema, OrderState,
+  CertificateSchema, CertificateService, ControllerService, DeviceSchema, DeviceService, type GetDeviceResponse, GetDeviceResponseSchema, GetEnrolmentResponseSchema, OrderState,
   PushService, RequestSchema, TopologyRowSchema, TrustService, type PreparePushRequest,
 } from '../src/gen/countersign/v1/operator_pb';
 import { SessionService } from '../src/gen/countersign/v1/session_pb';
@@ -105,6 +105,8 @@ export class World {
   orders: { number: bigint; device: string; connector: string; certificate: MadeCertificate; action: Action; core: Bytes; report: Bytes }[] = [];
   next = 1n;
   calls: string[] = [];
+  enrolments: Record<string, MessageInitShape<typeof GetEnrolmentResponseSchema>> = {};
+  admitted: Uint8Array[] = [];
 
   // What it does to what it gives.
   tamperCores: (cores: OrderCore[]) => OrderCore[] = (cores) => cores;
@@ -262,6 +264,8 @@ export class World {
           if (!device) throw new ConnectError(`there is no device ${name}`, Code.NotFound);
           return world.tamperDevice(create(GetDeviceResponseSchema, { ...device.reply }));
         },
+        getEnrolment: ({ deviceName }) => create(GetEnrolmentResponseSchema, world.enrolments[deviceName] ?? {}),
+        admitDevice: ({ envelope: wire }) => { called('AdmitDevice'); world.admitted.push(wire); return {}; },
       });
       router.service(CertificateService, {
         getCertificate: ({ id }) => {

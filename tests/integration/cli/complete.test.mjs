@@ -71,6 +71,7 @@ test('bash completes commands, options and fixed words', async () => {
   assert.deepEqual(await bash('cert list --key-kind p'), ['p256', 'p384']);
   assert.deepEqual(await bash('cert list --colour bl'), ['black', 'blue']);
   assert.deepEqual(await bash('cert revoke x --reason ce'), ['cessation-of-operation']);
+  assert.deepEqual(await bash('trust add-key bob x.pub --kind b'), ['browser']);
 });
 
 test('bash completes names from the controller', async () => {

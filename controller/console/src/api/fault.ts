@@ -2,10 +2,12 @@
 // are passed on.
 import { Code, ConnectError } from '@connectrpc/connect';
 import { Refusal } from '../trust/refusal';
+import { shown } from '../trust/text';
 
 export const CANNOT_REACH = 'The controller cannot be reached. What you see is as it was; this page tries again.';
 
-function finish(text: string): string {
+function finish(from: string): string {
+  const text = shown(from);
   const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -15,7 +15,8 @@ import { count, presence, presenceTint } from '../words';
 import { DoDialog } from './do';
 import type { TopologyDialogProps } from './push';
 
-const PAGE = 12, PAUSE_MS = 200;
+const PAGE = 12,
+  PAUSE_MS = 200;
 
 interface Page {
   search: string;
@@ -36,7 +37,11 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
   const read = async (text: string, before?: Page) => {
     const turn = ++asked.current;
     try {
-      const reply = await client(DeviceService).listDevices({ search: text, limit: PAGE, afterName: before?.devices.at(-1)?.name ?? '' });
+      const reply = await client(DeviceService).listDevices({
+        search: text,
+        limit: PAGE,
+        afterName: before?.devices.at(-1)?.name ?? '',
+      });
       if (turn !== asked.current) return;
       setPage({ search: text, devices: [...(before?.devices ?? []), ...reply.devices], more: reply.more });
       setTrouble('');
@@ -45,7 +50,12 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
     }
   };
   useEffect(() => {
-    const timer = setTimeout(() => { void read(search.trim()); }, page ? PAUSE_MS : 0);
+    const timer = setTimeout(
+      () => {
+        void read(search.trim());
+      },
+      page ? PAUSE_MS : 0,
+    );
     return () => clearTimeout(timer);
   }, [search]);
 
@@ -64,39 +74,87 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
 
   const attached = new Set(topology.rows.map(rowKey));
   const free = device?.connectors.filter((one) => !attached.has(`${device.name}/${one.name}`)) ?? [];
-  const missing = () => (!device ? 'Choose a device.' : free.length === 0 ? `Nothing is left to add on ${device.name}: choose another device.`
-    : chosen.size === 0 ? 'Choose an app connector.' : '');
+  const missing = () =>
+    !device
+      ? 'Choose a device.'
+      : free.length === 0
+        ? `Nothing is left to add on ${device.name}: choose another device.`
+        : chosen.size === 0
+          ? 'Choose an app connector.'
+          : '';
   const act = async () => {
-    for (const connector of chosen) await client(CertificateService).attach({ certificateId: certificate.id, deviceName: device!.name, connector });
+    for (const connector of chosen)
+      await client(CertificateService).attach({ certificateId: certificate.id, deviceName: device!.name, connector });
   };
   return (
     <DoDialog title="Add app connector" yes="Add" missing={missing} act={act} onDone={onDone} onClose={onClose} wide>
-      <p>Where on which device <strong>{certificate.commonName}</strong> belongs. Nothing is pushed by it yet.</p>
-      {bound && <Notice kind="info">Its key was made on {certificate.deviceName}, for {certificate.connector}, and is nowhere else: it can be added there only.</Notice>}
+      <p>
+        Where on which device <strong>{certificate.commonName}</strong> belongs. Nothing is pushed by it yet.
+      </p>
+      {bound && (
+        <Notice kind="info">
+          Its key was made on {certificate.deviceName}, for {certificate.connector}, and is nowhere else: it can be added there only.
+        </Notice>
+      )}
       {trouble && <Notice kind="bad">{trouble}</Notice>}
       <div class="pick">
         <fieldset class="pick-devices">
           <legend>Device</legend>
-          <Search label="Find a device by the beginning of its name" placeholder="Name begins with…" value={search} onInput={setSearch} />
-          {!page ? <Busy lines={4} label="Reading the devices" /> : page.devices.length === 0 ? (
-            <p class="dim">{page.search ? `No device's name begins with “${page.search}”.` : 'No device is enrolled yet. Devices › Enrol a device makes a token.'}</p>
+          <Search
+            label="Find a device by the beginning of its name"
+            placeholder="Name begins with…"
+            value={search}
+            onInput={setSearch}
+          />
+          {!page ? (
+            <Busy lines={4} label="Reading the devices" />
+          ) : page.devices.length === 0 ? (
+            <p class="dim">
+              {page.search
+                ? `No device's name begins with “${page.search}”.`
+                : 'No device is enrolled yet. Devices › Enrol a device makes a token.'}
+            </p>
           ) : (
             <ul>
               {page.devices.map((one) => (
                 <li key={one.name}>
                   <label class="check">
-                    <input type="radio" name="device" checked={device?.name === one.name} onChange={() => { void choose(one); }} />
-                    <span>{one.name} <span class="dim">· {count(one.connectors.length, 'connector')} · </span><Word tint={presenceTint(one)}>{presence(one)}</Word></span>
+                    <input
+                      type="radio"
+                      name="device"
+                      checked={device?.name === one.name}
+                      onChange={() => {
+                        void choose(one);
+                      }}
+                    />
+                    <span>
+                      {one.name} <span class="dim">· {count(one.connectors.length, 'connector')} · </span>
+                      <Word tint={presenceTint(one)}>{presence(one)}</Word>
+                    </span>
                   </label>
                 </li>
               ))}
-              {page.more && <li><button type="button" class="button small" onClick={() => { void read(page.search, page); }}>More devices</button></li>}
+              {page.more && (
+                <li>
+                  <button
+                    type="button"
+                    class="button small"
+                    onClick={() => {
+                      void read(page.search, page);
+                    }}
+                  >
+                    More devices
+                  </button>
+                </li>
+              )}
             </ul>
           )}
         </fieldset>
         <fieldset class="pick-connectors" aria-live="polite">
           <legend>App connectors{device ? ` of ${device.name}` : ''}</legend>
-          {!device ? <p class="dim">Choose a device first.</p> : device.connectors.length === 0 ? (
+          {!device ? (
+            <p class="dim">Choose a device first.</p>
+          ) : device.connectors.length === 0 ? (
             <p class="dim">{device.name} advertises none: declare one in the agent's configuration there.</p>
           ) : (
             <ul>
@@ -105,15 +163,27 @@ export function AddConnectorDialog({ topology, onClose, onDone }: TopologyDialog
                 return (
                   <li key={one.name}>
                     <label class="check">
-                      <input type="checkbox" checked={there || chosen.has(one.name)} disabled={there} onChange={(event) => {
-                        const next = new Set(chosen);
-                        if (event.currentTarget.checked) next.add(one.name);
-                        else next.delete(one.name);
-                        setChosen(next);
-                      }} />
+                      <input
+                        type="checkbox"
+                        checked={there || chosen.has(one.name)}
+                        disabled={there}
+                        onChange={(event) => {
+                          const next = new Set(chosen);
+                          if (event.currentTarget.checked) next.add(one.name);
+                          else next.delete(one.name);
+                          setChosen(next);
+                        }}
+                      />
                       <span>
-                        {one.name} <span class="dim">· {one.application}{there ? ' · added already'
-                          : one.certificateId.length > 0 && !equal(one.certificateId, certificate.id) ? ' · has another certificate' : ''}</span>
+                        {one.name}{' '}
+                        <span class="dim">
+                          · {one.application}
+                          {there
+                            ? ' · added already'
+                            : one.certificateId.length > 0 && !equal(one.certificateId, certificate.id)
+                              ? ' · has another certificate'
+                              : ''}
+                        </span>
                       </span>
                     </label>
                   </li>

@@ -9,6 +9,16 @@ export function commentTrouble(comment: string, required = false): string {
   return length > COMMENT_BYTES_MOST ? `The comments have ${length} bytes, and may have ${COMMENT_BYTES_MOST}: shorten them.` : '';
 }
 
-export function Comment({ value, onInput, hint, required }: { value: string; onInput: (value: string) => void; hint?: string; required?: boolean }) {
+export function Comment({
+  value,
+  onInput,
+  hint,
+  required,
+}: {
+  value: string;
+  onInput: (value: string) => void;
+  hint?: string;
+  required?: boolean;
+}) {
   return <TextField label="Comments" value={value} onInput={onInput} multiline hint={hint} required={required ?? false} />;
 }

@@ -14,7 +14,7 @@ export interface DoDialogProps<Result> {
   wide?: boolean;
   missing: () => string;
   act: () => Promise<Result>;
-  done?: (result: Result) => ComponentChildren;   // none: the dialog closes
+  done?: (result: Result) => ComponentChildren; // none: the dialog closes
   onDone: () => void;
   onClose: () => void;
   children: ComponentChildren;
@@ -41,10 +41,40 @@ export function DoDialog<Result>({ title, yes, danger, wide, missing, act, done,
     setBusy(false);
   };
   if (result && done)
-    return <Dialog title={title} onClose={onClose} onSubmit={onClose} foot={<Button kind="primary" type="submit">Close</Button>}>{done(result.value)}</Dialog>;
+    return (
+      <Dialog
+        title={title}
+        onClose={onClose}
+        onSubmit={onClose}
+        foot={
+          <Button kind="primary" type="submit">
+            Close
+          </Button>
+        }
+      >
+        {done(result.value)}
+      </Dialog>
+    );
   return (
-    <Dialog title={title} onClose={onClose} busy={busy} wide={wide ?? false} onSubmit={() => { void go(); }}
-      foot={<><Button onClick={onClose} disabled={busy}>Cancel</Button><Button kind={danger ? 'danger' : 'primary'} type="submit" busy={busy}>{yes}</Button></>}>
+    <Dialog
+      title={title}
+      onClose={onClose}
+      busy={busy}
+      wide={wide ?? false}
+      onSubmit={() => {
+        void go();
+      }}
+      foot={
+        <>
+          <Button onClick={onClose} disabled={busy}>
+            Cancel
+          </Button>
+          <Button kind={danger ? 'danger' : 'primary'} type="submit" busy={busy}>
+            {yes}
+          </Button>
+        </>
+      }
+    >
       {trouble && <Notice kind="bad">{trouble}</Notice>}
       {children}
     </Dialog>

@@ -2,10 +2,10 @@
 // or has twice is never guessed. Pure but for the zone, which is the browser's.
 
 export type LocalTime =
-  | { kind: 'none' }                                     // not complete, or no time
+  | { kind: 'none' } // not complete, or no time
   | { kind: 'one'; s: number }
-  | { kind: 'skipped'; before: number; after: number }   // clocks go forward over it: the last moment before, the first after
-  | { kind: 'twice'; first: number; second: number };    // clocks go back over it
+  | { kind: 'skipped'; before: number; after: number } // clocks go forward over it: the last moment before, the first after
+  | { kind: 'twice'; first: number; second: number }; // clocks go back over it
 
 const pad = (value: number) => String(value).padStart(2, '0');
 
@@ -26,7 +26,10 @@ export function readLocal(text: string): LocalTime {
   if (!Number.isFinite(asUtc) || new Date(asUtc * 1000).getUTCDate() !== day) return { kind: 'none' };
   // What the zone's offsets around that day make of it; those hold that read back as what was typed.
   const offsets = [...new Set([offsetS(asUtc - DAY_S), offsetS(asUtc + DAY_S)])];
-  const fits = offsets.map((offset) => asUtc + offset).filter((s) => fieldText(s) === text.slice(0, 16)).sort((a, b) => a - b);
+  const fits = offsets
+    .map((offset) => asUtc + offset)
+    .filter((s) => fieldText(s) === text.slice(0, 16))
+    .sort((a, b) => a - b);
   if (fits.length === 1) return { kind: 'one', s: fits[0]! };
   if (fits.length > 1) return { kind: 'twice', first: fits[0]!, second: fits[1]! };
   const sides = offsets.map((offset) => asUtc + offset).sort((a, b) => a - b);

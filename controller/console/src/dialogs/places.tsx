@@ -18,21 +18,31 @@ export interface Choice {
 
 export const everything: Choice = { all: true, keys: new Set() };
 
-export const chosenRows = (rows: TopologyRow[], choice: Choice) => (choice.all ? rows : rows.filter((row) => choice.keys.has(rowKey(row))));
+export const chosenRows = (rows: TopologyRow[], choice: Choice) =>
+  choice.all ? rows : rows.filter((row) => choice.keys.has(rowKey(row)));
 
+// Every place is named, also where all are meant: what the person saw is what the work orders are held against.
 export const targetsOf = (rows: TopologyRow[]) => rows.map(({ deviceName, connector }) => ({ deviceName, connector }));
 
 export function choiceTrouble(rows: TopologyRow[], choice: Choice): string {
   if (choice.all) return '';
   const chosen = chosenRows(rows, choice).length;
   if (chosen === 0) return 'Choose at least one app connector.';
-  return chosen > CHOSEN_MOST ? `${chosen} app connectors are chosen, and at most ${CHOSEN_MOST} can be: choose all, or do it in parts.` : '';
+  return chosen > CHOSEN_MOST
+    ? `${chosen} app connectors are chosen, and at most ${CHOSEN_MOST} can be: choose all, or do it in parts.`
+    : '';
 }
 
 export function Places({ rows, choice, onChange }: { rows: TopologyRow[]; choice: Choice; onChange: (choice: Choice) => void }) {
   const [words, setWords] = useState('');
-  if (rows.length === 1) return <p>At <strong>{rows[0]!.connector}</strong> on <strong>{rows[0]!.deviceName}</strong>.</p>;
-  const found = search(rows, words), shown = found.slice(0, SHOWN_MOST);
+  if (rows.length === 1)
+    return (
+      <p>
+        At <strong>{rows[0]!.connector}</strong> on <strong>{rows[0]!.deviceName}</strong>.
+      </p>
+    );
+  const found = search(rows, words),
+    shown = found.slice(0, SHOWN_MOST);
   const toggle = (key: string, on: boolean) => {
     const keys = new Set(choice.keys);
     if (on) keys.add(key);
@@ -42,7 +52,9 @@ export function Places({ rows, choice, onChange }: { rows: TopologyRow[]; choice
   return (
     <fieldset class="places">
       <legend>Where</legend>
-      <Checkbox checked={choice.all} onChange={(all) => onChange({ all, keys: choice.keys })}>all {count(rows.length, 'app connector')}</Checkbox>
+      <Checkbox checked={choice.all} onChange={(all) => onChange({ all, keys: choice.keys })}>
+        all {count(rows.length, 'app connector')}
+      </Checkbox>
       {!choice.all && rows.length > 12 && <Search label="Find app connectors and devices" value={words} onInput={setWords} />}
       {!choice.all && (
         <ul class="places-list">
@@ -51,7 +63,10 @@ export function Places({ rows, choice, onChange }: { rows: TopologyRow[]; choice
             return (
               <li key={key}>
                 <Checkbox checked={choice.keys.has(key)} onChange={(on) => toggle(key, on)}>
-                  {row.connector} on {row.deviceName} <span class="dim">· {stateText(row)} · <Chip colour={row.colour} short /></span>
+                  {row.connector} on {row.deviceName}{' '}
+                  <span class="dim">
+                    · {stateText(row)} · <Chip colour={row.colour} short />
+                  </span>
                 </Checkbox>
               </li>
             );

@@ -17,28 +17,38 @@ import { readTerms, TermsFields, termsTrouble, usualTerms } from './terms';
 export interface TopologyDialogProps {
   topology: Topology;
   onClose: () => void;
-  onDone: () => void;
+  // It was sent, or has to be looked at again: the topology is read anew.
+  onDone: () => Promise<void>;
 }
 
 export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogProps & { only?: TopologyRow | undefined }) {
-  const { certificate } = topology, rows = only ? [only] : topology.rows;
+  const { certificate } = topology,
+    rows = only ? [only] : topology.rows;
   const [choice, setChoice] = useState<Choice>(everything);
   const [comment, setComment] = useState('');
   const [terms, setTerms] = useState(usualTerms);
   const [evenSo, setEvenSo] = useState<ReadonlySet<Override>>(new Set());
   const [key, setKey] = useState<File | undefined>(undefined);
-  const expired = Number(certificate.notAfterS) < Date.now() / 1000, revoked = certificate.colour === Colour.BLACK;
+  const expired = Number(certificate.notAfterS) < Date.now() / 1000,
+    revoked = certificate.colour === Colour.BLACK;
   const keyless = certificate.keyMode === KeyMode.NONE;
 
   const needed = [...(expired ? [Override.EXPIRED] : []), ...(revoked ? [Override.REVOKED] : [])];
-  const missing = () => choiceTrouble(rows, choice) || commentTrouble(comment, true) || termsTrouble(terms) ||
+  const missing = () =>
+    choiceTrouble(rows, choice) ||
+    commentTrouble(comment, true) ||
+    termsTrouble(terms) ||
     (needed.some((one) => !evenSo.has(one)) ? 'Say that it is to be pushed all the same, or close this.' : '') ||
     (keyless && !key ? 'Choose the file with the private key: the controller has none for this certificate.' : '');
   const prepare = async () => {
     const chosen = chosenRows(rows, choice);
     return preparePush({
-      certificateId: certificate.id, action: Action.INSTALL, comment, overrides: needed, ...readTerms(terms)!,
-      targets: choice.all && !only ? [] : targetsOf(chosen),
+      certificateId: certificate.id,
+      action: Action.INSTALL,
+      comment,
+      overrides: needed,
+      ...readTerms(terms)!,
+      targets: targetsOf(chosen),
       ...(keyless && key && { pkcs8: readKey({ name: key.name, bytes: new Uint8Array(await key.arrayBuffer()) }) }),
     });
   };
@@ -49,16 +59,45 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
     setEvenSo(next);
   };
   return (
-    <SignDialog title="Push to Device" yes="OK" missing={missing} prepare={prepare} onClose={onClose} onDone={onDone}
-      done={({ number }) => <RequestDone number={number} title="The push was requested" />}>
-      <p>Ask that <strong>{certificate.commonName}</strong>, valid until {dateText(certificate.notAfterS)}, be installed. People decide, then the devices check what they signed.</p>
-      {expired && <Notice kind="warn" title="This certificate has expired"><Checkbox checked={evenSo.has(Override.EXPIRED)} onChange={(on) => tick(Override.EXPIRED, on)}>Push it although it has expired</Checkbox></Notice>}
-      {revoked && <Notice kind="warn" title="This certificate is revoked"><Checkbox checked={evenSo.has(Override.REVOKED)} onChange={(on) => tick(Override.REVOKED, on)}>Push it although it is revoked</Checkbox></Notice>}
+    <SignDialog
+      title="Push to Device"
+      yes="OK"
+      missing={missing}
+      prepare={prepare}
+      onClose={onClose}
+      onDone={() => void onDone()}
+      onLookAgain={onDone}
+      done={({ number }) => <RequestDone number={number} title="The push was requested" />}
+    >
+      <p>
+        Ask that <strong>{certificate.commonName}</strong>, valid until {dateText(certificate.notAfterS)}, be installed. People decide,
+        then the devices check what they signed.
+      </p>
+      {expired && (
+        <Notice kind="warn" title="This certificate has expired">
+          <Checkbox checked={evenSo.has(Override.EXPIRED)} onChange={(on) => tick(Override.EXPIRED, on)}>
+            Push it although it has expired
+          </Checkbox>
+        </Notice>
+      )}
+      {revoked && (
+        <Notice kind="warn" title="This certificate is revoked">
+          <Checkbox checked={evenSo.has(Override.REVOKED)} onChange={(on) => tick(Override.REVOKED, on)}>
+            Push it although it is revoked
+          </Checkbox>
+        </Notice>
+      )}
       <Places rows={rows} choice={choice} onChange={setChoice} />
       {keyless && (
         <div class="field">
           <label for="push-key">Private key, sealed here to each device before it is sent</label>
-          <input id="push-key" class="input" type="file" accept=".pem,.key,.der,.p8" onChange={(event) => setKey(event.currentTarget.files?.[0])} />
+          <input
+            id="push-key"
+            class="input"
+            type="file"
+            accept=".pem,.key,.der,.p8"
+            onChange={(event) => setKey(event.currentTarget.files?.[0])}
+          />
           <span class="hint">PEM or DER, without a passphrase. It leaves this page only sealed.</span>
         </div>
       )}

@@ -36,17 +36,27 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
   const [comment, setComment] = useState('');
   const [terms, setTerms] = useState(usualTerms);
   const row = rows.find((one) => rowKey(one) === key);
-  const way = found?.key === key ? found.way : undefined, trouble = found?.key === key ? found.trouble : undefined;
+  const way = found?.key === key ? found.way : undefined,
+    trouble = found?.key === key ? found.trouble : undefined;
 
   useEffect(() => {
     let current = true;
     if (row)
-      find(row).then((one) => { if (current) setFound({ key, ...one }); },
-        (error: unknown) => { if (current) setFound({ key, trouble: sentence(error) }); });
-    return () => { current = false; };
+      find(row).then(
+        (one) => {
+          if (current) setFound({ key, ...one });
+        },
+        (error: unknown) => {
+          if (current) setFound({ key, trouble: sentence(error) });
+        },
+      );
+    return () => {
+      current = false;
+    };
   }, [key]);
 
-  const missing = () => trouble ?? (!way ? 'Wait until it is known what was there before.' : commentTrouble(comment, true) || termsTrouble(terms));
+  const missing = () =>
+    trouble ?? (!way ? 'Wait until it is known what was there before.' : commentTrouble(comment, true) || termsTrouble(terms));
   const prepare = async () => {
     if (!way) throw new Refusal('it is not known what was there before');
     const { certificateId, targets, because } = way;
@@ -54,19 +64,48 @@ export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDial
     return preparePush({ ...wish, comment, ...readTerms(terms)! });
   };
   return (
-    <SignDialog title="Roll back" yes="OK" missing={missing} prepare={prepare} onClose={onClose} onDone={onDone}
-      done={({ number }) => <RequestDone number={number} title="The roll back was requested" />}>
+    <SignDialog
+      title="Roll back"
+      yes="OK"
+      missing={missing}
+      prepare={prepare}
+      onClose={onClose}
+      onDone={onDone}
+      done={({ number }) => <RequestDone number={number} title="The roll back was requested" />}
+    >
       {rows.length > 1 ? (
-        <Select label="Where" value={key} onChange={setKey} options={rows.map((one) => [rowKey(one), `${one.connector} on ${one.deviceName}`] as const)} />
-      ) : row && <p>At <strong>{row.connector}</strong> on <strong>{row.deviceName}</strong>.</p>}
-      {trouble ? <Notice kind="warn">{trouble}</Notice> : !way ? <Busy lines={2} label="Looking for what was there before" /> : (
+        <Select
+          label="Where"
+          value={key}
+          onChange={setKey}
+          options={rows.map((one) => [rowKey(one), `${one.connector} on ${one.deviceName}`] as const)}
+        />
+      ) : (
+        row && (
+          <p>
+            At <strong>{row.connector}</strong> on <strong>{row.deviceName}</strong>.
+          </p>
+        )
+      )}
+      {trouble ? (
+        <Notice kind="warn">{trouble}</Notice>
+      ) : !way ? (
+        <Busy lines={2} label="Looking for what was there before" />
+      ) : (
         <>
-          <p><strong>{found?.name}</strong> comes back. {asSentence(way.because ?? '')}</p>
+          <p>
+            <strong>{found?.name}</strong> comes back. {asSentence(way.because ?? '')}
+          </p>
           {way.action === Action.ROLL_BACK && (
-            <Select label="How" value={how} onChange={setHow} options={[
-              ['back', `The device goes back to its own generation ${way.targetGeneration}; no key travels`],
-              ['push', 'An ordinary push of the earlier certificate'],
-            ]} />
+            <Select
+              label="How"
+              value={how}
+              onChange={setHow}
+              options={[
+                ['back', `The device goes back to its own generation ${way.targetGeneration}; no key travels`],
+                ['push', 'An ordinary push of the earlier certificate'],
+              ]}
+            />
           )}
         </>
       )}

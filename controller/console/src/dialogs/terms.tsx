@@ -16,26 +16,36 @@ export interface TermsText {
 }
 
 export const usualTerms: TermsText = { decideByDays: '7', windowHours: '24', attempts: '3' };
-const ATTEMPTS_MOST = 100, WINDOW_HOURS_MOST = 3650 * 24, DECIDE_DAYS_MOST = 3650;
+const ATTEMPTS_MOST = 100,
+  WINDOW_HOURS_MOST = 3650 * 24,
+  DECIDE_DAYS_MOST = 3650;
 
 const whole = (text: string, most: number) => (/^[1-9]\d{0,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : undefined);
 
 export function readTerms(text: TermsText): Terms | undefined {
-  const days = whole(text.decideByDays, DECIDE_DAYS_MOST), hours = whole(text.windowHours, WINDOW_HOURS_MOST), attempts = whole(text.attempts, ATTEMPTS_MOST);
+  const days = whole(text.decideByDays, DECIDE_DAYS_MOST),
+    hours = whole(text.windowHours, WINDOW_HOURS_MOST),
+    attempts = whole(text.attempts, ATTEMPTS_MOST);
   return days && hours && attempts ? { decideByS: days * 86_400, windowS: hours * 3600, maxAttempts: attempts } : undefined;
 }
 
 export const termsTrouble = (text: TermsText) =>
-  (readTerms(text) ? '' : `Days to decide, hours to push and attempts are whole numbers from 1; attempts at most ${ATTEMPTS_MOST}.`);
+  readTerms(text) ? '' : `Days to decide, hours to push and attempts are whole numbers from 1; attempts at most ${ATTEMPTS_MOST}.`;
 
 export function TermsFields({ value, onChange }: { value: TermsText; onChange: (value: TermsText) => void }) {
   const [open, setOpen] = useState(false);
   return (
     <details class="terms" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Decided within {value.decideByDays} days, pushed within {value.windowHours} hours, {value.attempts} attempts</summary>
+      <summary>
+        Decided within {value.decideByDays} days, pushed within {value.windowHours} hours, {value.attempts} attempts
+      </summary>
       <div class="terms-fields">
         <TextField label="Days to decide" value={value.decideByDays} onInput={(decideByDays) => onChange({ ...value, decideByDays })} />
-        <TextField label="Hours to push, from its start" value={value.windowHours} onInput={(windowHours) => onChange({ ...value, windowHours })} />
+        <TextField
+          label="Hours to push, from its start"
+          value={value.windowHours}
+          onInput={(windowHours) => onChange({ ...value, windowHours })}
+        />
         <TextField label="Attempts" value={value.attempts} onInput={(attempts) => onChange({ ...value, attempts })} />
       </div>
     </details>

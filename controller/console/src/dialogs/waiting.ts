@@ -17,13 +17,15 @@ export interface OpenRequest {
 
 export type Rules = Pick<TrustPolicy, 'rules' | 'groups'>;
 
-export const isOpen = (state: OrderState) =>
-  state === OrderState.PUSH_APPROVAL_PENDING || state === OrderState.PUSH_REVIEW_IN_PROGRESS;
+export const isOpen = (state: OrderState) => state === OrderState.PUSH_APPROVAL_PENDING || state === OrderState.PUSH_REVIEW_IN_PROGRESS;
 
 // The role, own or by a group, and among the stage's people where it names any ("@NAME" stands for a group's members).
 function admits(stage: Stage, reader: Reader): boolean {
-  return reader.roles.includes(stage.role) && (stage.operators.length === 0 || stage.operators.some((name) =>
-    (name.startsWith('@') ? reader.groups.includes(name.slice(1)) : name === reader.operator)));
+  return (
+    reader.roles.includes(stage.role) &&
+    (stage.operators.length === 0 ||
+      stage.operators.some((name) => (name.startsWith('@') ? reader.groups.includes(name.slice(1)) : name === reader.operator)))
+  );
 }
 
 // Without a policy at hand the two stages of the default one are known by their names.
@@ -38,13 +40,20 @@ export function waitsFor(reader: Reader, rules: Rules | undefined, request: Open
   if (!reader.operator || !isOpen(request.state) || deciders.includes(reader.operator)) return false;
   const isRequester = request.requester === reader.operator;
   if (!rules || rules.rules.length === 0) return !isRequester && admitsByName(request.stageName, reader);
-  return rules.rules.some((rule) => (!isRequester || rule.requesterMayDecide) &&
-    rule.stages.some((stage) => stage.name === request.stageName && admits(stage, reader)));
+  return rules.rules.some(
+    (rule) =>
+      (!isRequester || rule.requesterMayDecide) &&
+      rule.stages.some((stage) => stage.name === request.stageName && admits(stage, reader)),
+  );
 }
 
 // The stage at which one order of a request stands. Where the orders stand apart (a decision covered some of them), the request's
 // own stage is the least advanced ones'; of an order that is further the second stage is meant, which with more than two is a guess.
-export function stageOf(order: OrderState, request: OpenRequest & { stages: number }, rules: Rules | undefined): { name: string; apart: boolean } {
+export function stageOf(
+  order: OrderState,
+  request: OpenRequest & { stages: number },
+  rules: Rules | undefined,
+): { name: string; apart: boolean } {
   if (order === request.state) return { name: request.stageName, apart: false };
   if (order !== OrderState.PUSH_REVIEW_IN_PROGRESS) return { name: '', apart: true };
   const rule = rules?.rules.find((one) => one.stages.length === request.stages && one.stages[0]!.name === request.stageName);

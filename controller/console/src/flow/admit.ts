@@ -10,7 +10,8 @@ import { refreshPolicy } from '../api/session';
 import { DeviceService, type GetDeviceResponse, type GetEnrolmentResponse } from '../gen/countersign/v1/operator_pb';
 import { AdmissionSchema, Role } from '../gen/countersign/v1/statement_pb';
 import { equal, hex, sha256 } from '../trust/bytes';
-import { checkRenewal, type Device, identityOf, openDevice } from '../trust/device';
+import { checkRenewal, type Device, identityOf } from '../trust/device';
+import { noteAdmitted, OlderAdmission, openKnownDevice } from '../trust/known';
 import type { Policy } from '../trust/policy';
 import { Refusal } from '../trust/refusal';
 import { words } from '../trust/spoken';
@@ -60,11 +61,12 @@ async function ofEnrolment(name: string, enrolment: GetEnrolmentResponse): Promi
 async function ofRenewal(policy: Policy, reply: GetDeviceResponse, enrolment: GetEnrolmentResponse, name: string): Promise<Candidate> {
   let device: Device;
   try {
-    device = await openDevice(policy, reply, name);
+    device = await openKnownDevice(policy, reply, name);
     const renewal = await checkRenewal(device, enrolment.renewal);
     if (!equal(renewal.identitySpki, enrolment.identitySpki)) throw new Refusal('the controller gave another key than the one that the renewal names');
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    // Nobody vouches for the key, but an admission that was replaced is not to be brought back by comparing its keys either.
+    if (!(error instanceof Refusal) || error instanceof OlderAdmission) throw error;
     return candidate(name, enrolment, 'nobody', `${NOBODY} (${error.message})`);
   }
   const { admission, keys } = device;
@@ -73,7 +75,7 @@ async function ofRenewal(policy: Policy, reply: GetDeviceResponse, enrolment: Ge
 }
 
 async function again(policy: Policy, reply: GetDeviceResponse, name: string): Promise<Candidate> {
-  const device = await openDevice(policy, reply, name);
+  const device = await openKnownDevice(policy, reply, name);
   const { admission, keys } = device;
   const lifts = reply.device?.banned ? '; this lifts the BAN' : reply.device?.quarantined ? '; this lifts the QUARANTINE' : '';
   return candidate(name, { ...admission, identitySpki: identityOf(device) }, 'admission',
@@ -116,13 +118,16 @@ export async function prepareAdmission({ deviceName, compared }: AdmissionWish):
   const payload = encode(AdmissionSchema, create(AdmissionSchema, { deploymentId: signer.policy.body.deploymentId,
     policyVersion: signer.policy.body.version, admin: signer.who.name, deviceName, deviceId: found.deviceId, identitySpki: found.identitySpki,
     kemSpki: found.kemSpki, admittedAtS: nowS() }));
+  const admission = decodeAdmission(payload);
   const because = found.vouched === 'nobody' ? 'A person says so, who compared both fingerprints with those on the device' : found.because;
   return draft<void>({
     kind: 'admission', title: `Admit ${deviceName}`, payload,
-    fields: [...await admissionFields(decodeAdmission(payload)), note('These are its keys', because, found.vouched === 'nobody' ? 'warn' : undefined)],
+    fields: await admissionFields(admission),
+    notes: [note('These are its keys', because, found.vouched === 'nobody' ? 'warn' : undefined)],
     sign: (bytes) => signStatement('admission', bytes, signer),
     send: async (envelope) => {
       await client(DeviceService).admitDevice({ envelope });
+      await noteAdmitted(signer.policy, deviceName, admission.admittedAtS);
       dropToken(deviceName);
     },
   });

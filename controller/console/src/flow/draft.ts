@@ -23,11 +23,13 @@ export interface OrderLine {
   chainDigest: string;
 }
 
-// `fields` and `orders` are decoded from `payload`, the very bytes that sign() signs, and from bytes that these commit to.
+// `fields` and `orders` are decoded from `payload`, the very bytes that sign() signs, and from bytes that these commit to. `notes`
+// are said beside it and are not in it.
 export interface Draft<Result> {
   kind: string;        // "push request"
   title: string;
   payload: Uint8Array;
+  notes: Field[];
   fields: Field[];
   orders: OrderLine[];
   words: string;       // of SHA-256(payload)
@@ -39,6 +41,7 @@ export interface Statement<Result> {
   kind: string;
   title: string;
   payload: Uint8Array;
+  notes?: Field[];
   fields: Field[];
   orders?: OrderLine[];
   sign: (payload: Uint8Array) => Promise<Uint8Array>;      // gives the envelope
@@ -46,13 +49,13 @@ export interface Statement<Result> {
 }
 
 export async function draft<Result>(statement: Statement<Result>): Promise<Draft<Result>> {
-  const { kind, title, payload, fields, orders = [], sign, send } = statement;
+  const { kind, title, payload, notes = [], fields, orders = [], sign, send } = statement;
   const digest = await sha256(payload);
   const kept = Uint8Array.from(payload);
   let envelope: Uint8Array | undefined;
 
   return {
-    kind, title, payload, orders,
+    kind, title, payload, notes, orders,
     fields: [...fields, { label: 'Digest (SHA-256)', value: hex(digest), tone: 'mono' }],
     words: words(digest),
     async sign() {

@@ -2,7 +2,6 @@
 // that is verified here, which of its generations that is, it is asked to go back to that one: nothing but the decision travels.
 // Otherwise it is an ordinary push of the earlier certificate.
 import { client } from '../api/client';
-import { sentence } from '../api/fault';
 import { type Order, OrderState, PushService } from '../gen/countersign/v1/operator_pb';
 import { Action, type OrderCore } from '../gen/countersign/v1/statement_pb';
 import { equal } from '../trust/bytes';
@@ -73,8 +72,9 @@ export async function findWayBack(policy: Policy, deviceName: string, connector:
     expects = await openLeft(device, core, report);
     how = `the device goes back to its own generation ${generation}`;
   } catch (error) {
+    // What the controller says in a refusal of its own has no place beside a statement.
     generation = 0n;
-    how = `an ordinary push of it (${sentence(error)})`;
+    how = `an ordinary push of it (${error instanceof Refusal ? error.message : 'what the device reported of these work orders could not be had'})`;
   }
   const is = current.action === Action.REMOVE ? 'removed what was there, and nothing is' : 'brought';
   return { certificateId: earlier.certificateId, generation, expects,

@@ -6,6 +6,7 @@ import {
 import { equal, hex, sha256, utf8 } from '../trust/bytes';
 import type { Push } from '../trust/push';
 import { words } from '../trust/spoken';
+import { shown } from '../trust/text';
 import type { Chain } from '../trust/x509';
 import { actionWord, duration, keyModeWord, orderNumber, requestNumber } from '../words';
 import type { Field, OrderLine } from './draft';
@@ -24,12 +25,12 @@ export function timeText(seconds: bigint | number): string {
     `${zone} (${utc})`;
 }
 
-const field = (label: string, value: string | number | bigint, tone?: Field['tone']): Field => ({ label, value: String(value), ...(tone ? { tone } : {}) });
+const field = (label: string, value: string | number | bigint, tone?: Field['tone']): Field => ({ label, value: shown(String(value)), ...(tone ? { tone } : {}) });
 const mono = (label: string, bytes: Uint8Array): Field => field(label, hex(bytes), 'mono');
 
 // The comment that came beside a statement, or a sentence that says that it is not the one that was signed.
 export async function signedComment(comment: string, digest: Uint8Array): Promise<{ text: string; holds: boolean }> {
-  return equal(await sha256(utf8(comment)), digest) ? { text: comment, holds: true }
+  return equal(await sha256(utf8(comment)), digest) ? { text: shown(comment), holds: true }
     : { text: '(the controller gave another comment than the signed one)', holds: false };
 }
 

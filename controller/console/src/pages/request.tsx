@@ -12,6 +12,7 @@ import { openRequest, type Review, type ReviewedDecision } from '../flow/request
 import { type Order, OrderState, PushService } from '../gen/countersign/v1/operator_pb';
 import { KeyKind, Mode, Override, Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
+import { headlineOf } from '../requests/headline';
 import { progressText } from '../requests/progress';
 import { href, route } from '../router';
 import { policy } from '../trust/policy';
@@ -26,14 +27,29 @@ import { Notice } from '../ui/notice';
 import { StateWord } from '../ui/state-word';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
-import { Time } from '../ui/time';
-import { actionWord, allStates, count, duration, keyKindWord, orderNumber, orderState, requestNumber, stateEnded, stateWord } from '../words';
+import { now_s, Time } from '../ui/time';
+import {
+  allStates,
+  count,
+  duration,
+  keyKindWord,
+  orderNumber,
+  orderState,
+  requestNumber,
+  stateEnded,
+  stateWord,
+} from '../words';
 import '../requests/request.css';
 
 export default function RequestPage() {
-  const text = route.value.path[1] ?? '', match = /^(?:REQ-)?([1-9]\d{0,17})$/i.exec(text);
+  const text = route.value.path[1] ?? '',
+    match = /^(?:REQ-)?([1-9]\d{0,17})$/i.exec(text);
   if (match) return <Loaded key={match[1]!} number={BigInt(match[1]!)} />;
-  return <Empty title="No such request" action={<Button href="/requests">All requests</Button>}>A request's number is a number from 1: REQ-12.</Empty>;
+  return (
+    <Empty title="No such request" action={<Button href="/requests">All requests</Button>}>
+      A request's number is a number from 1: REQ-12.
+    </Empty>
+  );
 }
 
 type Asked = { what: 'decide' | 'reject' | 'cancel' };
@@ -42,17 +58,43 @@ function Loaded({ number }: { number: bigint }) {
   const live = useData(`request ${number}`, () => openRequest(number));
   useWatch([ObjectKind.REQUEST, ObjectKind.ORDER], live.soon, { requestNumber: number });
   const [asked, setAsked] = useState<Asked | undefined>(undefined);
-  const review = live.data, close = () => setAsked(undefined);
+  const review = live.data,
+    close = () => setAsked(undefined);
   return (
     <>
       <Crumbs items={[['Requests', '/requests'], [requestNumber(number)]]} />
-      {live.error && <Notice kind="bad" title={review ? '' : 'The request cannot be shown'} action={<Button small onClick={live.reload}>Try again</Button>}>{live.error}</Notice>}
-      {!review ? !live.error && <div class="card"><Busy lines={9} label="Reading the request and verifying its signatures" /></div> : (
+      {live.error && (
+        <Notice
+          kind="bad"
+          title={review ? '' : 'The request cannot be shown'}
+          action={
+            <Button small onClick={live.reload}>
+              Try again
+            </Button>
+          }
+        >
+          {live.error}
+        </Notice>
+      )}
+      {!review ? (
+        !live.error && (
+          <div class="card">
+            <Busy lines={9} label="Reading the request and verifying its signatures" />
+          </div>
+        )
+      ) : (
         <>
           <Head review={review} onAsk={(what) => setAsked({ what })} />
           <History review={review} />
           <Orders number={number} />
-          {asked && asked.what !== 'cancel' && <DecideDialog request={review.request} verdict={asked.what === 'reject' ? Verdict.REJECT : Verdict.ACCEPT} onClose={close} onDone={live.reload} />}
+          {asked && asked.what !== 'cancel' && (
+            <DecideDialog
+              request={review.request}
+              verdict={asked.what === 'reject' ? Verdict.REJECT : Verdict.ACCEPT}
+              onClose={close}
+              onDone={live.reload}
+            />
+          )}
           {asked?.what === 'cancel' && <CancelDialog request={review.request} onClose={close} onDone={live.reload} />}
         </>
       )}
@@ -61,46 +103,94 @@ function Loaded({ number }: { number: bigint }) {
 }
 
 function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) => void }) {
-  const { request } = review, who = me.value;
-  const waits = who && signer.value && waitsFor(who, policy.value?.body, request, review.decisions.map(({ decision }) => decision.decider));
+  const { request } = review,
+    headline = headlineOf(review),
+    who = me.value;
+  const waits =
+    who &&
+    signer.value &&
+    waitsFor(
+      who,
+      policy.value?.body,
+      request,
+      review.decisions.map(({ decision }) => decision.decider),
+    );
   const cancels = (hasRole(Role.REQUESTER) || hasRole(Role.ADMIN)) && !stateEnded(request.state);
   const progress = progressText(request);
   return (
     <>
       <div class="head">
         <div>
-          <h1 tabIndex={-1}>{requestNumber(request.number)}: {actionWord(request.action)} {request.certificateName}</h1>
+          <h1 tabIndex={-1}>
+            {requestNumber(review.push.number)}: {headline.task}
+          </h1>
           <div class="meta">
             <StateWord state={request.state} />
             {progress && <span>{progress}</span>}
-            <span>{count(request.orderCount, 'work order')}</span>
-            <span>requested by {request.requester}, <Time s={request.requestedAtS} /></span>
+            <span>{count(headline.orders, 'work order')}</span>
+            <span>
+              requested by {headline.requester}, <Time s={headline.requestedAtS} />
+            </span>
             <a href={href(['certificates', hexText(request.certificateId)])}>Topology</a>
           </div>
         </div>
       </div>
       {(waits || cancels) && (
         <div class="bar" role="group" aria-label="Actions">
-          {waits && <Button kind="primary" onClick={() => onAsk('decide')}>{verbOf(request.stageName)}</Button>}
+          {waits && (
+            <Button kind="primary" onClick={() => onAsk('decide')}>
+              {verbOf(request.stageName)}
+            </Button>
+          )}
           {waits && <Button onClick={() => onAsk('reject')}>Reject…</Button>}
-          {cancels && <Button kind="danger" onClick={() => onAsk('cancel')}>Cancel…</Button>}
+          {cancels && (
+            <Button kind="danger" onClick={() => onAsk('cancel')}>
+              Cancel…
+            </Button>
+          )}
         </div>
       )}
-      {!review.verified && <Notice kind="bad" title="This request does not verify here">{review.trouble} Nothing can be decided on it from here.</Notice>}
+      {!review.verified && (
+        <Notice kind="bad" title="This request does not verify here">
+          {review.trouble} Nothing can be decided on it from here.
+        </Notice>
+      )}
     </>
   );
 }
 
 // Whether it holds, as a word with its sign.
 function Verified({ holds, trouble, by }: { holds: boolean; trouble: string; by: string }) {
-  return holds ? <span class="verified good"><Icon name="check" />verified here, {by}</span>
-    : <span class="verified bad"><Icon name="close" />not verified: {trouble}</span>;
+  return holds ? (
+    <span class="verified good">
+      <Icon name="check" />
+      verified here, {by}
+    </span>
+  ) : (
+    <span class="verified bad">
+      <Icon name="close" />
+      not verified: {trouble}
+    </span>
+  );
 }
 
-function Step({ title, when, verified, children }: { title: ComponentChildren; when: bigint; verified: ComponentChildren; children: ComponentChildren }) {
+function Step({
+  title,
+  when,
+  verified,
+  children,
+}: {
+  title: ComponentChildren;
+  when: bigint;
+  verified: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <li class="step">
-      <div class="step-head"><h3>{title}</h3><Time s={when} /></div>
+      <div class="step-head">
+        <h3>{title}</h3>
+        <Time s={when} />
+      </div>
       {verified}
       <dl class="facts">{children}</dl>
     </li>
@@ -108,21 +198,57 @@ function Step({ title, when, verified, children }: { title: ComponentChildren; w
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return <><dt>{name}</dt><dd>{children}</dd></>;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
 }
 
-const Said = ({ comment, holds }: { comment: string; holds: boolean }) => (holds ? <>{comment || <span class="dim">none</span>}</> : <span class="bad">{comment}</span>);
+const Said = ({ comment, holds }: { comment: string; holds: boolean }) =>
+  holds ? <>{comment || <span class="dim">none</span>}</> : <span class="bad">{comment}</span>;
 
 function DecisionStep({ one, stage, orders }: { one: ReviewedDecision; stage: string; orders: string }) {
-  const { decision } = one, rejects = decision.verdict === Verdict.REJECT;
+  const { decision } = one,
+    rejects = decision.verdict === Verdict.REJECT;
   return (
-    <Step title={<>{decision.decider} {rejects ? <span class="bad">rejected</span> : 'accepted'} at the stage “{stage}”</>} when={decision.decidedAtS}
-      verified={<Verified holds={one.verified} trouble={one.trouble} by={one.keyKind === KeyKind.UNSPECIFIED ? '' : `a key of kind ${keyKindWord(one.keyKind)}`} />}>
-      {!rejects && <Fact name="Manual Implementation">{decision.mode === Mode.MANUAL ? 'on' : <>off, not before <Time s={decision.notBeforeS} /></>}</Fact>}
+    <Step
+      title={
+        <>
+          {decision.decider} {rejects ? <span class="bad">rejected</span> : 'accepted'} at the stage “{stage}”
+        </>
+      }
+      when={decision.decidedAtS}
+      verified={
+        <Verified
+          holds={one.verified}
+          trouble={one.trouble}
+          by={one.keyKind === KeyKind.UNSPECIFIED ? '' : `a key of kind ${keyKindWord(one.keyKind)}`}
+        />
+      }
+    >
+      {!rejects && (
+        <Fact name="Manual Implementation">
+          {decision.mode === Mode.MANUAL ? (
+            'on'
+          ) : (
+            <>
+              off, not before <Time s={decision.notBeforeS} />
+            </>
+          )}
+        </Fact>
+      )}
       {orders && <Fact name="Covers">{orders}</Fact>}
-      <Fact name="Comments"><Said comment={one.comment} holds={one.commentHolds} /></Fact>
-      <Fact name="In words"><span class="spoken">{one.words}</span></Fact>
-      <Fact name="Digest"><Bytes value={one.digest} what="the decision's digest" /></Fact>
+      <Fact name="Comments">
+        <Said comment={one.comment} holds={one.commentHolds} />
+      </Fact>
+      <Fact name="In words">
+        <span class="spoken">{one.words}</span>
+      </Fact>
+      <Fact name="Digest">
+        <Bytes value={one.digest} what="the decision's digest" />
+      </Fact>
     </Step>
   );
 }
@@ -135,40 +261,92 @@ function coveredText(bitmap: Uint8Array, total: number): string {
 }
 
 function History({ review }: { review: Review }) {
-  const { push, request } = review, stageOf = stageNames(review);
+  const { push, request } = review,
+    stageOf = stageNames(review);
   return (
     <section class="card" aria-labelledby="history">
       <h2 id="history">Who signed what</h2>
       <ol class="steps">
-        <Step title={<>{push.requester} requested it</>} when={push.requestedAtS} verified={<Verified holds={review.verified} trouble={review.trouble} by="with its work orders" />}>
-          <Fact name="Comments"><Said comment={review.comment} holds={review.commentHolds} /></Fact>
-          <Fact name="Decide by"><Time s={push.decideByS} /></Fact>
-          <Fact name="Window from start">{duration(push.windowS)}, {count(push.maxAttempts, 'attempt')}</Fact>
-          {push.overrides.length > 0 && <Fact name="Overrides"><span class="bad">{push.overrides.map((one) => (one === Override.EXPIRED ? 'although it has expired' : 'although it is revoked')).join(', ')}</span></Fact>}
-          <Fact name="In words"><span class="spoken">{review.words}</span></Fact>
-          <Fact name="Digest"><Bytes value={review.digest} what="the request's digest" /></Fact>
+        <Step
+          title={<>{push.requester} requested it</>}
+          when={push.requestedAtS}
+          verified={<Verified holds={review.verified} trouble={review.trouble} by="with its work orders" />}
+        >
+          <Fact name="Comments">
+            <Said comment={review.comment} holds={review.commentHolds} />
+          </Fact>
+          <Fact name="Decide by">
+            <Time s={push.decideByS} />
+          </Fact>
+          <Fact name="Window from start">
+            {duration(push.windowS)}, {count(push.maxAttempts, 'attempt')}
+          </Fact>
+          {push.overrides.length > 0 && (
+            <Fact name="Overrides">
+              <span class="bad">
+                {push.overrides
+                  .map((one) => (one === Override.EXPIRED ? 'although it has expired' : 'although it is revoked'))
+                  .join(', ')}
+              </span>
+            </Fact>
+          )}
+          <Fact name="In words">
+            <span class="spoken">{review.words}</span>
+          </Fact>
+          <Fact name="Digest">
+            <Bytes value={review.digest} what="the request's digest" />
+          </Fact>
         </Step>
         {review.decisions.map((one) => (
-          <DecisionStep key={one.words} one={one} stage={stageOf(one.decision.stage)} orders={coveredText(one.decision.orders, push.orderCount)} />
+          <DecisionStep
+            key={one.words}
+            one={one}
+            stage={stageOf(one.decision.stage)}
+            orders={coveredText(one.decision.orders, push.orderCount)}
+          />
         ))}
         {isOpen(request.state) && (
-          <li class="step step-open"><div class="step-head"><h3>Waits for the stage “{request.stageName}”: {request.decided} of {request.required}</h3></div></li>
+          <li class="step step-open">
+            <div class="step-head">
+              <h3>
+                Waits for the stage “{request.stageName}”: {request.decided} of {request.required}
+              </h3>
+            </div>
+          </li>
         )}
-        {request.startS > 0n && (
-          <li class="step step-open"><div class="step-head"><h3>{Number(request.startS) > Date.now() / 1000 ? 'Starts' : 'Could start'} at</h3><Time s={request.startS} /></div></li>
-        )}
+        {request.startS > 0n && <Start at={request.startS} state={request.state} />}
       </ol>
     </section>
   );
 }
 
+const hasStarted = (state: OrderState) =>
+  state === OrderState.PUSH_IN_PROGRESS || state === OrderState.COMPLETED || state === OrderState.FAILED;
+
+// When the push starts, by its decisions; nothing that was closed before it was handed over has started.
+function Start({ at, state }: { at: bigint; state: OrderState }) {
+  const started = hasStarted(state);
+  return (
+    <li class={started ? 'step' : 'step step-open'}>
+      <div class="step-head">
+        <h3>{started ? 'Started at' : Number(at) > now_s.value ? 'Starts at' : 'Was to start at'}</h3>
+        <Time s={at} />
+      </div>
+    </li>
+  );
+}
+
 // A stage has its name from the rule; the orders' rules may differ, then the number is all that can be said of each.
 function stageNames(review: Review): (stage: number) => string {
-  const open = review.request, known = new Map<number, string>();
+  const open = review.request,
+    known = new Map<number, string>();
   if (open.stage > 0 && open.stageName) known.set(open.stage, open.stageName);
   for (const { stage, stageName } of review.progress) if (stage > 0 && stageName) known.set(stage, stageName);
   for (const rule of policy.value?.body.rules ?? [])
-    if (rule.stages.length === review.request.stages) rule.stages.forEach(({ name }, i) => { if (!known.has(i + 1)) known.set(i + 1, name); });
+    if (rule.stages.length === review.request.stages)
+      rule.stages.forEach(({ name }, i) => {
+        if (!known.has(i + 1)) known.set(i + 1, name);
+      });
   return (stage) => known.get(stage) ?? String(stage);
 }
 
@@ -178,10 +356,23 @@ const PAGE = 25;
 
 const columns: Column<Order>[] = [
   { key: 'number', title: 'Work order', kind: 'nowrap', cell: (row) => <code>{orderNumber(row.number)}</code> },
-  { key: 'where', title: 'App connector', cell: (row) => <span>{row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a></span> },
+  {
+    key: 'where',
+    title: 'App connector',
+    cell: (row) => (
+      <span>
+        {row.connector} on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a>
+      </span>
+    ),
+  },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <StateWord state={row.state} text={orderState(row)} /> },
   { key: 'reason', title: 'Reason', kind: 'grow', cell: (row) => row.reason || null },
-  { key: 'attempts', title: 'Attempts', kind: 'nowrap', cell: (row) => (row.attempts ? `${row.attempts} of ${row.maxAttempts}` : null) },
+  {
+    key: 'attempts',
+    title: 'Attempts',
+    kind: 'nowrap',
+    cell: (row) => (row.attempts ? `${row.attempts} of ${row.maxAttempts}` : null),
+  },
   { key: 'changed', title: 'Changed', kind: 'nowrap', cell: (row) => <Time s={row.updatedAtS} /> },
 ];
 
@@ -192,20 +383,56 @@ function Orders({ number }: { number: bigint }) {
   const key = `orders of ${number} ${state} ${before}`;
   const list = useData(key, () => readOrders(number, Number(state) as OrderState, before));
   useWatch([ObjectKind.ORDER], list.soon, { requestNumber: number });
-  const rows = list.data?.orders ?? [], stale = list.busy && list.of !== key;
+  const rows = list.data?.orders ?? [],
+    stale = list.busy && list.of !== key;
   return (
     <section class="card flush" aria-labelledby="orders">
       <div class="orders-head">
         <h2 id="orders">Work orders</h2>
-        <Select label="State" value={state} onChange={(next) => { setState(next); setBefores([0n]); }} options={[['', 'any'], ...allStates.map((one) => [String(one), stateWord(one)] as const)]} />
+        <Select
+          label="State"
+          value={state}
+          onChange={(next) => {
+            setState(next);
+            setBefores([0n]);
+          }}
+          options={[['', 'any'], ...allStates.map((one) => [String(one), stateWord(one)] as const)]}
+        />
       </div>
-      {list.error && <Notice kind="bad" action={<Button small onClick={list.reload}>Try again</Button>}>{list.error}</Notice>}
-      {!list.data ? <Busy lines={4} label="Reading the work orders" /> : rows.length === 0 ? <Empty title={state ? 'No work order is in this state' : 'No work orders'} /> : (
+      {list.error && (
+        <Notice
+          kind="bad"
+          action={
+            <Button small onClick={list.reload}>
+              Try again
+            </Button>
+          }
+        >
+          {list.error}
+        </Notice>
+      )}
+      {!list.data ? (
+        <Busy lines={4} label="Reading the work orders" />
+      ) : rows.length === 0 ? (
+        <Empty title={state ? 'No work order is in this state' : 'No work orders'} />
+      ) : (
         <>
-          <Table caption="Work orders of this request" columns={columns} rows={rows} rowKey={(row) => String(row.number)} stale={stale} />
+          <Table
+            caption="Work orders of this request"
+            columns={columns}
+            rows={rows}
+            rowKey={(row) => String(row.number)}
+            stale={stale}
+          />
           {(befores.length > 1 || list.data.next > 0n) && (
-            <Pager text={`${orderNumber(rows[0]!.number)} to ${orderNumber(rows.at(-1)!.number)}`} busy={stale} hasPrevious={befores.length > 1} hasNext={list.data.next > 0n}
-              onPrevious={() => setBefores(befores.slice(0, -1))} onNext={() => setBefores([...befores, list.data!.next])} />
+            <Pager
+              text={`${orderNumber(rows[0]!.number)} to ${orderNumber(rows.at(-1)!.number)}`}
+              busy={stale}
+              hasPrevious={befores.length > 1}
+              hasNext={list.data.next > 0n}
+              onPrevious={() => setBefores(befores.slice(0, -1))}
+              onNext={() => setBefores([...befores, list.data!.next])}
+            />
           )}
         </>
       )}
@@ -218,7 +445,12 @@ async function readOrders(requestNumber_: bigint, state: OrderState, before: big
   const orders: Order[] = [];
   let beforeNumber = before;
   for (;;) {
-    const page = await client(PushService).listOrders({ requestNumber: requestNumber_, state, beforeNumber, limit: PAGE - orders.length });
+    const page = await client(PushService).listOrders({
+      requestNumber: requestNumber_,
+      state,
+      beforeNumber,
+      limit: PAGE - orders.length,
+    });
     orders.push(...page.orders);
     if (!page.more || page.nextBeforeNumber === 0n) return { orders, next: 0n };
     if (orders.length >= PAGE) return { orders, next: page.nextBeforeNumber };

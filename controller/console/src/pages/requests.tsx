@@ -20,10 +20,27 @@ import { actionWord, count, requestNumber } from '../words';
 const PAGE = 25;
 
 export const requestColumns: Column<Request>[] = [
-  { key: 'number', title: 'Request', kind: 'nowrap', cell: (row) => <a class="main" href={href(['requests', row.number])}>{requestNumber(row.number)}</a> },
-  { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => (
-    <span>{actionWord(row.action)} <a href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a> <span class="dim">at {count(row.orderCount, 'app connector')}</span></span>
-  ) },
+  {
+    key: 'number',
+    title: 'Request',
+    kind: 'nowrap',
+    cell: (row) => (
+      <a class="main" href={href(['requests', row.number])}>
+        {requestNumber(row.number)}
+      </a>
+    ),
+  },
+  {
+    key: 'certificate',
+    title: 'Certificate',
+    kind: 'grow',
+    cell: (row) => (
+      <span>
+        {actionWord(row.action)} <a href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a>{' '}
+        <span class="dim">at {count(row.orderCount, 'app connector')}</span>
+      </span>
+    ),
+  },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <StateWord state={row.state} /> },
   { key: 'progress', title: 'Progress', cell: (row) => progressText(row) || null },
   { key: 'requester', title: 'Requester', cell: (row) => row.requester },
@@ -37,31 +54,74 @@ function beforeOf(text: string | null): bigint {
 }
 
 export default function RequestsPage() {
-  const { query } = route.value, before = beforeOf(query.get('before')), openOnly = query.get('open') === 'yes';
+  const { query } = route.value,
+    before = beforeOf(query.get('before')),
+    openOnly = query.get('open') === 'yes';
   const key = `requests ${before} ${openOnly}`;
   const list = useData(key, (signal) => client(PushService).listRequests({ beforeNumber: before, limit: PAGE, openOnly }, { signal }));
   useWatch([ObjectKind.REQUEST, ObjectKind.ORDER], list.soon);
-  const rows = list.data?.requests ?? [], stale = list.busy && list.of !== key;
+  const rows = list.data?.requests ?? [],
+    stale = list.busy && list.of !== key;
   const to = (next: { before?: bigint; open?: boolean }) =>
     href(['requests'], { before: next.before ? String(next.before) : undefined, open: (next.open ?? openOnly) ? 'yes' : undefined });
   return (
     <>
       <div class="head">
         <h1 tabIndex={-1}>Requests</h1>
-        <Checkbox checked={openOnly} onChange={(open) => go(to({ open }))}>only those that people still decide</Checkbox>
+        <Checkbox checked={openOnly} onChange={(open) => go(to({ open }))}>
+          only those that people still decide
+        </Checkbox>
       </div>
-      {list.error && <Notice kind="bad" action={<Button small onClick={list.reload}>Try again</Button>}>{list.error}</Notice>}
+      {list.error && (
+        <Notice
+          kind="bad"
+          action={
+            <Button small onClick={list.reload}>
+              Try again
+            </Button>
+          }
+        >
+          {list.error}
+        </Notice>
+      )}
       <div class="card flush">
-        {!list.data ? !list.error && <Busy lines={8} label="Reading the requests" /> : rows.length === 0 ? (
-          <Empty title={openOnly ? 'Nothing is to be decided' : before ? 'There are no older requests' : 'No push was requested yet'}
-            action={<Button href={before || openOnly ? href(['requests']) : href(['certificates'])}>{before || openOnly ? 'All requests' : 'Certificates'}</Button>}>
+        {!list.data ? (
+          !list.error && <Busy lines={8} label="Reading the requests" />
+        ) : rows.length === 0 ? (
+          <Empty
+            title={openOnly ? 'Nothing is to be decided' : before ? 'There are no older requests' : 'No push was requested yet'}
+            action={
+              <Button href={before || openOnly ? href(['requests']) : href(['certificates'])}>
+                {before || openOnly ? 'All requests' : 'Certificates'}
+              </Button>
+            }
+          >
             {!openOnly && !before && 'Open a certificate, add an app connector, and press Push to Device.'}
           </Empty>
         ) : (
           <>
-            <Table caption="Push requests, newest first" columns={requestColumns} rows={rows} rowKey={(row) => String(row.number)} onOpen={openRow} stale={stale} />
-            {(before > 0n || list.data.more) && <Pager text={rows.length === 1 ? requestNumber(rows[0]!.number) : `${requestNumber(rows[0]!.number)} to ${requestNumber(rows.at(-1)!.number)}`} busy={stale} hasPrevious={before > 0n} hasNext={list.data.more}
-              onPrevious={() => history.back()} onNext={() => go(to({ before: rows.at(-1)!.number }))} />}
+            <Table
+              caption="Push requests, newest first"
+              columns={requestColumns}
+              rows={rows}
+              rowKey={(row) => String(row.number)}
+              onOpen={openRow}
+              stale={stale}
+            />
+            {(before > 0n || list.data.more) && (
+              <Pager
+                text={
+                  rows.length === 1
+                    ? requestNumber(rows[0]!.number)
+                    : `${requestNumber(rows[0]!.number)} to ${requestNumber(rows.at(-1)!.number)}`
+                }
+                busy={stale}
+                hasPrevious={before > 0n}
+                hasNext={list.data.more}
+                onPrevious={() => history.back()}
+                onNext={() => go(to({ before: rows.at(-1)!.number }))}
+              />
+            )}
           </>
         )}
       </div>

@@ -8,7 +8,8 @@ export function progressText(request: Request): string {
     return `${stage}${request.stageName} ${request.decided} of ${request.required}`;
   }
   const said: string[] = [];
-  if (request.orderCount > 1 || request.state === OrderState.PUSH_IN_PROGRESS) said.push(`${request.completed.toLocaleString()} of ${request.orderCount.toLocaleString()} completed`);
+  if (request.orderCount > 1 || request.state === OrderState.PUSH_IN_PROGRESS)
+    said.push(`${request.completed.toLocaleString()} of ${request.orderCount.toLocaleString()} completed`);
   if (request.failed > 0 && request.orderCount > 1) said.push(`${request.failed.toLocaleString()} failed`);
   return said.join(', ');
 }

@@ -14,7 +14,6 @@ import { still } from './still';
 
 // What a box does. The same functions as long as the picture is there.
 export interface Hands {
-  onFocus: (key: string) => void;
   onOpen: (key: string) => void;
   onDecide: (request: bigint, order?: bigint) => void;
 }
@@ -24,7 +23,7 @@ interface CardProps<Face> {
   face: Face;
   hands: Hands;
   here: boolean;
-  flow?: boolean;      // in the list: text wraps by itself, and the device is named
+  flow?: boolean; // in the list: text wraps by itself, and the device is named
 }
 
 const tab = (here: boolean) => (here ? 0 : -1);
@@ -33,12 +32,26 @@ export const CertificateCard = still(({ certificate, hands, here }: { certificat
   return (
     <div class={`node node-certificate c-${colourWord(certificate.colour)}`}>
       <div class="node-head">
-        <button type="button" class="node-name" data-node={CERTIFICATE} tabIndex={tab(here)} title={certificate.commonName}
-          onFocus={() => hands.onFocus(CERTIFICATE)} onClick={() => hands.onOpen(CERTIFICATE)}>{certificate.commonName}</button>
+        <button
+          type="button"
+          class="node-name"
+          data-node={CERTIFICATE}
+          tabIndex={tab(here)}
+          title={certificate.commonName}
+          onClick={() => hands.onOpen(CERTIFICATE)}
+        >
+          {certificate.commonName}
+        </button>
       </div>
-      <p class="node-state"><Chip colour={certificate.colour} short /></p>
+      <p class="node-state">
+        <Chip colour={certificate.colour} short />
+      </p>
       <p class="node-text">valid until {dateText(certificate.notAfterS)}</p>
-      <p class="node-text"><span title={`serial ${certificate.serial}`}>{keyKind(certificate)}, serial <code>{certificate.serial}</code></span></p>
+      <p class="node-text">
+        <span title={`serial ${certificate.serial}`}>
+          {keyKind(certificate)}, serial <code>{certificate.serial}</code>
+        </span>
+      </p>
     </div>
   );
 });
@@ -46,36 +59,69 @@ export const CertificateCard = still(({ certificate, hands, here }: { certificat
 // "step 2 of 4"; the words of the state stand beside it.
 function Meter({ progress }: { progress: { done: number; of: number } }) {
   return (
-    <span class="meter" role="img" aria-label={`step ${progress.done + 1} of ${progress.of}`} title={`step ${progress.done + 1} of ${progress.of}`}>
-      {Array.from({ length: progress.of }, (_, i) => <i key={i} class={i < progress.done ? 'done' : i === progress.done ? 'now' : ''} />)}
+    <span
+      class="meter"
+      role="img"
+      aria-label={`step ${progress.done + 1} of ${progress.of}`}
+      title={`step ${progress.done + 1} of ${progress.of}`}
+    >
+      {Array.from({ length: progress.of }, (_, i) => (
+        <i key={i} class={i < progress.done ? 'done' : i === progress.done ? 'now' : ''} />
+      ))}
     </span>
   );
 }
 
 // As one text, so that a group of which nothing changed is given nothing new.
-export const writeVerbs = (requests: { number: bigint; verb: string }[]) => requests.map(({ number, verb }) => `${number} ${verb}`).join('\n');
+export const writeVerbs = (requests: { number: bigint; verb: string }[]) =>
+  requests.map(({ number, verb }) => `${number} ${verb}`).join('\n');
 function readVerbs(verbs: string): { number: bigint; text: string }[] {
-  return verbs.split('\n').filter(Boolean).map((line) => {
-    const number = BigInt(line.slice(0, line.indexOf(' ')));
-    return { number, text: `${line.slice(line.indexOf(' ') + 1)} ${requestNumber(number)}` };
-  });
+  return verbs
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const number = BigInt(line.slice(0, line.indexOf(' ')));
+      return { number, text: `${line.slice(line.indexOf(' ') + 1)} ${requestNumber(number)}` };
+    });
 }
 
 const Lines = ({ lines, whole, look, flow }: { lines: string[]; whole: string; look: string; flow: boolean | undefined }) =>
-  (flow ? whole !== '' && <p class={look}>{whole}</p> : lines.length > 0 && <p class={look} title={whole}>{lines.join('\n')}</p>);
+  flow
+    ? whole !== '' && <p class={look}>{whole}</p>
+    : lines.length > 0 && (
+        <p class={look} title={whole}>
+          {lines.join('\n')}
+        </p>
+      );
 
 // `verb`: the decision that waits for the reader.
 export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps<ConnectorFace> & { verb: string | undefined }) => {
-  const { row } = face, name = `${row.connector} on ${row.deviceName}`;
+  const { row } = face,
+    name = `${row.connector} on ${row.deviceName}`;
   return (
     <div class={`node node-connector c-${colourWord(row.colour)}`} data-line={lineOf(row)}>
       <div class="node-head">
-        <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} aria-label={name} title={name}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>{row.connector}</button>
-        <span class="node-side" title={row.application || 'not stated by the device'}>{row.application || 'not stated by the device'}</span>
+        <button
+          type="button"
+          class="node-name"
+          data-node={face.key}
+          tabIndex={tab(here)}
+          aria-label={name}
+          title={name}
+          onClick={() => hands.onOpen(face.key)}
+        >
+          {row.connector}
+        </button>
+        <span class="node-side" title={row.application || 'not stated by the device'}>
+          {row.application || 'not stated by the device'}
+        </span>
         <Chip colour={row.colour} short />
       </div>
-      {flow && <p class="node-text">on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a>, {row.connected ? 'connected' : 'offline'}</p>}
+      {flow && (
+        <p class="node-text">
+          on <a href={href(['devices', row.deviceName])}>{row.deviceName}</a>, {row.connected ? 'connected' : 'offline'}
+        </p>
+      )}
       <p class="node-state" title={face.state}>
         <StateWord state={row.order?.state ?? 0} text={face.state} />
         {face.progress && <Meter progress={face.progress} />}
@@ -84,7 +130,16 @@ export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps
       <Lines lines={face.sync} whole={face.whole.sync} look="node-text" flow={flow} />
       <div class="node-foot">
         <Lines lines={face.order} whole={face.whole.order} look="node-order" flow={flow} />
-        {verb && <Button kind="primary" small label={`${verb} ${name}`} onClick={() => hands.onDecide(row.order!.requestNumber, row.order!.number)}>{verb}</Button>}
+        {verb && (
+          <Button
+            kind="primary"
+            small
+            label={`${verb} ${name}`}
+            onClick={() => hands.onDecide(row.order!.requestNumber, row.order!.number)}
+          >
+            {verb}
+          </Button>
+        )}
       </div>
       <span class="hidden">{lineMeaning[lineOf(row)]}</span>
     </div>
@@ -97,18 +152,34 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
   return (
     <div class={`node node-group c-${colourWord(first.colour)}`}>
       <div class="node-head">
-        <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} aria-expanded={face.open}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>
+        <button
+          type="button"
+          class="node-name"
+          data-node={face.key}
+          tabIndex={tab(here)}
+          aria-expanded={face.open}
+          onClick={() => hands.onOpen(face.key)}
+        >
           {count(face.group.rows.length, 'app connector')}
         </button>
         <span class="node-side" />
         <Chip colour={first.colour} short />
       </div>
       <div class="node-foot">
-        <span class="node-state"><StateWord state={first.order?.state ?? 0} text={face.group.text} /></span>
-        <span class="node-actions">{readVerbs(verbs).map(({ number, text }) => <Button key={text} kind="primary" small onClick={() => hands.onDecide(number)}>{text}</Button>)}</span>
+        <span class="node-state">
+          <StateWord state={first.order?.state ?? 0} text={face.group.text} />
+        </span>
+        <span class="node-actions">
+          {readVerbs(verbs).map(({ number, text }) => (
+            <Button key={text} kind="primary" small onClick={() => hands.onDecide(number)}>
+              {text}
+            </Button>
+          ))}
+        </span>
       </div>
-      <span class="hidden">{groupText(face.group)}: {colourMeaning(first.colour)}</span>
+      <span class="hidden">
+        {groupText(face.group)}: {colourMeaning(first.colour)}
+      </span>
     </div>
   );
 });
@@ -116,20 +187,24 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
 export const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
   return (
     <div class="node node-more">
-      <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)}
-        onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>Show more ({face.left.toLocaleString()} left)</button>
+      <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} onClick={() => hands.onOpen(face.key)}>
+        Show more ({face.left.toLocaleString()} left)
+      </button>
     </div>
   );
 });
 
-export const DeviceCard = still(({ face, hands, here }: CardProps<DeviceFace>) => {
+export const DeviceCard = still(({ face, here }: Omit<CardProps<DeviceFace>, 'hands'>) => {
   return (
     <div class="node node-device">
       <div class="node-head">
-        <a class="node-name" href={href(['devices', face.name])} data-node={face.key} tabIndex={tab(here)} title={face.name}
-          onFocus={() => hands.onFocus(face.key)}>{face.name}</a>
+        <a class="node-name" href={href(['devices', face.name])} data-node={face.key} tabIndex={tab(here)} title={face.name}>
+          {face.name}
+        </a>
       </div>
-      <p class="node-text" title={face.text}><span class={`state s-${face.connected ? 'done' : 'plain'}`}>{face.text}</span></p>
+      <p class="node-text" title={face.text}>
+        <span class={`state s-${face.connected ? 'done' : 'plain'}`}>{face.text}</span>
+      </p>
     </div>
   );
 });
@@ -138,10 +213,13 @@ export const CrowdCard = still(({ face, hands, here }: CardProps<CrowdFace>) => 
   return (
     <div class="node node-device node-crowd">
       <div class="node-head">
-        <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)}
-          onFocus={() => hands.onFocus(face.key)} onClick={() => hands.onOpen(face.key)}>{count(face.devices, 'device')}</button>
+        <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} onClick={() => hands.onOpen(face.key)}>
+          {count(face.devices, 'device')}
+        </button>
       </div>
-      <p class="node-text">{face.connected.toLocaleString()} connected, {(face.devices - face.connected).toLocaleString()} offline</p>
+      <p class="node-text">
+        {face.connected.toLocaleString()} connected, {(face.devices - face.connected).toLocaleString()} offline
+      </p>
     </div>
   );
 });

@@ -14,7 +14,7 @@ export const rowKey = (row: TopologyRow) => `${row.deviceName}/${row.connector}`
 
 // Worst first, as the inventory sorts colours; within one, by the state's words.
 export function groupKey(row: TopologyRow): string {
-  return `${row.colour}|${(row.order?.state ?? 0)}|${row.order?.action ?? 0}`;
+  return `${row.colour}|${row.order?.state ?? 0}|${row.order?.action ?? 0}`;
 }
 
 export interface Group {
@@ -33,12 +33,14 @@ export function fold(rows: TopologyRow[], open: ReadonlyMap<string, number>): It
   if (rows.length <= FOLD_ABOVE) return rows.map((row) => ({ kind: 'row', row }));
   const groups = new Map<string, TopologyRow[]>();
   for (const row of rows) {
-    const key = groupKey(row), there = groups.get(key);
+    const key = groupKey(row),
+      there = groups.get(key);
     if (there) there.push(row);
     else groups.set(key, [row]);
   }
-  return [...groups].sort(([, a], [, b]) => b[0]!.colour - a[0]!.colour || stateOf(a) - stateOf(b)).flatMap(([key, members]) =>
-    itemsOf({ key, rows: members, text: stateText(members[0]!) }, open.get(key)));
+  return [...groups]
+    .sort(([, a], [, b]) => b[0]!.colour - a[0]!.colour || stateOf(a) - stateOf(b))
+    .flatMap(([key, members]) => itemsOf({ key, rows: members, text: stateText(members[0]!) }, open.get(key)));
 }
 
 const stateOf = (rows: TopologyRow[]) => rows[0]!.order?.state ?? 0;
@@ -47,8 +49,11 @@ function itemsOf(group: Group, shown: number | undefined): Item[] {
   if (group.rows.length < GROUP_LEAST) return group.rows.map((row) => ({ kind: 'row', row }));
   if (shown === undefined) return [{ kind: 'group', group, open: false }];
   const left = group.rows.length - shown;
-  return [{ kind: 'group', group, open: true }, ...group.rows.slice(0, shown).map((row): Item => ({ kind: 'row', row, under: group })),
-    ...(left > 0 ? [{ kind: 'more', group, left } as const] : [])];
+  return [
+    { kind: 'group', group, open: true },
+    ...group.rows.slice(0, shown).map((row): Item => ({ kind: 'row', row, under: group })),
+    ...(left > 0 ? [{ kind: 'more', group, left } as const] : []),
+  ];
 }
 
 // Words: each begins a word of the device's, the connector's or the application's name, or of the order's number.
@@ -56,7 +61,8 @@ export function search(rows: TopologyRow[], text: string): TopologyRow[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return rows;
   return rows.filter((row) => {
-    const names = `${row.deviceName} ${row.connector} ${row.application} ${row.order?.number ? `wo-${row.order.number}` : ''}`.toLowerCase();
+    const names =
+      `${row.deviceName} ${row.connector} ${row.application} ${row.order?.number ? `wo-${row.order.number}` : ''}`.toLowerCase();
     return words.every((word) => names.includes(word));
   });
 }

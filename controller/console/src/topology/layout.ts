@@ -10,7 +10,7 @@ export interface Node {
   column: Column;
   height: number;
   links: string[];
-  under?: string;    // the open group that it is a member of, in the same column and before it
+  under?: string; // the open group that it is a member of, in the same column and before it
 }
 
 export interface Box {
@@ -56,7 +56,11 @@ export function columnsOf(width: number, unit = 1): { x: number; width: number }
   const outer = between(OUTER.least, OUTER.most, Math.min(width * 0.21, (width - (MIDDLE_LEAST + 2 * GAP_X.least) * unit) / 2));
   const gap = between(GAP_X.least, GAP_X.most, Math.min(width * 0.1, (width - MIDDLE_LEAST * unit) / 2 - outer));
   const middle = Math.max(MIDDLE_LEAST * unit, width - 2 * outer - 2 * gap);
-  return [{ x: 0, width: outer }, { x: outer + gap, width: middle }, { x: outer + middle + 2 * gap, width: outer }];
+  return [
+    { x: 0, width: outer },
+    { x: outer + gap, width: middle },
+    { x: outer + middle + 2 * gap, width: outer },
+  ];
 }
 
 const centre = (box: Box) => box.y + box.height / 2;
@@ -94,7 +98,11 @@ export function settle(heights: number[], wishes: number[], gap: number): number
 
 // Left to right, level where it leaves and where it arrives.
 export function curve(from: Box, to: Box): string {
-  const x1 = from.x + from.width, y1 = centre(from), x2 = to.x, y2 = centre(to), bend = (x2 - x1) / 2;
+  const x1 = from.x + from.width,
+    y1 = centre(from),
+    x2 = to.x,
+    y2 = centre(to),
+    bend = (x2 - x1) / 2;
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
 }
 
@@ -102,7 +110,14 @@ function stack(nodes: Node[], column: { x: number; width: number }, gap: number,
   let y = 0;
   for (const node of nodes) {
     const inset = node.under === undefined ? 0 : indent;
-    boxes.set(node.key, { key: node.key, column: node.column, x: column.x + inset, y, width: column.width - inset, height: node.height });
+    boxes.set(node.key, {
+      key: node.key,
+      column: node.column,
+      x: column.x + inset,
+      y,
+      width: column.width - inset,
+      height: node.height,
+    });
     y += node.height + gap;
   }
   return Math.max(0, y - gap);
@@ -110,11 +125,15 @@ function stack(nodes: Node[], column: { x: number; width: number }, gap: number,
 
 // From a group down to its members, each piece from where the one before turned off, so that every piece can have its own dashes.
 function rails(nodes: Node[], boxes: Map<string, Box>, offset: number): Edge[] {
-  const reached = new Map<string, number>(), edges: Edge[] = [];
+  const reached = new Map<string, number>(),
+    edges: Edge[] = [];
   for (const { key, under } of nodes) {
     const group = under === undefined ? undefined : boxes.get(under);
     if (!group) continue;
-    const box = boxes.get(key)!, x = group.x + offset, from = reached.get(under!) ?? group.y + group.height, y = centre(box);
+    const box = boxes.get(key)!,
+      x = group.x + offset,
+      from = reached.get(under!) ?? group.y + group.height,
+      y = centre(box);
     edges.push({ from: under!, to: key, path: `M${x} ${from}V${y}H${box.x}` });
     reached.set(under!, y);
   }
@@ -129,24 +148,37 @@ function wishesOf(nodes: Node[], sources: Node[], boxes: Map<string, Box>): Map<
       const entry = found.get(link) ?? { sum: 0, count: 0 };
       found.set(link, { sum: entry.sum + centre(boxes.get(source.key)!), count: entry.count + 1 });
     }
-  return new Map(nodes.map((node) => {
-    const entry = found.get(node.key);
-    return [node.key, entry ? entry.sum / entry.count : Number.MAX_SAFE_INTEGER];
-  }));
+  return new Map(
+    nodes.map((node) => {
+      const entry = found.get(node.key);
+      return [node.key, entry ? entry.sum / entry.count : Number.MAX_SAFE_INTEGER];
+    }),
+  );
 }
 
 export function layout(nodes: Node[], width: number, unit = 1): Picture {
-  const columns = columnsOf(width, unit), gap = Math.round(GAP_Y * unit), boxes = new Map<string, Box>();
-  const [first, middle, last] = ([0, 1, 2] as const).map((column) => nodes.filter((node) => node.column === column)) as
-    [Node[], Node[], Node[]];
+  const columns = columnsOf(width, unit),
+    gap = Math.round(GAP_Y * unit),
+    boxes = new Map<string, Box>();
+  const [first, middle, last] = ([0, 1, 2] as const).map((column) => nodes.filter((node) => node.column === column)) as [
+    Node[],
+    Node[],
+    Node[],
+  ];
   const middleHeight = stack(middle, columns[1]!, gap, INDENT * unit, boxes);
 
   const wishes = wishesOf(last, middle, boxes);
-  const ordered = last.map((node, i) => ({ node, i, wish: Math.min(wishes.get(node.key)!, middleHeight) }))
+  const ordered = last
+    .map((node, i) => ({ node, i, wish: Math.min(wishes.get(node.key)!, middleHeight) }))
     .sort((a, b) => wishes.get(a.node.key)! - wishes.get(b.node.key)! || a.i - b.i);
-  const tops = settle(ordered.map(({ node }) => node.height), ordered.map(({ wish }) => wish), gap);
+  const tops = settle(
+    ordered.map(({ node }) => node.height),
+    ordered.map(({ wish }) => wish),
+    gap,
+  );
   ordered.forEach(({ node }, i) =>
-    boxes.set(node.key, { key: node.key, column: 2, x: columns[2]!.x, y: tops[i]!, width: columns[2]!.width, height: node.height }));
+    boxes.set(node.key, { key: node.key, column: 2, x: columns[2]!.x, y: tops[i]!, width: columns[2]!.width, height: node.height }),
+  );
 
   const firstHeight = stack(first, columns[0]!, gap, 0, boxes);
   const all = [...boxes.values()].reduce((most, box) => Math.max(most, box.y + box.height), 0);
@@ -156,8 +188,11 @@ export function layout(nodes: Node[], width: number, unit = 1): Picture {
   const shift = lower(middleHeight);
   if (shift > 0 && middleHeight < all) for (const node of middle) boxes.get(node.key)!.y += shift;
 
-  const edges = nodes.flatMap((node) => node.links.filter((link) => boxes.has(link)).map((link) =>
-    ({ from: node.key, to: link, path: curve(boxes.get(node.key)!, boxes.get(link)!) })));
+  const edges = nodes.flatMap((node) =>
+    node.links
+      .filter((link) => boxes.has(link))
+      .map((link) => ({ from: node.key, to: link, path: curve(boxes.get(node.key)!, boxes.get(link)!) })),
+  );
   edges.push(...rails(middle, boxes, RAIL * unit));
   return { boxes, edges, columns, width: columns[2]!.x + columns[2]!.width, height: all };
 }

@@ -3,7 +3,14 @@ import { CertificateCard, ConnectorCard, GroupCard, type Hands, MoreCard } from 
 import type { Topology } from './load';
 import type { ConnectorFace, Faces, GroupFace } from './model';
 
-export function TopologyList({ topology, faces, onOpen, onDecide, verbOf, verbsOf }: {
+export function TopologyList({
+  topology,
+  faces,
+  onOpen,
+  onDecide,
+  verbOf,
+  verbsOf,
+}: {
   topology: Topology;
   faces: Faces;
   onOpen: (key: string) => void;
@@ -11,7 +18,7 @@ export function TopologyList({ topology, faces, onOpen, onDecide, verbOf, verbsO
   verbOf: (face: ConnectorFace) => string | undefined;
   verbsOf: (face: GroupFace) => string;
 }) {
-  const hands: Hands = { onFocus: () => {}, onOpen, onDecide };
+  const hands: Hands = { onOpen, onDecide };
   return (
     <div class="topology-list">
       <section aria-label="Certificate">
@@ -23,9 +30,13 @@ export function TopologyList({ topology, faces, onOpen, onDecide, verbOf, verbsO
         <ul>
           {faces.connectors.map((face) => (
             <li key={face.key}>
-              {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} here verb={verbOf(face)} flow />
-                : face.kind === 'group' ? <GroupCard face={face} hands={hands} here verbs={verbsOf(face)} flow />
-                  : <MoreCard face={face} hands={hands} here flow />}
+              {face.kind === 'row' ? (
+                <ConnectorCard face={face} hands={hands} here verb={verbOf(face)} flow />
+              ) : face.kind === 'group' ? (
+                <GroupCard face={face} hands={hands} here verbs={verbsOf(face)} flow />
+              ) : (
+                <MoreCard face={face} hands={hands} here flow />
+              )}
             </li>
           ))}
         </ul>

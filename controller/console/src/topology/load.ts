@@ -6,7 +6,17 @@ import { client } from '../api/client';
 import { sentence } from '../api/fault';
 import { connection, watch } from '../api/live';
 import {
-  type Certificate, CertificateSchema, CertificateService, type DecisionSummary, type Order, PushService, type Request, type RequestHistory, RequestHistorySchema, RequestSchema, type TopologyRow,
+  type Certificate,
+  CertificateSchema,
+  CertificateService,
+  type DecisionSummary,
+  type Order,
+  PushService,
+  type Request,
+  type RequestHistory,
+  RequestHistorySchema,
+  RequestSchema,
+  type TopologyRow,
   TopologyRowSchema,
 } from '../gen/countersign/v1/operator_pb';
 import { type Change, ObjectKind } from '../gen/countersign/v1/watch_pb';
@@ -26,26 +36,30 @@ export interface Topology {
 }
 
 // Those of a request's decisions that are about this order.
-export function decisionsOn({ histories, coverage }: Pick<Topology, 'histories' | 'coverage'>, order: Order | undefined): DecisionSummary[] {
+export function decisionsOn(
+  { histories, coverage }: Pick<Topology, 'histories' | 'coverage'>,
+  order: Order | undefined,
+): DecisionSummary[] {
   if (!order) return [];
   const bitmaps = coverage.get(order.requestNumber);
   return (histories.get(order.requestNumber)?.decisions ?? []).filter((_, i) => {
     const bitmap = bitmaps?.[i];
-    return !bitmap || bitmap.length === 0 || ((bitmap[order.index >> 3] ?? 0) >> (order.index & 7) & 1) === 1;
+    return !bitmap || bitmap.length === 0 || (((bitmap[order.index >> 3] ?? 0) >> (order.index & 7)) & 1) === 1;
   });
 }
 
 // A request of which some decision covers fewer orders than there are, as far as can be told from the rows.
 export function isPartly(history: RequestHistory, rows: TopologyRow[]): boolean {
   const own = rows.filter((row) => row.order?.requestNumber === history.number);
-  const least = Math.max(own.length, ...own.map((row) => row.order!.index + 1)), first = history.decisions[0]?.orders;
+  const least = Math.max(own.length, ...own.map((row) => row.order!.index + 1)),
+    first = history.decisions[0]?.orders;
   return history.decisions.some((decision) => decision.orders < least || decision.orders !== first);
 }
 
 export interface Loading {
   topology: ReadonlySignal<Topology | undefined>;
   trouble: ReadonlySignal<string>;
-  again(): void;
+  again(): Promise<void>;
   stop(): void;
 }
 
@@ -55,8 +69,11 @@ const PAUSE_MS = 300;
 const ANEW_MS = 10 * 60_000;
 
 export async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
-  const rows: TopologyRow[] = [], histories = new Map<bigint, RequestHistory>();
-  let certificate: Certificate | undefined, afterDevice = '', afterConnector = '';
+  const rows: TopologyRow[] = [],
+    histories = new Map<bigint, RequestHistory>();
+  let certificate: Certificate | undefined,
+    afterDevice = '',
+    afterConnector = '';
   for (;;) {
     const page = await client(CertificateService).getTopology({ certificateId, afterDevice, afterConnector });
     certificate ??= page.certificate;
@@ -64,19 +81,25 @@ export async function fetchTopology(certificateId: Uint8Array): Promise<Topology
     for (const request of page.requests) histories.set(request.number, request);
     const last = page.rows.at(-1);
     if (!page.more) break;
-    if (!last) throw new Error('The controller\'s list of app connectors has no end. Load the page again.');
+    if (!last) throw new Error("The controller's list of app connectors has no end. Load the page again.");
     afterDevice = last.deviceName;
     afterConnector = last.connector;
   }
   if (!certificate) throw new Error('The controller gave no certificate. Load the page again.');
   const asked = new Set(rows.filter((row) => row.order && isOpen(row.order.state)).map((row) => row.order!.requestNumber));
   for (const history of histories.values()) if (isPartly(history, rows)) asked.add(history.number);
-  const requests = new Map<bigint, Request>(), coverage = new Map<bigint, Uint8Array[]>();
-  await Promise.all([...asked].map(async (number) => {
-    const { request, decisions } = await client(PushService).getRequest({ number });
-    if (request && isOpen(request.state)) requests.set(number, request);
-    coverage.set(number, decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')).orders));
-  }));
+  const requests = new Map<bigint, Request>(),
+    coverage = new Map<bigint, Uint8Array[]>();
+  await Promise.all(
+    [...asked].map(async (number) => {
+      const { request, decisions } = await client(PushService).getRequest({ number });
+      if (request && isOpen(request.state)) requests.set(number, request);
+      coverage.set(
+        number,
+        decisions.map(({ envelope }) => decodeDecision(peek(envelope, 'decision')).orders),
+      );
+    }),
+  );
   return { certificate, rows, histories, requests, coverage };
 }
 
@@ -84,7 +107,7 @@ const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every(
 
 // What did not change stays the same object: what is drawn of it need not be drawn again.
 const kept = <D extends DescMessage>(schema: D, before: MessageShape<D> | undefined, now: MessageShape<D>): MessageShape<D> =>
-  (before && equals(schema, before, now) ? before : now);
+  before && equals(schema, before, now) ? before : now;
 
 export function keepSame(before: Topology | undefined, now: Topology): Topology {
   if (!before) return now;
@@ -92,7 +115,9 @@ export function keepSame(before: Topology | undefined, now: Topology): Topology 
   return {
     certificate: kept(CertificateSchema, before.certificate, now.certificate),
     rows: now.rows.map((row) => kept(TopologyRowSchema, rows.get(rowKey(row)), row)),
-    histories: new Map([...now.histories].map(([number, one]) => [number, kept(RequestHistorySchema, before.histories.get(number), one)])),
+    histories: new Map(
+      [...now.histories].map(([number, one]) => [number, kept(RequestHistorySchema, before.histories.get(number), one)]),
+    ),
     requests: new Map([...now.requests].map(([number, one]) => [number, kept(RequestSchema, before.requests.get(number), one)])),
     coverage: now.coverage,
   };
@@ -103,22 +128,29 @@ export function concerns(change: Change, topology: Topology): boolean {
   if (change.count > 0) return change.id.length === 0 || same(change.id, topology.certificate.id);
   switch (change.kind) {
     case ObjectKind.CERTIFICATE:
-    case ObjectKind.ATTACHMENT: return same(change.id, topology.certificate.id);
+    case ObjectKind.ATTACHMENT:
+      return same(change.id, topology.certificate.id);
     case ObjectKind.REQUEST:
-    case ObjectKind.ORDER: return change.certificateId.length === 0 || same(change.certificateId, topology.certificate.id);
-    case ObjectKind.DEVICE: return topology.rows.some((row) => row.deviceName === change.name);
-    case ObjectKind.POLICY: return true;
-    default: return false;
+    case ObjectKind.ORDER:
+      return change.certificateId.length === 0 || same(change.certificateId, topology.certificate.id);
+    case ObjectKind.DEVICE:
+      return topology.rows.some((row) => row.deviceName === change.name);
+    case ObjectKind.POLICY:
+      return true;
+    default:
+      return false;
   }
 }
 
 export function loadTopology(certificateId: Uint8Array): Loading {
-  const topology = signal<Topology | undefined>(undefined), trouble = signal('');
-  let running = false, wanted = false, stopped = false, timer: ReturnType<typeof setTimeout> | undefined;
+  const topology = signal<Topology | undefined>(undefined),
+    trouble = signal('');
+  let running: Promise<void> | undefined,
+    wanted = false,
+    stopped = false,
+    timer: ReturnType<typeof setTimeout> | undefined;
 
-  async function run(): Promise<void> {
-    if (running || stopped) return;
-    running = true;
+  async function read(): Promise<void> {
     wanted = false;
     try {
       const fetched = await fetchTopology(certificateId);
@@ -129,8 +161,18 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     } catch (error) {
       if (!stopped) trouble.value = sentence(error);
     }
-    running = false;
-    if (wanted && !stopped) later();
+  }
+
+  // What is asked for while one runs is another one behind it.
+  function run(): Promise<void> {
+    const own: Promise<void> = (running ?? Promise.resolve())
+      .then(() => (stopped ? undefined : read()))
+      .finally(() => {
+        if (running === own) running = undefined;
+        if (wanted && !running && !stopped) later();
+      });
+    running = own;
+    return own;
   }
 
   function later(): void {
@@ -147,14 +189,14 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     if (changes.length === 0 || !there || changes.some((change) => concerns(change, there))) later();
   });
   const clock = setInterval(later, ANEW_MS);
-  const unheal = effect(() => { if (connection.value === 'live' && trouble.peek()) later(); });
+  const unheal = effect(() => {
+    if (connection.value === 'live' && trouble.peek()) later();
+  });
   void run();
   return {
-    topology, trouble,
-    again: () => {
-      wanted = true;
-      void run();
-    },
+    topology,
+    trouble,
+    again: run,
     stop: () => {
       stopped = true;
       clearTimeout(timer);

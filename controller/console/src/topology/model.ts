@@ -84,31 +84,79 @@ export const HEIGHT = { certificate: 104, group: 66, more: 44, device: 64, crowd
 // Text is measured once for each row, width and size: opening a group leaves the others as they are.
 const faced = new WeakMap<TopologyRow, { by: string; history: RequestHistory | undefined; face: ConnectorFace }>();
 
-function connectorFace(topology: Topology, row: TopologyRow, under: string | undefined, inner: number, fonts: Fonts, nowS: number,
-  when: (seconds: number) => string): ConnectorFace {
-  const number = row.order?.requestNumber ?? 0n, request = topology.requests.get(number), history = topology.histories.get(number);
-  const whole = { detail: detailText(row, nowS, when), sync: syncText(row, when), order: orderText(row, decisionsOn(topology, row.order)) };
-  const by = `${inner} ${fonts.unit} ${under} ${whole.detail}`, known = faced.get(row);
+function connectorFace(
+  topology: Topology,
+  row: TopologyRow,
+  under: string | undefined,
+  inner: number,
+  fonts: Fonts,
+  nowS: number,
+  when: (seconds: number) => string,
+): ConnectorFace {
+  const number = row.order?.requestNumber ?? 0n,
+    request = topology.requests.get(number),
+    history = topology.histories.get(number);
+  const whole = {
+    detail: detailText(row, nowS, when),
+    sync: syncText(row, when),
+    order: orderText(row, decisionsOn(topology, row.order)),
+  };
+  const by = `${inner} ${fonts.unit} ${under} ${whole.detail}`,
+    known = faced.get(row);
   if (known?.by === by && known.history === history && known.face.request === request) return known.face;
   const face: ConnectorFace = {
-    kind: 'row', key: rowKey(row), row, request, under, state: stateText(row), whole, progress: progressOf(row, request),
-    detail: wrap(whole.detail, inner, 3, fonts.small), sync: wrap(whole.sync, inner, 2, fonts.small),
+    kind: 'row',
+    key: rowKey(row),
+    row,
+    request,
+    under,
+    state: stateText(row),
+    whole,
+    progress: progressOf(row, request),
+    detail: wrap(whole.detail, inner, 3, fonts.small),
+    sync: wrap(whole.sync, inner, 2, fonts.small),
     // Room for the button that stands beside it.
-    order: wrap(whole.order, inner - 96 * fonts.unit, 2, fonts.mono), devices: [deviceKey(row.deviceName)],
+    order: wrap(whole.order, inner - 96 * fonts.unit, 2, fonts.mono),
+    devices: [deviceKey(row.deviceName)],
   };
   faced.set(row, { by, history, face });
   return face;
 }
 
-export function facesOf(topology: Topology, rows: TopologyRow[], open: ReadonlyMap<string, number>, width: number, fonts: Fonts,
-  nowS: number, when: (seconds: number) => string): Faces {
+export function facesOf(
+  topology: Topology,
+  rows: TopologyRow[],
+  open: ReadonlyMap<string, number>,
+  width: number,
+  fonts: Fonts,
+  nowS: number,
+  when: (seconds: number) => string,
+): Faces {
   const inner = width - (INSET.left + INSET.right) * fonts.unit;
   const faceOf = (item: Item): Face => {
     if (item.kind === 'group') return groupFace(topology, item.group, item.open);
-    if (item.kind === 'more') return { kind: 'more', key: `more ${item.group.key}`, group: item.group, left: item.left, devices: [], under: groupNode(item.group) };
-    return connectorFace(topology, item.row, item.under && groupNode(item.under), inner - (item.under ? INDENT * fonts.unit : 0), fonts, nowS, when);
+    if (item.kind === 'more')
+      return {
+        kind: 'more',
+        key: `more ${item.group.key}`,
+        group: item.group,
+        left: item.left,
+        devices: [],
+        under: groupNode(item.group),
+      };
+    return connectorFace(
+      topology,
+      item.row,
+      item.under && groupNode(item.under),
+      inner - (item.under ? INDENT * fonts.unit : 0),
+      fonts,
+      nowS,
+      when,
+    );
   };
-  const connectors = fold(rows, open).map(faceOf), devices = new Map<string, DeviceFace>(), crowds: CrowdFace[] = [];
+  const connectors = fold(rows, open).map(faceOf),
+    devices = new Map<string, DeviceFace>(),
+    crowds: CrowdFace[] = [];
   for (const face of connectors)
     if (face.kind === 'row') devices.set(face.devices[0]!, deviceFace(face.row, when));
     else if (face.kind === 'group' && !face.open) crowds.push(crowdFace(face.group));
@@ -124,8 +172,13 @@ function groupFace(topology: Topology, group: Group, open: boolean): GroupFace {
 
 function deviceFace(row: TopologyRow, when: (seconds: number) => string): DeviceFace {
   const lastSeenS = Number(row.lastSeenS);
-  return { key: deviceKey(row.deviceName), name: row.deviceName, connected: row.connected, lastSeenS,
-    text: row.connected ? 'connected' : lastSeenS ? `offline since ${when(lastSeenS)}` : 'never connected' };
+  return {
+    key: deviceKey(row.deviceName),
+    name: row.deviceName,
+    connected: row.connected,
+    lastSeenS,
+    text: row.connected ? 'connected' : lastSeenS ? `offline since ${when(lastSeenS)}` : 'never connected',
+  };
 }
 
 function crowdFace(group: Group): CrowdFace {
@@ -145,8 +198,19 @@ const underOf = (face: Face) => (face.kind !== 'group' && face.under !== undefin
 
 export function nodesOf(faces: Faces, unit: number): Node[] {
   return [
-    { key: CERTIFICATE, column: 0, height: HEIGHT.certificate * unit, links: faces.connectors.filter((face) => !underOf(face)).map((face) => face.key) },
-    ...faces.connectors.map((face): Node => ({ key: face.key, column: 1, height: heightOf(face, unit), links: face.devices, ...underOf(face) })),
+    {
+      key: CERTIFICATE,
+      column: 0,
+      height: HEIGHT.certificate * unit,
+      links: faces.connectors.filter((face) => !underOf(face)).map((face) => face.key),
+    },
+    ...faces.connectors.map((face): Node => ({
+      key: face.key,
+      column: 1,
+      height: heightOf(face, unit),
+      links: face.devices,
+      ...underOf(face),
+    })),
     ...faces.devices.map((face): Node => ({ key: face.key, column: 2, height: HEIGHT.device * unit, links: [] })),
     ...faces.crowds.map((face): Node => ({ key: face.key, column: 2, height: HEIGHT.crowd * unit, links: [] })),
   ];
@@ -154,7 +218,10 @@ export function nodesOf(faces: Faces, unit: number): Node[] {
 
 // "120 app connectors, WO-3 to WO-122"
 export function groupText(group: Group): string {
-  const numbers = group.rows.filter(hasOrder).map((row) => row.order.number).sort((a, b) => (a < b ? -1 : 1));
+  const numbers = group.rows
+    .filter(hasOrder)
+    .map((row) => row.order.number)
+    .sort((a, b) => (a < b ? -1 : 1));
   const connectors = count(group.rows.length, 'app connector');
   return numbers.length ? `${connectors}, ${orderNumber(numbers[0]!)} to ${orderNumber(numbers.at(-1)!)}` : connectors;
 }

@@ -16,7 +16,7 @@ export interface PictureProps {
   faces: Faces;
   width: number;
   unit: number;
-  sought: string;      // what is searched for: another search begins at the top
+  sought: string; // what is searched for: another search begins at the top
   onOpen: (key: string) => void;
   onDecide: (request: bigint, order?: bigint) => void;
   verbOf: (face: ConnectorFace) => string | undefined;
@@ -34,12 +34,25 @@ const lineFor = (face: Face): Line => lineOf(face.kind === 'row' ? face.row : fa
 
 function Edges({ placed, faces, lit }: { placed: Placed; faces: Map<string, Face>; lit: string }) {
   return (
-    <svg class="topology-edges" width={placed.width} height={placed.height} viewBox={`0 0 ${placed.width} ${placed.height}`}
-      aria-hidden="true" focusable="false">
+    <svg
+      class="topology-edges"
+      width={placed.width}
+      height={placed.height}
+      viewBox={`0 0 ${placed.width} ${placed.height}`}
+      aria-hidden="true"
+      focusable="false"
+    >
       {placed.edges.map((edge) => {
-        const face = faces.get(edge.to), look = face ? `edge c-${colourOf(face)}` : 'edge';
-        return <path key={`${edge.from}>${edge.to}`} class={edge.from === lit || edge.to === lit ? `${look} lit` : look}
-          data-line={face ? lineFor(face) : 'tie'} d={edge.path} />;
+        const face = faces.get(edge.to),
+          look = face ? `edge c-${colourOf(face)}` : 'edge';
+        return (
+          <path
+            key={`${edge.from}>${edge.to}`}
+            class={edge.from === lit || edge.to === lit ? `${look} lit` : look}
+            data-line={face ? lineFor(face) : 'tie'}
+            d={edge.path}
+          />
+        );
       })}
     </svg>
   );
@@ -60,29 +73,30 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
   const latest = useRef({ onOpen, onDecide });
   latest.current = { onOpen, onDecide };
   const [hands] = useState<Hands>(() => ({
-    onFocus: (key) => {
-      setHere(key);
-      setFocused(true);
-    },
     onOpen: (key) => latest.current.onOpen(key),
     onDecide: (request, order) => latest.current.onDecide(request, order),
   }));
 
   // The point under the pointer, or the middle of what is seen, stays where it is.
   const zoomTo = (next: number, at?: { x: number; y: number }) => {
-    const element = scroller.current!, target = zoomed(next), point = at ?? { x: element.clientWidth / 2, y: element.clientHeight / 2 };
+    const element = scroller.current!,
+      target = zoomed(next),
+      point = at ?? { x: element.clientWidth / 2, y: element.clientHeight / 2 };
     aim.current = { zoom: target / zoom, ...point };
     setZoom(target);
   };
   useLayoutEffect(() => {
-    const element = scroller.current!, wish = aim.current;
+    const element = scroller.current!,
+      wish = aim.current;
     aim.current = undefined;
     if (!wish) return;
     element.scrollLeft = (element.scrollLeft + wish.x) * wish.zoom - wish.x;
     element.scrollTop = (element.scrollTop + wish.y) * wish.zoom - wish.y;
   }, [zoom]);
 
-  useLayoutEffect(() => { scroller.current!.scrollTop = 0; }, [sought]);
+  useLayoutEffect(() => {
+    scroller.current!.scrollTop = 0;
+  }, [sought]);
 
   const fit = () => {
     const element = scroller.current!;
@@ -99,7 +113,8 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
   };
   useEffect(() => {
     // Not passive: the browser's own zoom would follow otherwise.
-    const listener = (event: WheelEvent) => onWheel.current(event), element = scroller.current!;
+    const listener = (event: WheelEvent) => onWheel.current(event),
+      element = scroller.current!;
     element.addEventListener('wheel', listener, { passive: false });
     return () => element.removeEventListener('wheel', listener);
   }, []);
@@ -119,6 +134,14 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
     event.preventDefault();
   };
 
+  // A box, or a button in it, has the focus: the arrows go on from there.
+  const onFocus = (event: FocusEvent) => {
+    const key = (event.target as Element).closest('.placed')?.querySelector<HTMLElement>('[data-node]')?.dataset.node;
+    if (key === undefined) return;
+    setHere(key);
+    setFocused(true);
+  };
+
   // The surface is taken hold of and moved.
   const drag = useRef<{ x: number; y: number; left: number; top: number } | undefined>(undefined);
   const onPointerDown = (event: PointerEvent) => {
@@ -132,41 +155,76 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
     if (!from) return;
     scroller.current!.scrollTo(from.left - (event.clientX - from.x), from.top - (event.clientY - from.y));
   };
-  const onPointerEnd = () => { drag.current = undefined; };
+  const onPointerEnd = () => {
+    drag.current = undefined;
+  };
 
-  const [certificates, connectors, devices] = placed.columns as [{ x: number; width: number }, { x: number; width: number }, { x: number; width: number }];
+  const [certificates, connectors, devices] = placed.columns as [
+    { x: number; width: number },
+    { x: number; width: number },
+    { x: number; width: number },
+  ];
   const head = (column: { x: number; width: number }) => ({ left: `${column.x * zoom}px`, width: `${column.width * zoom}px` });
   const at = (key: string) => place(placed.boxes.get(key)!);
   return (
     <div class="topology-frame">
-      <div class={placed.height * zoom > TALL * unit ? 'topology-scroll tall' : 'topology-scroll'} ref={scroller} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove}
-        onPointerUp={onPointerEnd} onPointerCancel={onPointerEnd} onBlurCapture={() => setFocused(false)}>
+      <div
+        class={placed.height * zoom > TALL * unit ? 'topology-scroll tall' : 'topology-scroll'}
+        ref={scroller}
+        onKeyDown={onKeyDown}
+        onPointerDown={onPointerDown}
+        onPointerMove={onPointerMove}
+        onPointerUp={onPointerEnd}
+        onPointerCancel={onPointerEnd}
+        onBlurCapture={() => setFocused(false)}
+        onFocusCapture={onFocus}
+      >
         <div class="topology-heads" aria-hidden="true" style={{ width: `${placed.width * zoom}px` }}>
-          <span class="label" style={head(certificates)}>Certificate</span>
-          <span class="label" style={head(connectors)}>App connectors</span>
-          <span class="label" style={head(devices)}>Devices</span>
+          <span class="label" style={head(certificates)}>
+            Certificate
+          </span>
+          <span class="label" style={head(connectors)}>
+            App connectors
+          </span>
+          <span class="label" style={head(devices)}>
+            Devices
+          </span>
         </div>
         <div class="topology-size" style={{ width: `${placed.width * zoom}px`, height: `${placed.height * zoom}px` }}>
           <div class="topology-layer" style={{ width: `${placed.width}px`, height: `${placed.height}px`, transform: `scale(${zoom})` }}>
             <Edges placed={placed} faces={byKey} lit={focused ? tabbed : ''} />
             <section aria-label="Certificate">
-              <div class="placed" style={at(CERTIFICATE)}><CertificateCard certificate={topology.certificate} hands={hands} here={tabbed === CERTIFICATE} /></div>
+              <div class="placed" style={at(CERTIFICATE)}>
+                <CertificateCard certificate={topology.certificate} hands={hands} here={tabbed === CERTIFICATE} />
+              </div>
             </section>
             <section aria-label="App connectors">
               <ul>
                 {faces.connectors.map((face) => (
                   <li key={face.key} class="placed" style={at(face.key)}>
-                    {face.kind === 'row' ? <ConnectorCard face={face} hands={hands} here={tabbed === face.key} verb={verbOf(face)} />
-                      : face.kind === 'group' ? <GroupCard face={face} hands={hands} here={tabbed === face.key} verbs={verbsOf(face)} />
-                        : <MoreCard face={face} hands={hands} here={tabbed === face.key} />}
+                    {face.kind === 'row' ? (
+                      <ConnectorCard face={face} hands={hands} here={tabbed === face.key} verb={verbOf(face)} />
+                    ) : face.kind === 'group' ? (
+                      <GroupCard face={face} hands={hands} here={tabbed === face.key} verbs={verbsOf(face)} />
+                    ) : (
+                      <MoreCard face={face} hands={hands} here={tabbed === face.key} />
+                    )}
                   </li>
                 ))}
               </ul>
             </section>
             <section aria-label="Devices">
               <ul>
-                {faces.devices.map((face) => <li key={face.key} class="placed" style={at(face.key)}><DeviceCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
-                {faces.crowds.map((face) => <li key={face.key} class="placed" style={at(face.key)}><CrowdCard face={face} hands={hands} here={tabbed === face.key} /></li>)}
+                {faces.devices.map((face) => (
+                  <li key={face.key} class="placed" style={at(face.key)}>
+                    <DeviceCard face={face} here={tabbed === face.key} />
+                  </li>
+                ))}
+                {faces.crowds.map((face) => (
+                  <li key={face.key} class="placed" style={at(face.key)}>
+                    <CrowdCard face={face} hands={hands} here={tabbed === face.key} />
+                  </li>
+                ))}
               </ul>
             </section>
           </div>
@@ -176,9 +234,16 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
         {legend}
         <div class="topology-zoom" role="group" aria-label="Zoom">
           <Button small icon="minus" label="Zoom out" disabled={zoom <= ZOOM.least} onClick={() => zoomTo(zoom / ZOOM.step)} />
-          <Button small label="Zoom to 100 %" class="topology-percent" onClick={() => zoomTo(1)}>{`${Math.round(zoom * 100)} %`}</Button>
+          <Button
+            small
+            label="Zoom to 100 %"
+            class="topology-percent"
+            onClick={() => zoomTo(1)}
+          >{`${Math.round(zoom * 100)} %`}</Button>
           <Button small icon="plus" label="Zoom in" disabled={zoom >= ZOOM.most} onClick={() => zoomTo(zoom * ZOOM.step)} />
-          <Button small onClick={fit}>Fit</Button>
+          <Button small onClick={fit}>
+            Fit
+          </Button>
         </div>
       </div>
     </div>

@@ -1,7 +1,14 @@
 // What is said of one app connector of a certificate: its order's state, whether the device has the certificate, who decided, and
 // how its edge is drawn. Pure; the same words as `countersign topology` prints.
-import { Colour, type DecisionSummary, type Order, OrderState, type Request, SyncState,
-  type TopologyRow } from '../gen/countersign/v1/operator_pb';
+import {
+  Colour,
+  type DecisionSummary,
+  type Order,
+  OrderState,
+  type Request,
+  SyncState,
+  type TopologyRow,
+} from '../gen/countersign/v1/operator_pb';
 import { Action, Verdict } from '../gen/countersign/v1/statement_pb';
 import { actionWord, orderState, syncWord } from '../words';
 
@@ -10,7 +17,10 @@ import { actionWord, orderState, syncWord } from '../words';
 export type Line = 'sound' | 'moving' | 'waiting' | 'wrong' | 'idle';
 
 export const lineMeaning: Record<Line, string> = {
-  sound: 'installed', moving: 'being pushed', waiting: 'waiting for people or its time', wrong: 'not as it should be',
+  sound: 'installed',
+  moving: 'being pushed',
+  waiting: 'waiting for people or its time',
+  wrong: 'not as it should be',
   idle: 'not installed',
 };
 
@@ -22,11 +32,14 @@ export const isRemoved = (row: TopologyRow) =>
 export function lineOf(row: TopologyRow): Line {
   const state = hasOrder(row) ? row.order.state : OrderState.UNSPECIFIED;
   switch (state) {
-    case OrderState.PUSH_IN_PROGRESS: return 'moving';
+    case OrderState.PUSH_IN_PROGRESS:
+      return 'moving';
     case OrderState.PUSH_APPROVAL_PENDING:
     case OrderState.PUSH_REVIEW_IN_PROGRESS:
-    case OrderState.PUSH_SCHEDULED: return 'waiting';
-    case OrderState.FAILED: return 'wrong';
+    case OrderState.PUSH_SCHEDULED:
+      return 'waiting';
+    case OrderState.FAILED:
+      return 'wrong';
   }
   if (row.colour === Colour.PURPLE || row.colour === Colour.GRAY) return 'wrong';
   if (row.sync === SyncState.IN_SYNC || row.lastSync === SyncState.IN_SYNC) return 'sound';
@@ -36,7 +49,8 @@ export function lineOf(row: TopologyRow): Line {
 // "Push-Review In Progress 1/2", with what it is where it is no installation.
 export function stateText(row: TopologyRow): string {
   if (!hasOrder(row)) return 'Not pushed yet';
-  const order = row.order, text = orderState(order);
+  const order = row.order,
+    text = orderState(order);
   return order.action === Action.INSTALL ? text : `${capital(actionWord(order.action))}: ${text}`;
 }
 
@@ -45,11 +59,13 @@ export const capital = (text: string) => text.charAt(0).toUpperCase() + text.sli
 // What else is to be known of the order's way: why it failed, what it waits for. `when` writes a time as the reader has it.
 export function detailText(row: TopologyRow, nowS: number, when: (seconds: number) => string): string {
   if (!hasOrder(row)) return '';
-  const order = row.order, said: string[] = [];
+  const order = row.order,
+    said: string[] = [];
   // That it was installed, the state says.
   if (order.reason && order.state !== OrderState.COMPLETED) said.push(order.reason);
   if (order.state === OrderState.PUSH_SCHEDULED) {
-    const retry = Number(order.retryAtS), start = Number(order.notBeforeS);
+    const retry = Number(order.retryAtS),
+      start = Number(order.notBeforeS);
     if (retry > nowS) said.push(`attempt ${order.attempts + 1} of ${order.maxAttempts} at ${when(retry)}`);
     else if (start > nowS) said.push(`not before ${when(start)}`);
     else if (!row.connected) said.push('waiting for the device');
@@ -86,15 +102,23 @@ export function orderText(row: TopologyRow, decisions: DecisionSummary[]): strin
 
 // How far an order is: `done` of `of` steps, which are the stages, the start, and the device's word. `stages` is of the default
 // policy where the request is not at hand.
-export function progressOf(row: TopologyRow, request?: Pick<Request, 'stage' | 'stages' | 'state'>): { done: number; of: number } | undefined {
+export function progressOf(
+  row: TopologyRow,
+  request?: Pick<Request, 'stage' | 'stages' | 'state'>,
+): { done: number; of: number } | undefined {
   if (!hasOrder(row)) return undefined;
-  const stages = request?.stages ?? 2, of = stages + 2;
+  const stages = request?.stages ?? 2,
+    of = stages + 2;
   switch (row.order.state) {
-    case OrderState.PUSH_APPROVAL_PENDING: return { done: 0, of };
+    case OrderState.PUSH_APPROVAL_PENDING:
+      return { done: 0, of };
     case OrderState.PUSH_REVIEW_IN_PROGRESS:
       return { done: request && request.state === row.order.state && request.stage > 0 ? request.stage - 1 : 1, of };
-    case OrderState.PUSH_SCHEDULED: return { done: stages, of };
-    case OrderState.PUSH_IN_PROGRESS: return { done: stages + 1, of };
-    default: return undefined;
+    case OrderState.PUSH_SCHEDULED:
+      return { done: stages, of };
+    case OrderState.PUSH_IN_PROGRESS:
+      return { done: stages + 1, of };
+    default:
+      return undefined;
   }
 }

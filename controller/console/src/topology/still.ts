@@ -4,7 +4,8 @@ import { Component, type ComponentType, createElement } from 'preact';
 export function still<Props extends object>(Drawn: ComponentType<Props>): ComponentType<Props> {
   return class Still extends Component<Props> {
     override shouldComponentUpdate(next: Readonly<Props>): boolean {
-      const now = this.props as Record<string, unknown>, then = next as Record<string, unknown>;
+      const now = this.props as Record<string, unknown>,
+        then = next as Record<string, unknown>;
       return Object.keys({ ...now, ...then }).some((key) => now[key] !== then[key]);
     }
 

@@ -7,7 +7,10 @@ export type Measure = (text: string) => number;
 export function wrap(text: string, width: number, most: number, measure: Measure): string[] {
   const lines: string[] = [];
   let line = '';
-  const pieces = text.split(/\s+/).filter(Boolean).flatMap((word) => split(word, width, measure));
+  const pieces = text
+    .split(/\s+/)
+    .filter(Boolean)
+    .flatMap((word) => split(word, width, measure));
   for (let i = 0; i < pieces.length; i++) {
     const { text: piece, glued } = pieces[i]!;
     const longer = line === '' ? piece : glued ? line + piece : `${line} ${piece}`;
@@ -27,7 +30,8 @@ function split(word: string, width: number, measure: Measure): { text: string; g
   const pieces: { text: string; glued: boolean }[] = [];
   let rest = [...word];
   while (rest.length > 1 && measure(rest.join('')) > width) {
-    let low = 1, high = rest.length - 1;
+    let low = 1,
+      high = rest.length - 1;
     while (low < high) {
       const half = Math.ceil((low + high) / 2);
       if (measure(rest.slice(0, half).join('')) <= width) low = half;
@@ -44,7 +48,8 @@ function split(word: string, width: number, measure: Measure): { text: string; g
 export function shorten(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;
   const letters = [...text.replace(/…$/, '')];
-  let low = 0, high = letters.length;
+  let low = 0,
+    high = letters.length;
   while (low < high) {
     const half = Math.ceil((low + high) / 2);
     if (measure(`${letters.slice(0, half).join('').trimEnd()}…`) <= width) low = half;

@@ -4,8 +4,7 @@ import type { Box, Picture } from './layout';
 
 export type Step = 'ArrowUp' | 'ArrowDown' | 'ArrowLeft' | 'ArrowRight' | 'Home' | 'End';
 
-export const isStep = (key: string): key is Step =>
-  ['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(key);
+export const isStep = (key: string): key is Step => ['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(key);
 
 const middle = (box: Box) => box.y + box.height / 2;
 
@@ -16,14 +15,20 @@ export function walk(picture: Picture, key: string, step: Step): string {
   const column = [...picture.boxes.values()].filter((box) => box.column === here.column).sort((a, b) => a.y - b.y);
   const at = column.indexOf(here);
   switch (step) {
-    case 'ArrowUp': return column[Math.max(0, at - 1)]!.key;
-    case 'ArrowDown': return column[Math.min(column.length - 1, at + 1)]!.key;
-    case 'Home': return column[0]!.key;
-    case 'End': return column.at(-1)!.key;
+    case 'ArrowUp':
+      return column[Math.max(0, at - 1)]!.key;
+    case 'ArrowDown':
+      return column[Math.min(column.length - 1, at + 1)]!.key;
+    case 'Home':
+      return column[0]!.key;
+    case 'End':
+      return column.at(-1)!.key;
   }
   const ends = picture.edges.flatMap((edge) =>
-    (step === 'ArrowRight' && edge.from === key ? [edge.to] : step === 'ArrowLeft' && edge.to === key ? [edge.from] : []));
-  const nearest = ends.map((end) => picture.boxes.get(end)!)
+    step === 'ArrowRight' && edge.from === key ? [edge.to] : step === 'ArrowLeft' && edge.to === key ? [edge.from] : [],
+  );
+  const nearest = ends
+    .map((end) => picture.boxes.get(end)!)
     .sort((a, b) => Math.abs(middle(a) - middle(here)) - Math.abs(middle(b) - middle(here)));
   return nearest[0]?.key ?? key;
 }

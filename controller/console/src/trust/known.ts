@@ -24,6 +24,9 @@ async function digestOf(policy: Policy, reply: GetDeviceResponse): Promise<strin
   return hex(await sha256(policy.digest, ...parts));
 }
 
+// The controller gave an older admission than one that was seen here.
+export class OlderAdmission extends Refusal {}
+
 // openDevice(), and that the admission is not older than what was seen here.
 export async function openKnownDevice(policy: Policy, reply: GetDeviceResponse, name: string): Promise<Device> {
   const since = await load(policy);
@@ -32,7 +35,7 @@ export async function openKnownDevice(policy: Policy, reply: GetDeviceResponse, 
   const device = before?.digest === digest ? before.device : await openDevice(policy, reply, name);
   const seen = since.get(name) ?? 0n, at = device.admission.admittedAtS;
   if (at < seen)
-    throw new Refusal(`the controller gave an admission of device ${name} from ${new Date(Number(at) * 1000).toISOString()}, but this ` +
+    throw new OlderAdmission(`the controller gave an admission of device ${name} from ${new Date(Number(at) * 1000).toISOString()}, but this ` +
       `browser has seen one from ${new Date(Number(seen) * 1000).toISOString()}: do not trust this controller before you know why`);
   verified.set(name, { digest, device });
   if (at > seen) {
@@ -40,6 +43,14 @@ export async function openKnownDevice(policy: Policy, reply: GetDeviceResponse, 
     keepSoon(policy, since);
   }
   return device;
+}
+
+// An admission that was signed here is seen.
+export async function noteAdmitted(policy: Policy, name: string, atS: bigint): Promise<void> {
+  const since = await load(policy);
+  if (atS <= (since.get(name) ?? 0n)) return;
+  since.set(name, atS);
+  keepSoon(policy, since);
 }
 
 // Once for the many devices of a push. The page works without; it only remembers less.

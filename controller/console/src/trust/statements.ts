@@ -9,6 +9,7 @@ import {
 } from '../gen/countersign/v1/statement_pb';
 import { type Bytes, equal, utf8 } from './bytes';
 import { Refusal } from './refusal';
+import { deceives } from './text';
 
 export type Kind = 'trust-policy' | 'admission' | 'push-request' | 'decision' | 'key-request' | 'device-advertisement' |
   'device-csr' | 'device-report' | 'device-renewal' | 'push-batch' | 'audit-checkpoint' | 'session-opening';
@@ -53,12 +54,13 @@ export const isSpki = (bytes: Uint8Array): boolean =>
 export const isName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text);
 
 // Without control characters but newline and tab, and UTF-8 all through.
-export const isText = (text: string): boolean => !/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text) && !/\p{Cs}/u.test(text);
+export const isText = (text: string): boolean => !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(text) && !/\p{Cs}/u.test(text);
 
 // A comment as people type it into a page, as it is signed: newlines of one kind.
 export function readComment(text: string): string {
   const comment = text.replace(/\r\n?/g, '\n');
   if (!isText(comment)) throw new Refusal('the comment has a control character: write it without');
+  if (deceives(comment)) throw new Refusal('the comment has a character that nobody sees or that turns text around: write it without');
   if (utf8(comment).length > COMMENT_BYTES_MOST)
     throw new Refusal(`the comment has ${utf8(comment).length} bytes, and may have ${COMMENT_BYTES_MOST}: shorten it`);
   return comment;
