@@ -29,9 +29,11 @@ static int add_headers(struct cs_route_answer *answer)
     return rc;
 }
 
+/* The text stays where it is, as pages do. */
 static unsigned say(struct cs_route_answer *answer, unsigned status, const char *text)
 {
-    return cs_buf_append_str(&answer->body, text) == CS_OK ? status : 500;
+    answer->standing = cs_slice_str(text);
+    return status;
 }
 
 static bool is_space(uint8_t byte)
@@ -140,7 +142,7 @@ static unsigned send_page(const struct ctl_page *page, const struct cs_route_req
     if (rc == CS_OK && page->is_hashed)
         rc = cs_grpc_add_text(&answer->headers, "cache-control", keep_for_good);
     if (rc == CS_OK)
-        rc = cs_buf_append(&answer->body, page->gzip);
+        answer->standing = page->gzip;
     answer->content_type = page->content_type;
     return rc == CS_OK ? 200 : 500;
 }

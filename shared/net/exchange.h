@@ -33,10 +33,15 @@ struct cs_exchange_carrier {
                  int64_t length);
     /* As cs_http2_write(): both or nothing; CS_OK, CS_EBUSY (taken), CS_EFULL (not taken), CS_ECLOSED. */
     int (*write)(struct cs_exchange *exchange, struct cs_slice prefix, struct cs_slice body);
+    /* The rest of the body, of an answer whose length was told: bytes that stay where they are for as long as
+     * the program runs. They are not copied, so whoever reads slowly holds no memory with them. */
+    int (*lend)(struct cs_exchange *exchange, struct cs_slice body);
     int (*end)(struct cs_exchange *exchange);
     /* The answer will not be completed: whatever tells the client so. */
     void (*reset)(struct cs_exchange *exchange);
     size_t (*queued_bytes)(struct cs_exchange *exchange);
+    /* What the connection holds in memory for its client, of all exchanges. */
+    size_t (*held_bytes)(struct cs_exchange *exchange);
 };
 
 struct cs_exchange {

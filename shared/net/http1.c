@@ -131,7 +131,7 @@ static void begin_head(struct cs_http1 *session)
 /* The request is complete, and all of its answer was pulled. */
 static void maybe_finish_exchange(struct cs_http1 *session)
 {
-    bool is_done = has_exchange(session) && session->answer_ended && session->out.len == 0;
+    bool is_done = has_exchange(session) && session->answer_ended && !cs_http1_wants_pull(session);
 
     if (!is_done)
         return;
@@ -397,14 +397,20 @@ void cs_http1_run(struct cs_http1 *session)
 
 int cs_http1_pull(struct cs_http1 *session, struct cs_buf *out, size_t enough_bytes)
 {
-    size_t count = session->out.len - session->out_at;
+    size_t count = session->out.len - session->out_at, lent;
 
     if (count > enough_bytes)
         count = enough_bytes;
-    if (count && cs_buf_append(out, cs_slice(session->out.ptr + session->out_at, count)) != CS_OK)
+    lent = session->lent.len < enough_bytes - count ? session->lent.len : enough_bytes - count;
+    if (cs_buf_reserve(out, count + lent) != CS_OK)
         return CS_ENOMEM;
+    if (count)
+        (void)!cs_buf_append(out, cs_slice(session->out.ptr + session->out_at, count));
+    if (lent)
+        (void)!cs_buf_append(out, cs_slice(session->lent.ptr, lent));
     session->out_at += count;
-    session->body_sent += count;
+    session->lent = cs_slice_from(session->lent, lent);
+    session->body_sent += count + lent;
     if (session->out_at == session->out.len) {
         cs_buf_wipe(&session->out);
         session->out_at = 0;
@@ -453,12 +459,12 @@ void cs_http1_free(struct cs_http1 *session)
 
 bool cs_http1_wants_pull(const struct cs_http1 *session)
 {
-    return session->out.len > 0;
+    return session->out.len > 0 || session->lent.len > 0;
 }
 
 bool cs_http1_is_over(const struct cs_http1 *session, struct cs_err *err)
 {
-    if (session->state != HTTP1_OVER || session->out.len)
+    if (session->state != HTTP1_OVER || cs_http1_wants_pull(session))
         return false;
     *err = session->why;
     return true;
@@ -471,7 +477,7 @@ bool cs_http1_is_up(const struct cs_http1 *session)
 
 size_t cs_http1_queued_bytes(const struct cs_http1 *session)
 {
-    return session->out.len - session->out_at;
+    return session->out.len - session->out_at + session->lent.len;
 }
 
 uint64_t cs_http1_body_bytes_sent(const struct cs_http1 *session)

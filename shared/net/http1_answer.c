@@ -79,6 +79,7 @@ void http1_drop_answer(struct cs_http1 *session)
 {
     cs_buf_wipe(&session->out);
     session->out_at = 0;
+    session->lent = CS_SLICE_EMPTY;
 }
 
 void http1_write_continue(struct cs_http1 *session)
@@ -208,6 +209,19 @@ static int carrier_write(struct cs_exchange *exchange, struct cs_slice prefix, s
     return queued + more >= CS_LIMIT_STREAM_HIGH_WATER ? CS_EBUSY : CS_OK;
 }
 
+static int carrier_lend(struct cs_exchange *exchange, struct cs_slice body)
+{
+    struct cs_http1 *session = to_session(exchange);
+
+    if (session->failed || session->answer_ended)
+        return CS_ECLOSED;
+    cs_assert(session->answer_begun && !session->answer_chunked && body.len == session->length_left);
+    session->lent = body;
+    session->length_left = 0;
+    session->wake(session->owner);
+    return CS_OK;
+}
+
 static int carrier_end(struct cs_exchange *exchange)
 {
     struct cs_http1 *session = to_session(exchange);
@@ -241,10 +255,18 @@ static size_t carrier_queued_bytes(struct cs_exchange *exchange)
     return cs_http1_queued_bytes(to_session(exchange));
 }
 
+/* One exchange at a time. */
+static size_t carrier_held_bytes(struct cs_exchange *exchange)
+{
+    return to_session(exchange)->out.len;
+}
+
 const struct cs_exchange_carrier http1_carrier = {
     .begin = carrier_begin,
     .write = carrier_write,
+    .lend = carrier_lend,
     .end = carrier_end,
     .reset = carrier_reset,
     .queued_bytes = carrier_queued_bytes,
+    .held_bytes = carrier_held_bytes,
 };

@@ -30,7 +30,8 @@ struct cs_http1 {
     struct cs_buf held; /* bytes of later requests */
     size_t held_at;     /* of `held` so much was taken */
     struct cs_buf out;
-    size_t out_at; /* of `out` so much has gone */
+    size_t out_at;        /* of `out` so much has gone */
+    struct cs_slice lent; /* of an answer, what is left of it; goes behind `out` */
     struct cs_alarm watch;
     struct cs_err why;
     uint64_t body_sent;

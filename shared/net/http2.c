@@ -434,6 +434,11 @@ uint32_t cs_http2_streams_open(const struct cs_http2 *session)
 
 size_t cs_http2_queued_bytes(const struct cs_http2 *session)
 {
+    return session->queued_bytes + session->lent_bytes;
+}
+
+size_t cs_http2_held_bytes(const struct cs_http2 *session)
+{
     return session->queued_bytes;
 }
 

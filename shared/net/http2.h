@@ -72,8 +72,9 @@ bool cs_http2_is_draining(const struct cs_http2 *session);
 /* Frames of any kind received so far: whoever watches for silence compares two readings. */
 uint64_t cs_http2_frames_received(const struct cs_http2 *session);
 uint32_t cs_http2_streams_open(const struct cs_http2 *session);
-/* Body bytes that wait for the peer, over all streams. */
+/* Body bytes that wait for the peer, over all streams; of them, those that we hold in memory. */
 size_t cs_http2_queued_bytes(const struct cs_http2 *session);
+size_t cs_http2_held_bytes(const struct cs_http2 *session);
 /* Body bytes that went out so far: whoever watches for a peer that takes nothing compares two readings. */
 uint64_t cs_http2_body_bytes_sent(const struct cs_http2 *session);
 void cs_http2_ping(struct cs_http2 *session);
@@ -91,6 +92,9 @@ CS_MUST_USE int cs_http2_respond(struct cs_http2_stream *stream, const struct cs
 /* Queues prefix and body together or not at all. CS_OK; CS_EBUSY: taken, wait for on_writable; CS_EFULL: not
  * taken. */
 int cs_http2_write(struct cs_http2_stream *stream, struct cs_slice prefix, struct cs_slice body);
+/* Queues what is left of a body, behind what was written: nothing can be written any more. The bytes are not
+ * copied; they must outlive the session. CS_OK, CS_ECLOSED. */
+int cs_http2_lend(struct cs_http2_stream *stream, struct cs_slice body);
 /* Ends our side after what is queued, with trailers unless NULL. A server that ends first also resets the
  * stream without error (RFC 9113 section 8.1): it reads no more. */
 CS_MUST_USE int cs_http2_end(struct cs_http2_stream *stream, const struct cs_metadata_list *trailers);
@@ -107,5 +111,6 @@ void cs_http2_stream_set_user(struct cs_http2_stream *stream, void *user);
 bool cs_http2_stream_mark(const struct cs_http2_stream *stream);
 void cs_http2_stream_set_mark(struct cs_http2_stream *stream, bool mark);
 void *cs_http2_stream_owner(const struct cs_http2_stream *stream);
+struct cs_http2 *cs_http2_stream_session(const struct cs_http2_stream *stream);
 
 #endif

@@ -23,7 +23,8 @@ struct cs_http2 {
     struct cs_list streams;
     struct cs_list waiting;        /* streams that were refused a write, by their wait_node */
     struct cs_metadata_list block; /* the one list of headers that can be in the middle of arriving */
-    size_t queued_bytes;
+    size_t queued_bytes;           /* in memory */
+    size_t lent_bytes;             /* that wait beside them */
     uint64_t frames_received;
     uint64_t body_bytes_sent;
     uint64_t idle_frames_since_ms;
@@ -44,7 +45,8 @@ struct cs_http2_stream {
     struct cs_list node;
     struct cs_list wait_node;
     struct cs_buf out;
-    size_t out_at; /* of `out` so much has gone */
+    size_t out_at;        /* of `out` so much has gone */
+    struct cs_slice lent; /* what is left of it; goes behind `out` */
     struct cs_metadata_list trailers;
     int32_t id;
     bool sent : 1;

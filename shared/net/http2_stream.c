@@ -19,8 +19,10 @@ struct cs_http2_stream *http2_stream_new(struct cs_http2 *session, void *user)
 static void drop_queue(struct cs_http2_stream *stream)
 {
     stream->session->queued_bytes -= stream->out.len - stream->out_at;
+    stream->session->lent_bytes -= stream->lent.len;
     cs_buf_wipe(&stream->out);
     stream->out_at = 0;
+    stream->lent = CS_SLICE_EMPTY;
 }
 
 void http2_stream_free(struct cs_http2_stream *stream)
@@ -69,22 +71,34 @@ static int check_headers(const struct cs_metadata_list *headers)
                                                                                               : CS_OK;
 }
 
+static size_t take(struct cs_http2_stream *stream, uint8_t *to, size_t room)
+{
+    struct cs_http2 *session = stream->session;
+    size_t count = stream->out.len - stream->out_at, lent;
+
+    if (count > room)
+        count = room;
+    if (count)
+        memcpy(to, stream->out.ptr + stream->out_at, count);
+    stream->out_at += count;
+    session->queued_bytes -= count;
+    lent = stream->lent.len < room - count ? stream->lent.len : room - count;
+    if (lent)
+        memcpy(to + count, stream->lent.ptr, lent);
+    stream->lent = cs_slice_from(stream->lent, lent);
+    session->lent_bytes -= lent;
+    session->body_bytes_sent += count + lent;
+    return count + lent;
+}
+
 static nghttp2_ssize read_body(nghttp2_session *lib, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
                                nghttp2_data_source *source, void *user)
 {
     struct cs_http2_stream *stream = source->ptr;
-    size_t count = stream->out.len - stream->out_at;
+    size_t count = take(stream, to, room);
 
     (void)user;
-    if (count > room)
-        count = room;
-    if (count) {
-        memcpy(to, stream->out.ptr + stream->out_at, count);
-        stream->out_at += count;
-        stream->session->queued_bytes -= count;
-        stream->session->body_bytes_sent += count;
-    }
-    if (stream->out_at < stream->out.len)
+    if (stream->out_at < stream->out.len || stream->lent.len)
         return (nghttp2_ssize)count;
     drop_queue(stream);
     if (!stream->end_queued) {
@@ -176,6 +190,7 @@ int cs_http2_write(struct cs_http2_stream *stream, struct cs_slice prefix, struc
 
     if (stream->reset || stream->end_queued)
         return CS_ECLOSED;
+    cs_assert(!stream->lent.len);
     if (queued >= 2 * CS_LIMIT_STREAM_HIGH_WATER ||
         session->queued_bytes + more > CS_LIMIT_CONNECTION_BACKLOG) {
         wait_for_room(stream);
@@ -191,6 +206,17 @@ int cs_http2_write(struct cs_http2_stream *stream, struct cs_slice prefix, struc
         return CS_OK;
     wait_for_room(stream);
     return CS_EBUSY;
+}
+
+int cs_http2_lend(struct cs_http2_stream *stream, struct cs_slice body)
+{
+    if (stream->reset || stream->end_queued)
+        return CS_ECLOSED;
+    cs_assert(!stream->lent.len);
+    stream->lent = body;
+    stream->session->lent_bytes += body.len;
+    resume(stream);
+    return CS_OK;
 }
 
 int cs_http2_end(struct cs_http2_stream *stream, const struct cs_metadata_list *trailers)
@@ -257,4 +283,9 @@ void cs_http2_stream_set_mark(struct cs_http2_stream *stream, bool mark)
 void *cs_http2_stream_owner(const struct cs_http2_stream *stream)
 {
     return stream->session->owner;
+}
+
+struct cs_http2 *cs_http2_stream_session(const struct cs_http2_stream *stream)
+{
+    return stream->session;
 }

@@ -59,13 +59,13 @@ void cs_web_session_finish_all(struct cs_web_session *session, const char *sente
 }
 
 static int answer(struct cs_exchange *exchange, unsigned status, const struct cs_metadata_list *headers,
-                  struct cs_slice body)
+                  struct cs_slice body, bool is_standing)
 {
     const struct cs_exchange_carrier *carrier = exchange->carrier;
     int rc = carrier->begin(exchange, status, headers, (int64_t)body.len);
 
     if (rc == CS_OK && body.len && !exchange->head_only)
-        rc = carrier->write(exchange, CS_SLICE_EMPTY, body);
+        rc = is_standing ? carrier->lend(exchange, body) : carrier->write(exchange, CS_SLICE_EMPTY, body);
     if (rc == CS_OK || rc == CS_EBUSY)
         rc = carrier->end(exchange);
     return rc;
@@ -76,7 +76,7 @@ void cs_web_answer(struct cs_exchange *exchange, unsigned status, const struct c
 {
     static const struct cs_metadata_list none;
 
-    if (answer(exchange, status, headers ? headers : &none, body) != CS_OK)
+    if (answer(exchange, status, headers ? headers : &none, body, false) != CS_OK)
         exchange->carrier->reset(exchange);
 }
 
@@ -90,6 +90,18 @@ static int add_cautions(struct cs_metadata_list *headers)
     if (rc != CS_OK || cs_metadata_find(headers, "cache-control").len)
         return rc;
     return cs_grpc_add_text(headers, "cache-control", "no-store");
+}
+
+static void send_route(struct cs_exchange *exchange, unsigned status, const struct cs_route_answer *route)
+{
+    bool is_standing = route->standing.len > 0;
+    struct cs_slice body = is_standing ? route->standing : cs_buf_slice(&route->body);
+
+    if (body.len && !is_standing && exchange->carrier->held_bytes(exchange) > CS_WEB_WAITING_BYTES)
+        cs_connect_refuse(exchange, 503, CS_STATUS_UNAVAILABLE, "read the answers before: too many wait",
+                          NULL);
+    else if (answer(exchange, status, &route->headers, body, is_standing) != CS_OK)
+        exchange->carrier->reset(exchange);
 }
 
 static void answer_route(struct cs_web_session *session, struct cs_exchange *exchange,
@@ -106,7 +118,7 @@ static void answer_route(struct cs_web_session *session, struct cs_exchange *exc
     if (rc == CS_OK)
         rc = add_cautions(&answer.headers);
     if (rc == CS_OK)
-        cs_web_answer(exchange, status, &answer.headers, cs_buf_slice(&answer.body));
+        send_route(exchange, status, &answer);
     else
         exchange->carrier->reset(exchange);
     cs_metadata_free(&answer.headers);

@@ -30,14 +30,17 @@ struct cs_route_request {
 };
 
 struct cs_route_answer {
-    const char *content_type;        /* begins as "text/plain; charset=utf-8" */
-    struct cs_buf body;              /* empty at first; the caller frees it */
+    const char *content_type; /* begins as "text/plain; charset=utf-8" */
+    struct cs_buf body;       /* empty at first; the caller frees it */
+    struct cs_slice standing; /* the body instead, if it stays where it is while the program runs: it is
+                                 not copied, however slowly a client reads */
     struct cs_metadata_list headers; /* more of them, lower-case; the caller frees them. Without a
                                         cache-control among them the answer is not kept anywhere */
 };
 
-/* One GET (and HEAD) route. Answers go out whole: at most CS_WEB_ANSWER_BYTES each, and what finds no room
- * among 4 MB that wait on one HTTP/2 connection is reset. */
+/* One GET (and HEAD) route. Answers go out whole: at most CS_WEB_ANSWER_BYTES each. Strangers may ask, often
+ * and without reading: where more than CS_WEB_WAITING_BYTES are held for a connection it gets 503 for what
+ * would have to be held beside. */
 struct cs_route {
     const char *path; /* "/metrics": the whole of it, without the query */
     /* Writes the answer and returns its HTTP status. */
@@ -45,7 +48,7 @@ struct cs_route {
     void *owner;
 };
 
-enum { CS_WEB_ANSWER_BYTES = 2 * 1024 * 1024 };
+enum { CS_WEB_ANSWER_BYTES = 2 * 1024 * 1024, CS_WEB_WAITING_BYTES = 256 * 1024 };
 
 /* Asked about every request before anything else is done with it, gRPC's calls too. */
 struct cs_web_guard {

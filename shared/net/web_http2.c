@@ -44,6 +44,11 @@ static int carrier_write(struct cs_exchange *base, struct cs_slice prefix, struc
     return cs_http2_write(to_exchange(base)->stream, prefix, body);
 }
 
+static int carrier_lend(struct cs_exchange *base, struct cs_slice body)
+{
+    return cs_http2_lend(to_exchange(base)->stream, body);
+}
+
 static int carrier_end(struct cs_exchange *base)
 {
     struct exchange *exchange = to_exchange(base);
@@ -65,12 +70,19 @@ static size_t carrier_queued_bytes(struct cs_exchange *base)
     return cs_http2_stream_queued_bytes(to_exchange(base)->stream);
 }
 
+static size_t carrier_held_bytes(struct cs_exchange *base)
+{
+    return cs_http2_held_bytes(cs_http2_stream_session(to_exchange(base)->stream));
+}
+
 static const struct cs_exchange_carrier carrier = {
     .begin = carrier_begin,
     .write = carrier_write,
+    .lend = carrier_lend,
     .end = carrier_end,
     .reset = carrier_reset,
     .queued_bytes = carrier_queued_bytes,
+    .held_bytes = carrier_held_bytes,
 };
 
 void cs_web_http2_take(struct cs_web_session *session, struct cs_http2_stream *stream,

@@ -219,6 +219,9 @@ static void on_close(struct cs_http2_stream *stream, uint32_t code)
 
     pair->closes++;
     pair->close_code = code;
+    for (unsigned i = 0; i < pair->owed_count; i++)
+        if (pair->owed[i].stream == stream)
+            pair->owed[i].stream = NULL;
 }
 
 static void ignore(void *owner)
@@ -679,6 +682,100 @@ static void what_no_route_and_no_method_answers_goes_to_the_route_otherwise(void
     pair_close(&pair);
 }
 
+enum { STANDING_BYTES = 150 * 1000 };
+static uint8_t standing[STANDING_BYTES];
+
+static unsigned get_standing(void *owner, const struct cs_route_request *request,
+                             struct cs_route_answer *answer)
+{
+    (void)owner, (void)request;
+    answer->standing = CS_SLICE_ARRAY(standing);
+    return 200;
+}
+
+static void read_all_that_is_owed(struct pair *pair)
+{
+    pair->lazy = false;
+    for (unsigned i = 0; i < pair->owed_count; i++)
+        if (pair->owed[i].stream)
+            cs_http2_consume(pair->owed[i].stream, pair->owed[i].bytes);
+    pump(pair);
+}
+
+/* 30 MB are asked for by one who reads none of it. */
+static void what_stays_where_it_is_is_held_for_nobody(void **state)
+{
+    static const struct cs_route otherwise = {NULL, get_standing, NULL};
+    static const struct ask ask = {.method = "GET", .path = "/any"},
+                            head = {.method = "HEAD", .path = "/any"};
+    enum { CALLS = 199 };
+    struct cs_http2_stream *streams[3];
+    struct cs_http2 *server;
+    struct pair pair;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof standing; i++)
+        standing[i] = (uint8_t)(i * 7 + i / 256);
+    check_code(pair_open(&pair), CS_OK);
+    server = cs_grpc_server_http2(pair.server);
+    pair.web.otherwise = &otherwise;
+    assert_non_null(begin(&pair, &ask, false));
+    pump(&pair);
+    check_slice(cs_buf_slice(&pair.body), CS_SLICE_ARRAY(standing));
+    forget(&pair);
+    assert_non_null(begin(&pair, &head, false));
+    pump(&pair);
+    assert_string_equal(pair.status, "200");
+    assert_int_equal(pair.body.len, 0);
+
+    forget(&pair);
+    pair.lazy = true;
+    pair.body_bytes = 0;
+    for (unsigned i = 0; i < CALLS; i++) {
+        streams[i % CS_ARRAY_LEN(streams)] = begin(&pair, &ask, false);
+        assert_non_null(streams[i % CS_ARRAY_LEN(streams)]);
+        pump(&pair);
+    }
+    assert_int_equal(pair.answers, CALLS);
+    assert_int_equal(pair.closes, 0);
+    assert_int_equal(cs_http2_held_bytes(server), 0);
+    /* It still counts as what waits, for whoever watches for a client that takes nothing. */
+    assert_true(cs_http2_queued_bytes(server) > (CALLS - 20) * sizeof standing);
+    cs_http2_reset(streams[0], CS_HTTP2_CANCEL);
+    pump(&pair);
+    read_all_that_is_owed(&pair);
+    assert_int_equal(pair.closes, CALLS);
+    assert_int_equal(pair.body_bytes, (CALLS - 1) * sizeof standing);
+    assert_int_equal(cs_http2_queued_bytes(server), 0);
+    pair_close(&pair);
+}
+
+/* Pages that are written anew for each who asks: 1 MB here. */
+static void pages_that_are_not_read_are_no_longer_made(void **state)
+{
+    static const struct ask ask = {.method = "GET", .path = "/large"};
+    struct cs_http2 *server;
+    struct pair pair;
+
+    (void)state;
+    check_code(pair_open(&pair), CS_OK);
+    server = cs_grpc_server_http2(pair.server);
+    pair.lazy = true;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_non_null(begin(&pair, &ask, false));
+        pump(&pair);
+        assert_true(cs_http2_held_bytes(server) < CS_WEB_WAITING_BYTES + 1024 * 1024 + 16 * 1024);
+    }
+    assert_int_equal(pair.answers, 100);
+    assert_string_equal(pair.status, "503");
+    read_all_that_is_owed(&pair);
+    assert_non_null(begin(&pair, &ask, false));
+    pump(&pair);
+    assert_string_equal(pair.status, "200");
+    assert_int_equal(pair.closes, 101);
+    pair_close(&pair);
+}
+
 static enum cs_status pass_with_a_word(void *owner, struct cs_slice method, struct cs_slice path,
                                        const struct cs_metadata_list *headers, struct cs_err *err)
 {
@@ -812,6 +909,8 @@ int main(void)
         cmocka_unit_test(a_paused_call_gets_its_request_when_it_goes_on),
         cmocka_unit_test(a_deadline_and_a_cancel_end_a_call),
         cmocka_unit_test(what_no_route_and_no_method_answers_goes_to_the_route_otherwise),
+        cmocka_unit_test(what_stays_where_it_is_is_held_for_nobody),
+        cmocka_unit_test(pages_that_are_not_read_are_no_longer_made),
         cmocka_unit_test(a_guard_is_asked_about_every_request_before_anything_else),
         cmocka_unit_test(a_listener_that_answers_grpc_alone_refuses_the_rest),
         cmocka_unit_test(every_allocation_may_fail),

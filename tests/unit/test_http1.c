@@ -375,6 +375,55 @@ static void takes_one_request_at_a_time_and_holds_few_bytes_of_the_next(void **s
     }
 }
 
+static uint8_t standing[100 * 1000];
+
+static unsigned get_standing(void *owner, const struct cs_route_request *request,
+                             struct cs_route_answer *answer)
+{
+    (void)owner, (void)request;
+    answer->standing = CS_SLICE_ARRAY(standing);
+    return 200;
+}
+
+/* In pieces of any size, behind its head and before the next answer. */
+static void a_body_that_stays_where_it_is_goes_out_whole(void **state)
+{
+    static const struct cs_route otherwise = {NULL, get_standing, NULL};
+    static const size_t pieces[] = {1, 7, 1000, 64 * 1024, SIZE_MAX / 2};
+    struct scene scene;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof standing; i++)
+        standing[i] = (uint8_t)('a' + (i * 7 + i / 256) % 26);
+    for (size_t i = 0; i < CS_ARRAY_LEN(pieces); i++) {
+        struct cs_slice body;
+
+        check_code(scene_open(&scene), CS_OK);
+        scene.web.otherwise = &otherwise;
+        cs_http1_feed(scene.http1, cs_slice_str("GET /any HTTP/1.1\r\nhost: h\r\n\r\n"));
+        assert_true(cs_http1_wants_pull(scene.http1));
+        assert_true(cs_http1_queued_bytes(scene.http1) > sizeof standing);
+        while (cs_http1_wants_pull(scene.http1))
+            check_code(cs_http1_pull(scene.http1, &scene.answer, pieces[i]), CS_OK);
+        assert_int_equal(cs_http1_queued_bytes(scene.http1), 0);
+        body = cs_slice_from(cs_buf_slice(&scene.answer), scene.answer.len - sizeof standing);
+        check_slice(body, CS_SLICE_ARRAY(standing));
+        assert_memory_equal(body.ptr - 4, "\r\n\r\n", 4);
+        say(&scene, "HEAD /any HTTP/1.1\r\nhost: h\r\n\r\nGET /any HTTP/1.1\r\nhost: h\r\n\r\n");
+        assert_int_equal(count_answers(&scene, "content-length: 100000\r\n"), 3);
+        check_slice(cs_slice_from(cs_buf_slice(&scene.answer), scene.answer.len - sizeof standing),
+                    CS_SLICE_ARRAY(standing));
+        assert_true(scene.answer.len < 2 * sizeof standing + 3000);
+        scene_close(&scene);
+    }
+    /* Whoever goes in the middle leaves nothing behind. */
+    check_code(scene_open(&scene), CS_OK);
+    scene.web.otherwise = &otherwise;
+    cs_http1_feed(scene.http1, cs_slice_str("GET /any HTTP/1.1\r\nhost: h\r\n\r\n"));
+    check_code(cs_http1_pull(scene.http1, &scene.answer, 1000), CS_OK);
+    scene_close(&scene);
+}
+
 static void a_stream_waits_for_a_client_that_reads_slowly(void **state)
 {
     struct scene scene;
@@ -514,6 +563,7 @@ int main(void)
         cmocka_unit_test(has_patience_with_a_body_that_comes_steadily),
         cmocka_unit_test(ends_a_connection_that_asks_nothing_without_a_word),
         cmocka_unit_test(takes_one_request_at_a_time_and_holds_few_bytes_of_the_next),
+        cmocka_unit_test(a_body_that_stays_where_it_is_goes_out_whole),
         cmocka_unit_test(a_stream_waits_for_a_client_that_reads_slowly),
         cmocka_unit_test(ends_in_order_when_it_is_to_drain),
         cmocka_unit_test(a_call_ends_with_its_connection),

@@ -182,6 +182,35 @@ test('only the own page gets in', async (t) => {
   });
 });
 
+test('whoever asks for pages and reads none of them fills no memory', { skip: !fs.existsSync('/proc/self/status') }, async (t) => {
+  const deployment = await Deployment.create(t);
+  const page = await Console.start(t, deployment, 'ada');
+  const resident = () => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${page.program.pid}/status`, 'utf8'))[1]) / 1024;
+  const get = (where) => page.whole('GET', where, { headers: { accept: html, 'accept-encoding': 'gzip' } });
+  const text = zlib.gunzipSync((await get('/')).body).toString();
+  const assets = await Promise.all([...text.matchAll(/"(\/assets\/[^"]+)"/g)].map(async ([, where]) => ({ where, size: (await get(where)).body.length })));
+  const { where, size } = assets.reduce((most, one) => one.size > most.size ? one : most);
+  const before = resident();
+  const sessions = [];
+  t.after(() => { for (const session of sessions) session.destroy(); });
+  const answered = [];
+  for (let i = 0; i < 40; i++) {
+    // It opens no window: nothing of a body can be sent to it.
+    const session = http2.connect(page.url, { settings: { initialWindowSize: 0 } });
+    session.on('error', () => {});
+    sessions.push(session);
+    for (let k = 0; k < 120; k++)
+      answered.push(new Promise((resolve) => session.request({ ':path': where, 'accept-encoding': 'gzip' })
+        .on('response', (headers) => resolve(headers[':status'])).on('error', () => resolve('reset'))));
+  }
+  const statuses = await Promise.all(answered), grown = resident() - before;
+  t.diagnostic(`${statuses.length} times ${size} bytes: ${before.toFixed()} MB, and ${grown.toFixed()} MB more`);
+  assert.ok(size > 20_000 && statuses.every((status) => status === 200), [...new Set(statuses)].join());
+  // An open stream costs some KB, and more with AddressSanitizer; the pages asked for are hundreds of MB.
+  assert.ok(grown < 120, `${grown} MB`);
+  assert.equal((await get(where)).status, 200); // others go on
+});
+
 test('what the page asks is asked in the operator\'s name, and answered as the controller answers', async (t) => {
   const deployment = await Deployment.create(t);
   const bob = await Console.open(t, deployment, 'bob');
