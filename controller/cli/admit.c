@@ -5,6 +5,7 @@
  *   banned, quarantined the admission that there is: the same keys, admitted anew */
 #include "controller/cli/admit.h"
 #include "controller/cli/fetch.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
@@ -45,6 +46,21 @@ static int fill(struct cli *cli, const struct candidate *candidate, const counte
     return CS_OK;
 }
 
+/* Everybody who saw the one before would refuse the new one. */
+static int check_clock(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
+{
+    int64_t since = cli_known_since(cli->known, admission->device_name);
+    char when[CS_TIME_TEXT_BYTES];
+
+    if (admission->admitted_at_s >= since)
+        return CS_OK;
+    return cs_err_set(
+        err, CS_ERANGE,
+        "device %s was admitted at %s, and the clock of this machine is behind that: set it, or whoever "
+        "saw that admission takes the new one for the older",
+        admission->device_name, cs_time_text(since, when));
+}
+
 static int sign_and_send(struct cli *cli, const struct candidate *candidate,
                          const countersign_v1_Operator *admin, struct cs_err *err)
 {
@@ -58,6 +74,10 @@ static int sign_and_send(struct cli *cli, const struct candidate *candidate,
     int rc = request ? fill(cli, candidate, admin, &admission, err) : CS_ENOMEM;
 
     if (rc == CS_OK)
+        rc = cli_known_load(cli, err);
+    if (rc == CS_OK)
+        rc = check_clock(cli, &admission, err);
+    if (rc == CS_OK)
         rc = cs_message_encode(countersign_v1_Admission_fields, &admission, &payload, err);
     if (rc == CS_OK)
         rc = cs_admission_decode(cs_buf_slice(&payload), &decoded, err);
@@ -70,7 +90,8 @@ static int sign_and_send(struct cli *cli, const struct candidate *candidate,
     if (rc != CS_OK)
         return rc;
     CS_PB_SET(&request->envelope, cs_buf_slice(&envelope));
-    return cli_call(cli, &cli_rpc_AdmitDevice, request, &reply, err);
+    rc = cli_call(cli, &cli_rpc_AdmitDevice, request, &reply, err);
+    return rc == CS_OK ? cli_known_admitted(cli, cs_buf_slice(&envelope), err) : rc;
 }
 
 static int print_admitted(struct cli *cli, const struct candidate *candidate, struct cs_err *err)
@@ -178,12 +199,13 @@ static int admit_enrolment(struct cli *cli, const char *name,
 
 /* ---- devices that were admitted before */
 
-static int check_renewal(const struct cs_policy *policy, const countersign_v1_GetDeviceResponse *reply,
+/* CS_ERANGE: the controller gave an older admission than was seen here. */
+static int check_renewal(struct cli *cli, const countersign_v1_GetDeviceResponse *reply,
                          const countersign_v1_GetEnrolmentResponse *enrolment, struct cs_device **ret,
                          struct cs_err *err)
 {
     countersign_v1_DeviceRenewal renewal;
-    int rc = cli_check_device(policy, reply, reply->device.name, ret, err);
+    int rc = cli_known_open(cli, reply, reply->device.name, ret, err);
 
     if (rc == CS_OK)
         rc = cs_device_check_renewal(*ret, CS_PB_BYTES(&enrolment->renewal), &renewal, err);
@@ -202,8 +224,11 @@ static int admit_renewal(struct cli *cli, const countersign_v1_GetDeviceResponse
     struct candidate candidate = enrolled(reply->device.name, enrolment);
     const countersign_v1_Admission *before;
     char because[160], when[CS_TIME_TEXT_BYTES];
-    int rc = check_renewal(cli->policy, reply, enrolment, &device, err);
+    int rc = check_renewal(cli, reply, enrolment, &device, err);
 
+    /* Nothing that a person could compare makes up for that. */
+    if (rc == CS_ERANGE)
+        return rc;
     if (rc != CS_OK && pending)
         return admit_compared(cli, &candidate, admin, err);
     if (rc != CS_OK)
@@ -226,7 +251,7 @@ static int admit_again(struct cli *cli, const countersign_v1_GetDeviceResponse *
     const countersign_v1_Admission *before;
     struct candidate candidate = {.name = reply->device.name};
     char because[160], when[CS_TIME_TEXT_BYTES];
-    int rc = cli_check_device(cli->policy, reply, reply->device.name, &device, err);
+    int rc = cli_known_open(cli, reply, reply->device.name, &device, err);
 
     if (rc != CS_OK)
         return rc;

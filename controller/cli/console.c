@@ -6,6 +6,7 @@
 #include "controller/cli/console_open.h"
 #include "controller/cli/console_signer.h"
 #include "controller/cli/keep.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nouns.h"
 
 #include "controller/console/pages.h"
@@ -25,6 +26,8 @@ enum {
     LINK_BYTES = 128,
     /* Checkpoints of the audit are a file that is read each time. */
     KEEP_EVERY_MS = 10 * 1000,
+    /* Of devices that were seen there are many, one after the other. */
+    SAVE_EVERY_MS = 1000,
 };
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -46,7 +49,7 @@ struct console {
     uv_poll_t terminal;
     bool has_terminal;
     uint64_t idle_ms; /* 0: never */
-    uint64_t keep_again_ms;
+    uint64_t keep_again_ms, save_again_ms;
     unsigned handles; /* that are open */
     bool stop, wants_link;
 };
@@ -324,6 +327,19 @@ static void keep_checkpoint(struct console *console)
     cli_keep_after(cli);
 }
 
+/* Not at the end alone: that may come without a word. */
+static void save_known(struct console *console)
+{
+    struct cli *cli = console->cli;
+    struct cs_err err;
+
+    if (!cli->known || !cli->known->changed || uv_now(console->loop) < console->save_again_ms)
+        return;
+    console->save_again_ms = uv_now(console->loop) + SAVE_EVERY_MS;
+    if (cli_known_save(cli, &err) != CS_OK)
+        fprintf(stderr, "countersign: warning: when devices were admitted was not kept: %s\n", err.msg);
+}
+
 static void run(struct console *console)
 {
     struct cs_err err;
@@ -338,6 +354,7 @@ static void run(struct console *console)
         if (console->wants_link && !console->stop && show_link(console, &err) != CS_OK)
             fprintf(stderr, "countersign: %s\n", err.msg);
         keep_checkpoint(console);
+        save_known(console);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "controller/cli/console_forward.h"
 
+#include "controller/cli/known.h"
 #include "controller/cli/remote.h"
 
 #include "shared/base/limits.h"
@@ -79,9 +80,38 @@ static void fail(struct forward *forward, const struct cs_err *err)
 
 /* ---- what the controller says */
 
+/* The page verifies what it is given, but what it has seen before goes with its tab: each start of the
+ * program is another origin. So what the operator's own files know of a device is held against it here. */
+static int check_device(struct cli *cli, struct cs_slice message, struct cs_err *err)
+{
+    cs_auto_free countersign_v1_GetDeviceResponse *reply = CLI_NEW(countersign_v1_GetDeviceResponse, err);
+    int rc = reply ? cs_message_decode(countersign_v1_GetDeviceResponse_fields, message, reply,
+                                       "the controller's answer", err)
+                   : CS_ENOMEM;
+
+    return rc == CS_OK ? cli_known_pass(cli, reply, err) : rc;
+}
+
+/* It was signed here, or by the same key: what is older is not taken from now on. */
+static void note_admission(struct cli *cli, struct cs_slice message)
+{
+    struct cs_err err;
+    cs_auto_free countersign_v1_AdmitDeviceRequest *request =
+        CLI_NEW(countersign_v1_AdmitDeviceRequest, &err);
+    int rc = request ? cs_message_decode(countersign_v1_AdmitDeviceRequest_fields, message, request,
+                                         "the request", &err)
+                     : CS_ENOMEM;
+
+    if (rc == CS_OK)
+        rc = cli_known_admitted(cli, CS_PB_BYTES(&request->envelope), &err);
+    if (rc != CS_OK)
+        fprintf(stderr, "countersign: warning: the admission was not noted: %s\n", err.msg);
+}
+
 static void out_on_message(struct cs_client_call *out, struct cs_slice message, void *data)
 {
     struct forward *forward = data;
+    struct cs_err err;
     int rc;
 
     if (!forward->call)
@@ -92,6 +122,12 @@ static void out_on_message(struct cs_client_call *out, struct cs_slice message, 
         return;
     }
     forward->answered = true;
+    if (forward->method == &cli_rpc_GetDevice &&
+        check_device(forward->forwarder->cli, message, &err) != CS_OK) {
+        finish(forward, CS_STATUS_PERMISSION_DENIED, err.msg);
+        cs_client_call_cancel(out);
+        return;
+    }
     rc = cs_call_send(forward->call, message);
     if (rc == CS_EBUSY) {
         cs_client_call_pause(out, forward->is_stream);
@@ -136,6 +172,8 @@ static void out_on_end(struct cs_client_call *out, enum cs_status status, const 
                 cs_status_name(status));
     if (status == CS_STATUS_OK && changes(forward->method))
         forwarder->cli->keep_checkpoint = true;
+    if (status == CS_STATUS_OK && forward->method == &cli_rpc_AdmitDevice)
+        note_admission(forwarder->cli, cs_buf_slice(&forward->request));
     finish(forward, status, sentence);
     maybe_free(forward);
 }

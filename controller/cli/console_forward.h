@@ -1,6 +1,7 @@
 /* console_forward.h - the controller's methods, served to the console's page and forwarded as they are: bytes
  * of requests and replies, status and sentence, cancellation, deadlines, and how fast each side reads. Unary
- * calls and server streams.
+ * calls and server streams. One thing is refused: a device's admission that is older than what the operator's
+ * files have seen (known.h).
  *
  * Handlers only queue: connecting anew, and signing in anew when a session has ended, wait for the network
  * and perhaps for a person, so they belong to the top of the loop, which is cli_forwarder_run(). */

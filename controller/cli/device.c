@@ -1,6 +1,7 @@
 /* countersign device … - the machines that run the agent. */
 #include "controller/cli/check.h"
 #include "controller/cli/fetch.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
@@ -86,7 +87,7 @@ static void show_trust_in(struct cli *cli, struct cli_doc *doc, const countersig
     int rc = cli_policy(cli, &policy, &why);
 
     if (rc == CS_OK)
-        rc = cli_check_device(policy, reply, reply->device.name, &device, &why);
+        rc = cli_known_open(cli, reply, reply->device.name, &device, &why);
     if (rc != CS_OK) {
         cli_field(doc, "admission", "Admission", cli_tinted(why.msg, CLI_YELLOW));
         return;

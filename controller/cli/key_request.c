@@ -1,6 +1,7 @@
 /* countersign cert request, requests, csr - keys that devices make, and the CSRs that they answer with. */
 #include "controller/cli/fetch.h"
 #include "controller/cli/file.h"
+#include "controller/cli/known.h"
 #include "controller/cli/nouns.h"
 #include "controller/cli/show.h"
 
@@ -116,7 +117,7 @@ static int prepare(struct cli *cli, const countersign_v1_Operator *requester, st
     if (rc == CS_OK)
         rc = cli_fetch_device(cli, device, &asking->device, err);
     if (rc == CS_OK)
-        rc = cli_check_device(cli->policy, asking->device, device, &asking->known, err);
+        rc = cli_known_open(cli, asking->device, device, &asking->known, err);
     if (rc == CS_OK) {
         asking->admission = cs_device_admission(asking->known);
         rc = check_device(asking, err);
@@ -360,7 +361,7 @@ static int verified_csr(struct cli *cli, const countersign_v1_KeyRequestInfo *in
     if (rc == CS_OK)
         rc = cli_fetch_device(cli, info->device_name, &device, err);
     if (rc == CS_OK)
-        rc = cli_check_device(policy, device, info->device_name, &known, err);
+        rc = cli_known_open(cli, device, info->device_name, &known, err);
     if (rc == CS_OK)
         rc = cli_check_csr(known, request, &digest, CS_PB_BYTES(&reply->csr), ret, err);
     if (rc == CS_OK)

@@ -6,6 +6,7 @@
 
 #include "shared/base/text.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A line has at most 63 bytes of name: more devices than a controller serves. */
@@ -56,6 +57,7 @@ int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_a
         if (known->list[at].admitted_at_s < admitted_at_s) {
             known->list[at].admitted_at_s = admitted_at_s;
             known->list[at].verified = false;
+            known->list[at].fresh = true;
             known->changed = true;
         }
         return CS_OK;
@@ -70,7 +72,7 @@ int cli_known_note(struct cli_known *known, const char *name, int64_t admitted_a
         known->capacity = capacity;
     }
     memmove(&known->list[at + 1], &known->list[at], (known->count - at) * sizeof known->list[0]);
-    known->list[at] = (struct cli_known_device){.admitted_at_s = admitted_at_s};
+    known->list[at] = (struct cli_known_device){.admitted_at_s = admitted_at_s, .fresh = true};
     snprintf(known->list[at].name, sizeof known->list[at].name, "%s", name);
     known->count++;
     known->changed = true;
@@ -94,6 +96,7 @@ void cli_known_note_verified(struct cli_known *known, const char *name, const st
     if (!there || cli_known_verified(known, name, digest))
         return;
     known->list[at].verified = true;
+    known->list[at].fresh = true;
     known->list[at].digest = *digest;
     known->changed = true;
 }
@@ -192,22 +195,46 @@ int cli_known_write(const struct cli_known *known, struct cs_buf *out)
 
 /* ---- at home */
 
+/* The file is written beside and put into its place: another one has another inode. */
+static struct cli_known_stamp stamp_of(const char *path)
+{
+    struct stat there;
+
+    if (stat(path, &there) != 0)
+        return (struct cli_known_stamp){0};
+    return (struct cli_known_stamp){there.st_ino, there.st_mtim.tv_sec, there.st_mtim.tv_nsec};
+}
+
+static bool is_same(const struct cli_known_stamp *a, const struct cli_known_stamp *b)
+{
+    return a->inode == b->inode && a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+static void is_kept(struct cli_known *known)
+{
+    known->changed = false;
+    for (size_t i = 0; i < known->count; i++)
+        known->list[i].fresh = false;
+}
+
 static int load(const struct cli_home *home, struct cli_known *ret, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
     int rc = cli_file_join(path, sizeof path, err, home->folder, "devices");
 
-    if (rc == CS_OK)
+    if (rc == CS_OK) {
+        ret->stamp = stamp_of(path);
         rc = cli_file_read(path, FILE_BYTES, &text, err);
+    }
     if (rc == CS_OK)
         rc = cli_known_parse(cs_buf_slice(&text), path, ret, err);
-    ret->changed = false;
+    is_kept(ret);
     cs_buf_free(&text);
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
-static int save(const struct cli_home *home, const struct cli_known *known, struct cs_err *err)
+static int save(const struct cli_home *home, struct cli_known *known, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_EMPTY;
     char path[PATH_MAX];
@@ -217,23 +244,34 @@ static int save(const struct cli_home *home, const struct cli_known *known, stru
         rc = cs_err_nomem(err);
     if (rc == CS_OK)
         rc = cli_file_write(path, 0600, cs_buf_slice(&text), err);
+    if (rc == CS_OK) {
+        known->stamp = stamp_of(path);
+        is_kept(known);
+    }
     cs_buf_free(&text);
     return rc;
 }
 
-static int note(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
+static int compare(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
 {
     char seen[CS_TIME_TEXT_BYTES], given[CS_TIME_TEXT_BYTES];
     int64_t since = cli_known_since(cli->known, admission->device_name);
 
-    if (admission->admitted_at_s < since)
-        return cs_err_set(
-            err, CS_EAUTH,
-            "the controller gave an admission of device %s of %s, but a newer one, of %s, was seen here "
-            "before: its keys may be those of a device that was lost. If an admin says why: countersign "
-            "device forget %s",
-            admission->device_name, cs_time_text(admission->admitted_at_s, given), cs_time_text(since, seen),
-            admission->device_name);
+    if (admission->admitted_at_s >= since)
+        return CS_OK;
+    return cs_err_set(
+        err, CS_ERANGE,
+        "the controller gave an admission of device %s of %s, but a newer one, of %s, was seen here "
+        "before: its keys may be those of a device that was lost. If an admin says why: countersign "
+        "device forget %s",
+        admission->device_name, cs_time_text(admission->admitted_at_s, given), cs_time_text(since, seen),
+        admission->device_name);
+}
+
+static int note(struct cli *cli, const countersign_v1_Admission *admission, struct cs_err *err)
+{
+    char given[CS_TIME_TEXT_BYTES];
+
     /* What the file could not say again is not noted: a year beyond four digits, signed by mistake. */
     if (admission->admitted_at_s <= 0 || *cs_time_text(admission->admitted_at_s, given) == '@')
         return CS_OK;
@@ -254,31 +292,8 @@ static int open_again(const countersign_v1_GetDeviceResponse *reply, struct cs_d
     return rc;
 }
 
-int cli_known_open(struct cli *cli, const countersign_v1_GetDeviceResponse *reply, const char *name,
-                   struct cs_device **ret, struct cs_err *err)
-{
-    cs_auto(cs_device_freep) struct cs_device *device = NULL;
-    struct cs_digest digest = cli_known_digest(cli->policy, reply);
-    int rc = CS_OK;
-
-    if (!cli->known) {
-        cli->known = CLI_NEW(struct cli_known, err);
-        rc = cli->known ? load(&cli->home, cli->known, err) : CS_ENOMEM;
-    }
-    if (rc == CS_OK)
-        rc = cli_known_verified(cli->known, name, &digest)
-                 ? open_again(reply, &device, err)
-                 : cli_check_device(cli->policy, reply, name, &device, err);
-    if (rc == CS_OK)
-        rc = note(cli, cs_device_admission(device), err);
-    if (rc != CS_OK)
-        return rc;
-    cli_known_note_verified(cli->known, name, &digest);
-    *ret = cs_steal(device);
-    return CS_OK;
-}
-
-/* What another command kept meanwhile stays. */
+/* What was noted here is put to what stands in the file, which another command may have written meanwhile;
+ * what it has forgotten stays so. */
 static int merge(struct cli *cli, struct cs_err *err)
 {
     struct cli_known there = {0};
@@ -290,6 +305,8 @@ static int merge(struct cli *cli, struct cs_err *err)
     for (size_t i = 0; rc == CS_OK && i < cli->known->count; i++) {
         const struct cli_known_device *device = &cli->known->list[i];
 
+        if (!device->fresh)
+            continue;
         rc = cli_known_note(&there, device->name, device->admitted_at_s, err);
         if (rc == CS_OK && device->verified && cli_known_since(&there, device->name) == device->admitted_at_s)
             cli_known_note_verified(&there, device->name, &device->digest);
@@ -297,15 +314,98 @@ static int merge(struct cli *cli, struct cs_err *err)
     if (rc == CS_OK && there.changed)
         rc = save(&cli->home, &there, err);
     close(fd);
-    cli_known_free(&there);
+    if (rc == CS_OK) {
+        cli_known_free(cli->known);
+        *cli->known = there;
+    } else {
+        cli_known_free(&there);
+    }
     return rc;
+}
+
+int cli_known_load(struct cli *cli, struct cs_err *err)
+{
+    struct cli_known_stamp now;
+    struct cli_known *known;
+    char path[PATH_MAX];
+    int rc = cli_file_join(path, sizeof path, err, cli->home.folder, "devices");
+
+    if (rc != CS_OK)
+        return rc;
+    now = stamp_of(path);
+    if (cli->known)
+        return is_same(&now, &cli->known->stamp) ? CS_OK : merge(cli, err);
+    known = CLI_NEW(struct cli_known, err);
+    rc = known ? load(&cli->home, known, err) : CS_ENOMEM;
+    if (rc == CS_OK) {
+        cli->known = known;
+    } else if (known) {
+        cli_known_free(known);
+        free(known);
+    }
+    return rc;
+}
+
+int cli_known_open(struct cli *cli, const countersign_v1_GetDeviceResponse *reply, const char *name,
+                   struct cs_device **ret, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    struct cs_digest digest = cli_known_digest(cli->policy, reply);
+    int rc = cli_known_load(cli, err);
+
+    if (rc == CS_OK)
+        rc = cli_known_verified(cli->known, name, &digest)
+                 ? open_again(reply, &device, err)
+                 : cli_check_device(cli->policy, reply, name, &device, err);
+    if (rc == CS_OK)
+        rc = compare(cli, cs_device_admission(device), err);
+    if (rc == CS_OK)
+        rc = note(cli, cs_device_admission(device), err);
+    if (rc != CS_OK)
+        return rc;
+    cli_known_note_verified(cli->known, name, &digest);
+    *ret = cs_steal(device);
+    return CS_OK;
+}
+
+int cli_known_pass(struct cli *cli, const countersign_v1_GetDeviceResponse *reply, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *verified = NULL, *parsed = NULL;
+    struct cs_err why;
+    int rc = cli_known_load(cli, err);
+
+    if (rc != CS_OK || reply->admission.size == 0)
+        return rc;
+    rc = cs_device_open_checked(CS_PB_BYTES(&reply->admission), &parsed, err);
+    if (rc != CS_OK)
+        return cs_err_prefix(err, "the admission of device %s", reply->device.name);
+    rc = compare(cli, cs_device_admission(parsed), err);
+    /* There is no policy while it is looked up anew. */
+    if (rc == CS_OK && cli->policy)
+        (void)!cli_known_open(cli, reply, cs_device_admission(parsed)->device_name, &verified, &why);
+    return rc;
+}
+
+int cli_known_admitted(struct cli *cli, struct cs_slice envelope, struct cs_err *err)
+{
+    cs_auto(cs_device_freep) struct cs_device *device = NULL;
+    int rc = cli_known_load(cli, err);
+
+    if (rc == CS_OK)
+        rc = cs_device_open_checked(envelope, &device, err);
+    return rc == CS_OK ? note(cli, cs_device_admission(device), err) : rc;
+}
+
+int cli_known_save(struct cli *cli, struct cs_err *err)
+{
+    return cli->known && cli->known->changed && cli->home.pinned ? merge(cli, err) : CS_OK;
 }
 
 void cli_known_keep(struct cli *cli)
 {
     struct cs_err why;
 
-    if (cli->known && cli->known->changed && cli->home.pinned && merge(cli, &why) != CS_OK)
+    if (cli_known_save(cli, &why) != CS_OK)
         fprintf(stderr, "countersign: warning: when devices were admitted was not kept: %s\n", why.msg);
     if (cli->known)
         cli_known_free(cli->known);

@@ -77,7 +77,7 @@ test('a lost connection shows, and heals', async (t) => {
   const ada = new Person(await way.open(browser, 'ada'));
   await ada.list();
   await ada.open(commonName);
-  const lost = ada.page.getByRole('status').filter({ hasText: /connection to the controller is lost/i });
+  const lost = ada.page.getByRole('status').getByText(/connection to the controller is lost/i);
 
   assert.equal(await deployment.controller.stop(), 0);
   await lost.waitFor();

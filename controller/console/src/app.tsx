@@ -133,7 +133,7 @@ function Who() {
         </span>
       )}
       <ThemeSwitch />
-      {who?.servedBy === 'countersignd' && <Button kind="quiet" icon="leave" label="Sign out" onClick={() => { void signOut(); }} />}
+      {who && <Button kind="quiet" icon="leave" label="Sign out" onClick={() => { void signOut(); }} />}
     </div>
   );
 }

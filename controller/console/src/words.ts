@@ -3,6 +3,7 @@
 import {
   type Certificate, CertificateKey, Colour, type Device, type KeyRequestState, type Order, OrderState, RevocationReason, SyncState,
 } from './gen/countersign/v1/operator_pb';
+import { shown } from './trust/text';
 import type { Action, KeyKind, KeyMode, Outcome, Role } from './gen/countersign/v1/statement_pb';
 
 export type ColourWord = 'none' | 'green' | 'blue' | 'yellow' | 'orange' | 'purple' | 'gray' | 'red' | 'black';
@@ -116,4 +117,4 @@ export function count(number: number | bigint, one: string, many = `${one}s`): s
 }
 
 // "Example CA" of "CN=Example CA, O=Example": what tells issuers apart in a list.
-export function issuerName(issuer: string): string { return /(?:^|,\s*)CN=((?:\\.|[^,\\])+)/.exec(issuer)?.[1] ?? issuer; }
+export function issuerName(issuer: string): string { return shown(/(?:^|,\s*)CN=((?:\\.|[^,\\])+)/.exec(issuer)?.[1] ?? issuer); }

@@ -15,6 +15,7 @@ import { hex, random, sha256, utf8 } from '../src/trust/bytes';
 import { parseEnvelope } from '../src/trust/envelope';
 import { words } from '../src/trust/spoken';
 import { encode } from '../src/trust/statements';
+import { headlineOf } from '../src/requests/headline';
 import { forgetKnown } from '../src/trust/known';
 import { World } from './world';
 
@@ -69,6 +70,25 @@ describe('a push', () => {
   it('goes everywhere when no target is named', async () => {
     const draft = await preparePush(wish({ targets: [] }));
     expect(draft.orders.map(({ device, connector }) => `${device}/${connector}`).sort()).toEqual(['gw-1/app', 'gw-1/nginx', 'gw-2/nginx']);
+  });
+
+  it('goes to the places that the person saw, also where all were meant and there are more by now', async () => {
+    await world.addDevice('gw-3', 'nginx');
+    const seen = [gw1, gw2, app];
+    const draft = await preparePush(wish({ targets: seen }));
+    expect(draft.orders.map(({ device }) => device)).not.toContain('gw-3');
+    const many = Array.from({ length: 65 }, (_, i) => `c${i}`);
+    await world.addDevice('gw-4', ...many);
+    await world.addDevice('gw-5', 'late');
+    const shown = [gw1, gw2, app, { deviceName: 'gw-3', connector: 'nginx' }, ...many.map((connector) => ({ deviceName: 'gw-4', connector }))];
+    const refused = await preparePush(wish({ targets: shown })).catch((error: unknown) => error);
+    expect(isStale(refused)).toBe(true);
+    expect(sentence(refused)).toMatch(/69 app connectors were chosen.*70 now: look again/);
+    const other = [...shown.slice(0, -1), { deviceName: 'gw-4', connector: 'gone' }, { deviceName: 'gw-5', connector: 'late' }];
+    const swapped = await preparePush(wish({ targets: other })).catch((error: unknown) => error);
+    expect(isStale(swapped)).toBe(true);
+    expect(sentence(swapped)).toMatch(/was not asked for.*Look again/);
+    expect(world.signed).toEqual([]);
   });
 
   it('with a key seals it for each device before it is sent', async () => {
@@ -280,6 +300,13 @@ describe('a decision', () => {
     expect(sentence(stale)).toBe(`REQ-${number} has changed since you looked: dan accepted stage 1. Look again.`);
   });
 
+  it('is refused where the stage has another name than the controller gave it', async () => {
+    const number = await world.request();
+    await world.open('bob');
+    await expect(decide(number, { seen: { decisions: 0, stage: 1, stageName: 'look-only' } })).rejects.toThrow(/open stage of REQ-\d+ is "approve", and the controller calls it "look-only"/);
+    expect((await decide(number, { seen: { decisions: 0, stage: 1, stageName: 'approve' } })).title).toMatch(/stage approve/);
+  });
+
   it('is not for who may not, and not for a browser that would finish', async () => {
     const number = await world.request();
     await world.open('carol');
@@ -326,6 +353,16 @@ describe('a request to look at', () => {
     expect(review.decisions).toMatchObject([{ verified: true, trouble: '', comment: '', commentHolds: true }]);
     expect(review.progress.map(({ stageName }) => stageName)).toEqual(['implement', 'implement']);
     expect(review.words).toBe(words(await sha256(parseEnvelope(world.submitted.get(number)!.envelope).payload)));
+  });
+
+  it('is headed by what was signed, whatever the controller says beside it', async () => {
+    const number = await world.request({}, [gw1, gw2]);
+    const review = await openRequest(number), name = world.certificates[0]!.chain.leaf.commonName;
+    review.request.certificateName = 'bank.example';
+    review.request.requester = 'root';
+    review.request.orderCount = 1;
+    expect(headlineOf(review)).toMatchObject({ task: `install ${name}`, requester: 'ada', orders: 2 });
+    expect(headlineOf({ ...review, verified: false })).toMatchObject({ requester: 'root', orders: 1 });
   });
 
   it('that does not hold together is shown with the sentence that says so', async () => {

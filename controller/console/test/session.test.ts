@@ -272,6 +272,7 @@ describe('a browser with its own key', () => {
   it('ends the session that was there when it is paired anew', async () => {
     controller.cookie = true;
     controller.holder = 'mallory';
+    localStorage.setItem('countersign.cookie', 'yes');
     await begin();
     await pair(pairingLink.value!);
     expect(controller.cookie).toBe(false);

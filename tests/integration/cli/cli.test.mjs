@@ -143,6 +143,8 @@ describe('the main job', () => {
       'device', 'admit', 'gw-1', '--as', 'alice', '--yes');
     await fails(exits.refused, /bob is no admin/, 'device', 'admit', 'gw-1', '--as', 'bob', '--yes');
     await succeeds('device', 'admit', 'gw-1', '--as', 'alice', '--yes');
+    // From here on nothing older is taken, whatever the controller says.
+    assert.match(fs.readFileSync(path.join(home, 'devices'), 'utf8'), /^gw-1 20\d\d-/);
     assert.match((await succeeds('device', 'show', 'gw-1')).out, /signed by an admin/);
   });
 
@@ -562,6 +564,35 @@ describe('what was seen of a device before', () => {
       controller.messageKey.privateKey) }) }, /admission of device gw-1/, 'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
     await seesThrough({ device: (d) => ({ ...d, admission: before }) }, /a newer one, of .*, was seen here.*device forget gw-1/,
       'approve', 'REQ-3', '--manual', '--as', 'carol', '--yes');
+  });
+
+  test('an old admission is not signed anew, with the keys of a device that was lost', async () => {
+    const { device } = controller.devices.get('gw-1'), admit = ['device', 'admit', 'gw-1', '--as', 'alice', '--yes'];
+    const fresh = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spki = fresh.publicKey.export({ format: 'der', type: 'spki' });
+    const renewal = (...keys) => {
+      const payload = encode('DeviceRenewal', { deployment_id: device.deploymentId, device_id: device.id, sequence: 9, made_at_s: 1,
+        identity_spki: spki });
+      const [first, second] = keys.map((key) => decode('Envelope', signEnvelope('device-renewal', payload, key)));
+      return encode('Envelope', { ...first, signatures: [...first.signatures, ...second.signatures] });
+    };
+    const told = controller.devices.get('gw-1').admission, old = (d) => ({ ...d, admission: before });
+    const banned = (d) => ({ ...old(d), device: { ...d.device, banned: true } });
+    const quarantined = (d) => ({ ...old(d), device: { ...d.device, quarantined: true } });
+    const enrolment = (e) => ({ ...e, admitted: true });
+    const late = (e) => ({ ...e, admitted: true, identity_spki: spki, renewal: renewal(device.identity.privateKey, fresh.privateKey) });
+    const fingerprints = [spki, device.enrolment().kem_spki].flatMap((key) => ['--fingerprint', sha256(key).toString('hex')]);
+
+    await seesThrough({ device: banned, enrolment }, /a newer one, of .*, was seen here/, ...admit);
+    await seesThrough({ device: quarantined, enrolment }, /a newer one, of .*, was seen here/, ...admit);
+    await seesThrough({ device: old, enrolment: late }, /a newer one, of .*, was seen here/, ...admit);
+    // Nor where somebody compares fingerprints: they are the lost device's.
+    await seesThrough({ device: old, enrolment: late }, /a newer one, of .*, was seen here/, ...admit, '--pending', ...fingerprints);
+    assert.equal(controller.devices.get('gw-1').admission, told, 'nothing was signed');
+    // The newest one was signed a minute ahead of this clock: a new one would be taken for the older by whoever saw that.
+    controller.lies = { device: (d) => ({ ...d, device: { ...d.device, banned: true } }), enrolment };
+    await fails(exits.refused, /the clock of this machine is behind/, ...admit);
+    controller.lies = {};
   });
 
   test('forgetting takes it again', async () => {

@@ -470,6 +470,65 @@ test('signs what its operator may sign, after a look at the very bytes', async (
   assert.equal(await page.program.stop(), 0, page.program.output);
 });
 
+test('holds what the controller says of a device against what this operator has seen before, whatever the page remembers', async (t) => {
+  const deployment = await Deployment.create(t);
+  const agent = await deployment.agent('gw-1');
+  await agent.enrol();
+  const file = path.join(deployment.home, 'devices'), read = () => fs.readFileSync(file, 'utf8');
+  // As another client's write: beside, and put into its place.
+  const write = (text) => { fs.writeFileSync(`${file}.other`, text); fs.renameSync(`${file}.other`, file); };
+  const show = (page) => page.call('DeviceService', 'GetDevice', { name: 'gw-1' });
+  const older = refuses('permission_denied', /a newer one, of 2099-01-01T00:00:00Z, was seen here.*device forget gw-1/);
+  fs.rmSync(file, { force: true });
+
+  await t.test('what is given is noted at once, for the next start', async () => {
+    const page = await Console.open(t, deployment, 'ada');
+    assert.equal((await show(page)).device.name, 'gw-1');
+    await until('it is in the file', () => fs.existsSync(file) && /^gw-1 20\d\d-\S+ [0-9a-f]{64}$/m.test(read()));
+    page.program.child.kill('SIGKILL');
+    await page.program.exited;
+  });
+  const kept = read();
+
+  await t.test('what is older is not given to the page, which has never seen the device', async () => {
+    write('gw-1 2099-01-01T00:00:00Z\n');
+    const page = await Console.open(t, deployment, 'ada');
+    await assert.rejects(show(page), older);
+    await page.call('DeviceService', 'ListDevices'); // others go on
+    assert.equal(await page.program.stop(), 0, page.program.output);
+    assert.equal(read(), 'gw-1 2099-01-01T00:00:00Z\n');
+  });
+
+  await t.test('what another command sees meanwhile counts, and what it forgets', async () => {
+    write(kept);
+    const page = await Console.open(t, deployment, 'ada');
+    await show(page);
+    write('gw-1 2099-01-01T00:00:00Z\n');
+    await assert.rejects(show(page), older);
+    await deployment.cli('device', 'forget', 'gw-1');
+    await show(page);
+    write('gw-1 yesterday\n');
+    await assert.rejects(show(page), refuses('permission_denied', /devices line 1/));
+    write('');
+    await show(page);
+    assert.equal(await page.program.stop(), 0, page.program.output);
+    assert.equal(read(), kept);
+  });
+
+  await t.test('an admission that was signed here is noted, before anybody asks for the device', async () => {
+    const page = await Console.open(t, deployment, 'ada');
+    const before = await show(page);
+    const admission = decode('Admission', decode('Envelope', before.admission).payload);
+    const later = Number(admission.admitted_at_s) + 5, bytes = encode('Admission', { ...admission, admitted_at_s: later });
+    const { envelope } = await page.call('SignerService', 'Sign', { payload_type: payloadType('admission'), payload: bytes });
+    await page.call('DeviceService', 'BanDevice', { name: 'gw-1', comment: 'lost' });
+    await page.call('DeviceService', 'AdmitDevice', { envelope });
+    const when = new Date(later * 1000).toISOString().replace('.000', '');
+    await until('it is in the file', () => read().startsWith(`gw-1 ${when}`));
+    assert.equal(await page.program.stop(), 0, page.program.output);
+  });
+});
+
 test('without a key it only looks', async (t) => {
   const deployment = await Deployment.create(t);
   fs.renameSync(path.join(deployment.home, 'operators', 'bob.key'), path.join(deployment.home, 'bob.elsewhere'));

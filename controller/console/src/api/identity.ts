@@ -77,8 +77,9 @@ export async function pair(link: PairingLink): Promise<Identity> {
   const { key, spki } = await candidateFor(link);
   const bindingMac = await hmacSha256(link.binding, utf8('countersign/v1/pair'), link.deploymentId, spki);
   const { operator } = await client(SessionService).pair({ authentication: link.authentication, spki, bindingMac });
-  // Whoever was signed in here before is so no more; most often nobody was.
-  await client(SessionService).closeSession({}).catch(() => {});
+  // Whoever was signed in here before is so no more.
+  if (mayHaveCookie()) await client(SessionService).closeSession({}).catch(() => {});
+  noteCookie(false);
   const made: Identity = { operator, deploymentId: link.deploymentId, key, spki, pairedAtS: Math.floor(Date.now() / 1000) };
   await shelf.drop(PINNED);
   await shelf.put(IDENTITY, made);
@@ -88,6 +89,17 @@ export async function pair(link: PairingLink): Promise<Identity> {
 }
 
 // ---- signing in
+
+const HAS_COOKIE = 'countersign.cookie';
+
+// Whether a cookie may be there, which no script can see: another tab may have got it.
+export const mayHaveCookie = (): boolean => { try { return !!localStorage.getItem(HAS_COOKIE); } catch { return true; } };
+export function noteCookie(is: boolean): void {
+  try {
+    if (is) localStorage.setItem(HAS_COOKIE, 'yes');
+    else localStorage.removeItem(HAS_COOKIE);
+  } catch { /* then it is tried */ }
+}
 
 // A page cannot see the server's key, so that the opening does not name it.
 export async function openSession(who: Identity): Promise<void> {

@@ -18,7 +18,7 @@ import { Refusal } from '../trust/refusal';
 import { decodeStrict, isSpki } from '../trust/statements';
 import { bearer, client, isStranger, whenStranger } from './client';
 import { isAway, sentence } from './fault';
-import { followPolicy, type Identity, identity, loadIdentity, openSession, type PairingLink, readPairingLink } from './identity';
+import { followPolicy, type Identity, identity, loadIdentity, mayHaveCookie, noteCookie, openSession, type PairingLink, readPairingLink } from './identity';
 import { startFrom, stopWatching, watch } from './live';
 
 export interface Me {
@@ -42,7 +42,7 @@ export const servedBy = signal<'console' | 'countersignd' | undefined>(undefined
 // Of the link that was followed, until the browser is paired.
 export const pairingLink = signal<PairingLink | undefined>(undefined);
 
-const TOKEN = 'countersign.token', SIGNED_OUT = 'countersign.signed-out', HAS_COOKIE = 'countersign.cookie';
+const TOKEN = 'countersign.token', SIGNED_OUT = 'countersign.signed-out';
 const WANTS_LINK = 'This page opens with the link that `countersign console` prints. Press Enter in the terminal where it runs for a new ' +
   'link, or start it: countersign console';
 const HAS_NO_KEY = 'This browser has no key yet. Ask an admin to run `countersign operator pair YOUR-NAME`, and open the link that it ' +
@@ -52,15 +52,6 @@ const HAS_NO_KEY = 'This browser has no key yet. Ask an admin to run `countersig
 const remember = (name: string, value: string): void => { try { sessionStorage.setItem(name, value); } catch { /* lasts as long as the page */ } };
 const recall = (name: string): string => { try { return sessionStorage.getItem(name) ?? ''; } catch { return ''; } };
 const forget = (name: string): void => { try { sessionStorage.removeItem(name); } catch { /* was not there */ } };
-
-// Whether a cookie may be there, which no script can see: another tab may have got it.
-const mayHaveCookie = (): boolean => { try { return !!localStorage.getItem(HAS_COOKIE); } catch { return true; } };
-function noteCookie(is: boolean): void {
-  try {
-    if (is) localStorage.setItem(HAS_COOKIE, 'yes');
-    else localStorage.removeItem(HAS_COOKIE);
-  } catch { /* then it is tried */ }
-}
 
 function settle(next: Phase, why = ''): void {
   trouble.value = why;

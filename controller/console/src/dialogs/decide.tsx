@@ -117,7 +117,11 @@ export function DecideDialog({ request: opened, order, stageName, verdict = Verd
       mode: accepts ? (manual ? Mode.MANUAL : Mode.SCHEDULED) : Mode.UNSPECIFIED,
       ...(accepts && !manual && notBefore !== undefined && { notBeforeS: notBefore }),
       ...(orders && { orders }),
-      seen: { decisions: before.decisions, ...(reach === 'all' && before.request.stage > 0 && { stage: before.request.stage }) },
+      seen: {
+        decisions: before.decisions,
+        ...(reach === 'all' && before.request.stage > 0 && { stage: before.request.stage }),
+        stageName: stageName ?? before.request.stageName,
+      },
     });
   };
   const missing = () => {

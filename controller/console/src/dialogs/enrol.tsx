@@ -44,7 +44,7 @@ function Shown({ made, onClose }: { made: MadeToken; onClose: () => void }) {
       <Button onClick={onClose}>{enrolled ? 'Later' : 'Close'}</Button>
       <Button kind="primary" disabled={!enrolled} onClick={admit}>Look at its keys and admit it</Button></>}>
       <p>Run this on the device, once its agent has a configuration:</p>
-      <div class="command"><code>{command}</code><Copy text={command} label="Copy the command">Copy</Copy></div>
+      <div class="command"><code tabIndex={0} role="group" aria-label="The command">{command}</code><Copy text={command} label="Copy the command">Copy</Copy></div>
       <p class="dim">The token is a secret, and good for one device until <Time s={made.expiresAtS} />. Keep this tab open until the device is admitted:
         the tab alone knows the half of the token that proves whose keys they are.</p>
       {enrolled ? <Notice kind="good" title={`${made.deviceName} has enrolled`}>Its keys wait for an admission, signed by an admin.</Notice>

@@ -21,6 +21,7 @@ export const everything: Choice = { all: true, keys: new Set() };
 export const chosenRows = (rows: TopologyRow[], choice: Choice) =>
   choice.all ? rows : rows.filter((row) => choice.keys.has(rowKey(row)));
 
+// Every place is named, also where all are meant: what the person saw is what the work orders are held against.
 export const targetsOf = (rows: TopologyRow[]) => rows.map(({ deviceName, connector }) => ({ deviceName, connector }));
 
 export function choiceTrouble(rows: TopologyRow[], choice: Choice): string {

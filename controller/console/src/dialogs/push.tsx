@@ -17,7 +17,8 @@ import { readTerms, TermsFields, termsTrouble, usualTerms } from './terms';
 export interface TopologyDialogProps {
   topology: Topology;
   onClose: () => void;
-  onDone: () => void;
+  // It was sent, or has to be looked at again: the topology is read anew.
+  onDone: () => Promise<void>;
 }
 
 export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogProps & { only?: TopologyRow | undefined }) {
@@ -47,7 +48,7 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
       comment,
       overrides: needed,
       ...readTerms(terms)!,
-      targets: choice.all && !only ? [] : targetsOf(chosen),
+      targets: targetsOf(chosen),
       ...(keyless && key && { pkcs8: readKey({ name: key.name, bytes: new Uint8Array(await key.arrayBuffer()) }) }),
     });
   };
@@ -64,7 +65,8 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
       missing={missing}
       prepare={prepare}
       onClose={onClose}
-      onDone={onDone}
+      onDone={() => void onDone()}
+      onLookAgain={onDone}
       done={({ number }) => <RequestDone number={number} title="The push was requested" />}
     >
       <p>

@@ -28,7 +28,7 @@ export function RemoveDialog({ topology, only, onClose, onDone }: TopologyDialog
       action: Action.REMOVE,
       comment,
       ...readTerms(terms)!,
-      targets: choice.all && !only ? [] : targetsOf(chosenRows(rows, choice)),
+      targets: targetsOf(chosenRows(rows, choice)),
     });
   return (
     <SignDialog
@@ -38,7 +38,8 @@ export function RemoveDialog({ topology, only, onClose, onDone }: TopologyDialog
       missing={missing}
       prepare={prepare}
       onClose={onClose}
-      onDone={onDone}
+      onDone={() => void onDone()}
+      onLookAgain={onDone}
       done={({ number }) => <RequestDone number={number} title="The removal was requested" />}
     >
       <p>

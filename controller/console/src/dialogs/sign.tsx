@@ -8,11 +8,11 @@ import type { Draft } from '../flow/draft';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Notice } from '../ui/notice';
-import { Statement } from '../ui/statement';
+import { LINES_FIRST, Statement } from '../ui/statement';
 import './dialogs.css';
 
 export interface SignDialogProps<Result> {
-  title: string;
+  title: string;                                // of the questions; the statement has its own, which its bytes say
   children: ComponentChildren; // the questions
   yes: string; // what answers them: "OK", "Yes"
   danger?: boolean;
@@ -28,10 +28,12 @@ export interface SignDialogProps<Result> {
   closed?: string; // a sentence: nothing is to be signed (any more)
 }
 
+const inView = (element: HTMLElement | null) => element?.scrollIntoView({ block: 'nearest' });
+
 type Stage<Result> =
   | { at: 'ask'; trouble: string }
   | { at: 'preparing' }
-  | { at: 'show' | 'signing'; draft: Draft<Result>; trouble: string }
+  | { at: 'show' | 'signing'; draft: Draft<Result>; trouble: string; seenAll?: boolean }
   | { at: 'stale'; trouble: string }
   | { at: 'done'; result: Result };
 
@@ -63,19 +65,23 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
     if (lacks) return setStage({ at: 'ask', trouble: lacks });
     setStage({ at: 'preparing' });
     try {
-      move({ at: 'show', draft: await prepare(), trouble: '' });
+      const draft = await prepare();
+      move({ at: 'show', draft, trouble: '', seenAll: draft.orders.length <= LINES_FIRST });
     } catch (error) {
       fail(error, (trouble) => ({ at: 'ask', trouble }));
     }
   };
-  const sign = async (draft: Draft<Result>) => {
-    setStage({ at: 'signing', draft, trouble: '' });
+  const sign = async (draft: Draft<Result>, seenAll: boolean) => {
+    // Nobody signs for work orders that were not on the screen.
+    if (!seenAll)
+      return setStage({ at: 'show', draft, trouble: `Press “Show all ${draft.orders.length} work orders” beneath the first, and look at them.` });
+    setStage({ at: 'signing', draft, trouble: '', seenAll });
     try {
       const result = await draft.sign();
       onDone();
       move({ at: 'done', result });
     } catch (error) {
-      fail(error, (trouble) => ({ at: 'show', draft, trouble }));
+      fail(error, (trouble) => ({ at: 'show', draft, trouble, seenAll }));
     }
   };
   const lookAgain = async () => {
@@ -134,15 +140,15 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
     );
   if (stage.at === 'show' || stage.at === 'signing') {
     const busy = stage.at === 'signing',
-      { draft } = stage;
+      { draft, seenAll = false } = stage;
     return (
       <Dialog
-        title={title}
+        title={draft.title}
         onClose={onClose}
         wide
         busy={busy}
         onSubmit={() => {
-          void sign(draft);
+          void sign(draft, seenAll);
         }}
         foot={
           <>
@@ -160,12 +166,14 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
       >
         {changed && <Notice kind="warn">{changed}</Notice>}
         {stage.trouble && (
-          <Notice kind="bad" title="It was not sent">
-            {stage.trouble}
-          </Notice>
+          <div ref={inView}>
+            <Notice kind="bad" title="It was not sent">
+              {stage.trouble}
+            </Notice>
+          </div>
         )}
         <div ref={start} class="statement-frame" tabIndex={0} role="group" aria-label="What is signed">
-          <Statement draft={draft} />
+          <Statement draft={draft} onAll={() => setStage({ at: 'show', draft, trouble: '', seenAll: true })} />
         </div>
       </Dialog>
     );

@@ -21,8 +21,9 @@ export interface DecideWish {
   notBeforeS?: number;     // with MODE_SCHEDULED
   comment: string;
   orders?: bigint[];       // numbers of WO-n; none: all
-  // What the dialog was opened on: how many decisions there were, and the stage. Where that has changed the wish is stale.
-  seen?: { decisions: number; stage?: number };
+  // What the dialog was opened on: how many decisions there were, and the stage, by the controller's word. Where that has changed the
+  // wish is stale; a name that is not the trust policy's is refused.
+  seen?: { decisions: number; stage?: number; stageName?: string };
 }
 
 function readMode(wish: DecideWish): { mode: Mode; notBeforeS: bigint } {
@@ -61,11 +62,15 @@ function bitmapOf(covered: readonly number[], count: number): Uint8Array {
   return bitmap;
 }
 
-function checkSeen(review: OpenReview, { seen, number }: DecideWish, stage: number): void {
-  if (!seen || (seen.decisions === review.decisions.length && (seen.stage === undefined || seen.stage === stage))) return;
-  const last = review.decisions.at(-1)?.decision;
-  throw new Refusal(`${requestNumber(number)} has changed since you looked${last
-    ? `: ${last.decider} ${last.verdict === Verdict.ACCEPT ? 'accepted' : 'rejected'} stage ${last.stage}` : ''}. Look again`, true);
+function checkSeen(review: OpenReview, { seen, number }: DecideWish, stage: number, name: string): void {
+  if (!seen) return;
+  if (seen.decisions !== review.decisions.length || (seen.stage !== undefined && seen.stage !== stage)) {
+    const last = review.decisions.at(-1)?.decision;
+    throw new Refusal(`${requestNumber(number)} has changed since you looked${last
+      ? `: ${last.decider} ${last.verdict === Verdict.ACCEPT ? 'accepted' : 'rejected'} stage ${last.stage}` : ''}. Look again`, true);
+  }
+  if (seen.stageName !== undefined && seen.stageName !== name)
+    throw new Refusal(`by the trust policy the open stage of ${requestNumber(number)} is "${name}", and the controller calls it "${seen.stageName}": nothing was signed`);
 }
 
 function compose(review: OpenReview, wish: DecideWish, decider: string, stage: number, covered: number[], commentDigest: Uint8Array): Decision {
@@ -82,7 +87,7 @@ export async function prepareDecision(wish: DecideWish): Promise<Draft<{ state: 
   const signer = await openSigner();
   const review = await openReview(wish.number);
   const { stage, name, covered } = findStage(review, wish);
-  checkSeen(review, wish, stage);
+  checkSeen(review, wish, stage, name);
   const payload = encode(DecisionSchema, compose(review, wish, signer.who.name, stage, covered, await sha256(utf8(comment))));
 
   // From here on only what the bytes say.

@@ -67,7 +67,8 @@ async function keyModeOf(wish: PushWish, action: Action, certificate: Certificat
   return certificate.keyMode;
 }
 
-// Where it goes: as the wish says, or wherever it is attached, as the controller lists it; the person sees the list before signing.
+// Where it goes: as the wish says, or wherever it is attached, as the controller lists it. What was named is held against the work
+// orders also where it is too much for a call, which then means every attachment: one that came or went since is refused.
 async function findPlaces(wish: PushWish, action: Action): Promise<{ places: Asked['places']; targets: PushWish['targets'] }> {
   if (wish.targets.length && wish.targets.length <= TARGETS_MOST) return { places: wish.targets, targets: wish.targets };
   const rows = (await fetchAttachments(wish.certificateId)).filter((row) => action !== Action.REMOVE || row.pushed);
@@ -75,7 +76,8 @@ async function findPlaces(wish: PushWish, action: Action): Promise<{ places: Ask
     throw new Refusal(action === Action.REMOVE ? 'no completed work order left the certificate at any of its app connectors: there is nothing to remove'
       : 'the certificate is not attached to any app connector, so there is nowhere to push it: add an app connector first');
   if (wish.targets.length && wish.targets.length !== rows.length)
-    throw new Refusal(`at most ${TARGETS_MOST} app connectors can be chosen at once, unless all ${rows.length} are`);
+    throw new Refusal(`${wish.targets.length} app connectors were chosen, and at most ${TARGETS_MOST} can be at once unless it is all of them, which are ` +
+      `${rows.length} now: look again`, true);
   return { places: wish.targets.length ? wish.targets : rows, targets: [] };
 }
 
@@ -112,7 +114,12 @@ async function prepare(wish: PushWish, asked: Asked, targets: PushWish['targets'
   const reserved = await client(PushService).preparePush(create(PreparePushRequestSchema, { certificateId: wish.certificateId, targets,
     action: asked.action, keyMode: wish.pkcs8 ? KeyMode.SEALED : KeyMode.UNSPECIFIED, overrides }));
   const cores = await fetchCores(reserved.number, reserved.orderCount);
-  checkPlaces(asked, cores.cores);
+  try {
+    checkPlaces(asked, cores.cores);
+  } catch (error) {
+    // Every attachment was meant, and they are others by now than those that were asked for.
+    throw error instanceof Refusal && targets.length === 0 ? new Refusal(`${error.message}. Look again`, true) : error;
+  }
   return { reserved, cores, checked: await checkCores(signer.policy, cores, chain, true) };
 }
 

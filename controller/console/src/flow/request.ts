@@ -39,6 +39,7 @@ export interface Review {
   verified: boolean;       // request, work orders and certificate
   trouble: string;         // else: a sentence
   decisions: ReviewedDecision[];
+  certificateName: string; // of the certificate that the work orders name; empty where it is not verified
   cores: OrderCore[];
   progress: Progress[];    // by core, as the signatures make it; empty where it is not verified
 }
@@ -101,7 +102,7 @@ async function review(number: bigint, devices: boolean): Promise<Review & Partia
   for (const { envelope, comment } of given.decisions) decisions.push(await reviewDecision(opened, orders, envelope, comment));
   const { text, holds } = await signedComment(given.request.comment, push.commentDigest);
   return { request: given.request, push, digest, words: words(digest), comment: text, commentHolds: holds, verified: !trouble, trouble, decisions,
-    cores: cores.cores, progress: opened ? orders.map((order) => opened.progress(order)) : [], policy, orders,
+    certificateName: chain && opened ? chain.leaf.commonName : '', cores: cores.cores, progress: opened ? orders.map((order) => opened.progress(order)) : [], policy, orders,
     ...(opened ? { opened } : {}), ...(chain ? { chain } : {}) };
 }
 

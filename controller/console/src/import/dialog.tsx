@@ -6,6 +6,7 @@ import { mayRequest } from '../api/session';
 import { type Found, type FoundCertificate, importCertificate, readCertificates } from '../flow/import';
 import type { Certificate } from '../gen/countersign/v1/operator_pb';
 import { href } from '../router';
+import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { hexText } from '../ui/bytes';
@@ -39,7 +40,7 @@ function Problems({ found }: { found: Found }) {
   if (!found.problems.length) return null;
   return (
     <Notice kind="warn" title={found.certificates.length ? 'Not everything can be taken' : 'There is nothing to import here'}>
-      <ul class="lines">{found.problems.map(({ file, sentence: why }, at) => <li key={at}><strong>{file}</strong>: {why}</li>)}</ul>
+      <ul class="lines">{found.problems.map(({ file, sentence: why }, at) => <li key={at}><strong>{shown(file)}</strong>: {why}</li>)}</ul>
     </Notice>
   );
 }
@@ -52,7 +53,7 @@ function Items({ outcomes, seal }: { outcomes: readonly Outcome[]; seal?: ((outc
         return (
           <li key={at}>
             <div>
-              {outcome.certificate ? <a class="main" href={href(['certificates', hexText(outcome.certificate.id)])}>{leaf.commonName}</a> : <strong>{leaf.commonName}</strong>}
+              {outcome.certificate ? <a class="main" href={href(['certificates', hexText(outcome.certificate.id)])}>{shown(leaf.commonName)}</a> : <strong>{shown(leaf.commonName)}</strong>}
               <div class="dim">{issuerName(leaf.issuer)} · until {dateText(leaf.notAfterS)}{outcome.found.pkcs8 && ' · with its private key'}</div>
               {outcome.trouble && <div class="bad">{outcome.trouble}</div>}
             </div>

@@ -9,6 +9,7 @@ import { RequestDone } from '../dialogs/done';
 import { SignDialog } from '../dialogs/sign';
 import { preparePush } from '../flow/push';
 import { type Certificate, CertificateService, type Device, DeviceService } from '../gen/countersign/v1/operator_pb';
+import { shown } from '../trust/text';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
 import { Checkbox, Search } from '../ui/field';
@@ -52,18 +53,18 @@ function Targets({ chosen, onChange }: { chosen: readonly Target[]; onChange: (c
         <ul class="places-list">
           {page.devices.map((device) => (
             <li key={device.name}>
-              <div><strong>{device.name}</strong> <span class="dim"><Word tint={presenceTint(device)}>{presence(device)}</Word></span></div>
+              <div><strong>{shown(device.name)}</strong> <span class="dim"><Word tint={presenceTint(device)}>{presence(device)}</Word></span></div>
               {!device.admitted ? <p class="dim">Nothing can be sealed to it before it is admitted.</p> : device.connectors.length === 0 ? <p class="dim">It states no app connector.</p>
                 : device.connectors.map(({ name, application }) => {
                   const target = { deviceName: device.name, connector: name };
-                  return <Checkbox key={name} checked={names.has(nameOf(target))} onChange={(on) => put(target, on)}><span class="hidden">{device.name}, </span>{name} <span class="dim">· {application}</span></Checkbox>;
+                  return <Checkbox key={name} checked={names.has(nameOf(target))} onChange={(on) => put(target, on)}><span class="hidden">{device.name}, </span>{shown(name)} <span class="dim">· {shown(application)}</span></Checkbox>;
                 })}
             </li>
           ))}
           {page.more && <li><Button small onClick={() => { void read(page.devices); }}>More devices</Button></li>}
         </ul>
       )}
-      <p role="status" class="dim">{chosen.length ? `${count(chosen.length, 'app connector')} chosen: ${chosen.map(nameOf).join(', ')}` : 'None is chosen yet.'}</p>
+      <p role="status" class="dim">{chosen.length ? `${count(chosen.length, 'app connector')} chosen: ${shown(chosen.map(nameOf).join(', '))}` : 'None is chosen yet.'}</p>
     </fieldset>
   );
 }
@@ -85,7 +86,7 @@ export function SealDialog({ certificate, pkcs8, onClose, onDone }: { certificat
     onClose();
   };
   return (
-    <SignDialog<{ number: bigint }> title={`Seal the key of ${certificate.commonName}`} yes="Seal" missing={missing} prepare={prepare} onClose={close} onDone={() => {}}
+    <SignDialog<{ number: bigint }> title={`Seal the key of ${shown(certificate.commonName)}`} yes="Seal" missing={missing} prepare={prepare} onClose={close} onDone={() => {}}
       done={({ number }) => {
         sent.current = number;
         return <RequestDone number={number} title="The key is sealed, and the push requested" />;

@@ -3,10 +3,11 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { signal } from '@preact/signals';
 import { watch } from '../api/live';
-import { audit, busy, check, readNewer, readOlder, trouble } from '../audit';
+import { audit, busy, check, compareAll, compared, readNewer, readOlder, trouble } from '../audit';
 import type { AuditRecord } from '../gen/countersign/v1/operator_pb';
 import { go, href, route } from '../router';
 import { base64 } from '../trust/bytes';
+import { shown as harmless } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Copy, hexText } from '../ui/bytes';
@@ -28,11 +29,11 @@ function Subject({ text }: { text: string }) {
 const columns: readonly Column<AuditRecord>[] = [
   { key: 'revision', title: 'Revision', kind: 'number', cell: (row) => <span title={`hash ${hexText(row.hash)}`}>{row.revision.toString()}</span> },
   { key: 'time', title: 'Time', kind: 'nowrap', cell: (row) => <Time s={row.timeS} form="seconds" /> },
-  { key: 'actor', title: 'Who', kind: 'nowrap', cell: (row) => <span class="main">{row.actor}</span> },
-  { key: 'command', title: 'Did', kind: 'nowrap', cell: (row) => row.command },
-  { key: 'subject', title: 'To what', cell: (row) => row.subject ? <Subject text={row.subject} /> : null },
-  { key: 'detail', title: 'Detail', cell: (row) => row.detail || null },
-  { key: 'peer', title: 'From', cell: (row) => row.peer ? <span class="dim">{row.peer}</span> : null },
+  { key: 'actor', title: 'Who', kind: 'nowrap', cell: (row) => <span class="main">{harmless(row.actor)}</span> },
+  { key: 'command', title: 'Did', kind: 'nowrap', cell: (row) => harmless(row.command) },
+  { key: 'subject', title: 'To what', kind: 'wrap', cell: (row) => row.subject ? <Subject text={harmless(row.subject)} /> : null },
+  { key: 'detail', title: 'Detail', kind: 'wrap', cell: (row) => harmless(row.detail) || null },
+  { key: 'peer', title: 'From', low: true, cell: (row) => row.peer ? <span class="dim">{harmless(row.peer)}</span> : null },
 ];
 
 function textOf(row: AuditRecord): string {
@@ -58,6 +59,15 @@ function Verified() {
     );
   if (now.kind === 'unsigned') return <Notice kind="warn" title={`${range} follow from each other; nothing signed says where they end`}>{now.why}</Notice>;
   const { statement } = now.checkpoint, kept = now.kept?.statement;
+  if (now.kind === 'apart')
+    return (
+      <Notice kind="warn" title="The newest records hold; they were not compared with what this browser saw before" action={
+        <Button busy={busy.value === 'compare'} onClick={() => { void compareAll(); }}>
+          {busy.value === 'compare' && compared.value !== undefined ? `${compared.value.toLocaleString()} of ${now.between.toLocaleString()}…` : `Compare ${now.between.toLocaleString()} records`}</Button>}>
+        {range} follow from each other, and the controller signed for revision {statement.revision.toString()}. It signed for revision {now.kept.statement.revision.toString()} <Time s={now.kept.statement.madeAtS} form="relative" />:
+        whether that is still in it takes every record between.
+      </Notice>
+    );
   return (
     <Notice kind="good" title="The audit holds, checked in this browser">
       {`${range} follow${first === last ? 's' : ''} from each other. `}The controller signed for revision {statement.revision.toString()} <Time s={statement.madeAtS} form="relative" />

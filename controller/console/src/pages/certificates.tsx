@@ -7,6 +7,7 @@ import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { Drop, ImportButton } from '../import/drop';
 import { loadPage, type List, PAGE, readWish, SORTS, type Wish, wishHref } from '../inventory';
 import { go, href, route } from '../router';
+import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { hexText } from '../ui/bytes';
@@ -25,16 +26,16 @@ const topology = (certificate: Certificate) => href(['certificates', hexText(cer
 
 const columns: readonly Column<Certificate>[] = [
   { key: 'name', title: 'Common name', sort: 'name', kind: 'grow',
-    cell: (row) => <a class="main" href={topology(row)}>{row.commonName || <span class="dim">(none)</span>}</a> },
-  { key: 'issuer', title: 'Issuer', sort: 'issuer', cell: (row) => <span class="short" title={row.issuer}>{issuerName(row.issuer)}</span> },
-  { key: 'from', title: 'Valid from', sort: 'from', kind: 'nowrap', cell: (row) => <Time s={row.notBeforeS} form="date" /> },
+    cell: (row) => <a class="main" href={topology(row)}>{shown(row.commonName) || <span class="dim">(none)</span>}</a> },
+  { key: 'issuer', title: 'Issuer', sort: 'issuer', cell: (row) => <span class="short" title={shown(row.issuer)}>{issuerName(row.issuer)}</span> },
+  { key: 'from', title: 'Valid from', sort: 'from', kind: 'nowrap', low: true, cell: (row) => <Time s={row.notBeforeS} form="date" /> },
   { key: 'until', title: 'Valid until', sort: 'expires', kind: 'nowrap',
     cell: (row) => <span><Time s={row.notAfterS} form="date" /> <span class="dim">{relative(row.notAfterS)}</span></span> },
   { key: 'state', title: 'State', sort: 'colour', kind: 'nowrap', cell: (row) => <Chip colour={row.colour} short /> },
   { key: 'attachments', title: 'Attachments', sort: 'attachments', kind: 'number', cell: (row) => row.attachments || <span class="dim">none</span> },
-  { key: 'groups', title: 'Groups', cell: (row) => row.groups.length
-    ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{group}</span>)}</span> : null },
-  { key: 'key', title: 'Key', cell: (row) => <span class="nowrap" title={keyModeWord(row.keyMode)}>{keyKind(row)}, <span class="dim">{keyModeShort(row.keyMode)}</span></span> },
+  { key: 'groups', title: 'Groups', low: true, cell: (row) => row.groups.length
+    ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{shown(group)}</span>)}</span> : null },
+  { key: 'key', title: 'Key', low: true, cell: (row) => <span class="nowrap" title={keyModeWord(row.keyMode)}>{keyKind(row)}, <span class="dim">{keyModeShort(row.keyMode)}</span></span> },
 ];
 
 const sortChoices = SORTS.flatMap(([by, word]) => [[by, word], [`-${by}`, `${word}, reversed`]] as const);

@@ -11,6 +11,7 @@ import { type Device, type DeviceConnector, DeviceService, OrderState, type Topo
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href, route } from '../router';
+import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Bytes, hexText } from '../ui/bytes';
@@ -41,12 +42,12 @@ async function load(name: string, stop: AbortSignal): Promise<Whole> {
 }
 
 const columns: readonly Column<TopologyRow>[] = [
-  { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => <a class="main" href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a> },
+  { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => <a class="main" href={href(['certificates', hexText(row.certificateId)])}>{shown(row.certificateName)}</a> },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <Chip colour={row.colour} short /> },
   { key: 'sync', title: 'On the device', kind: 'nowrap', cell: (row) => <Word tint={syncTint(row.sync)}>{syncWord(row.sync)}</Word> },
   { key: 'order', title: 'Newest work order', cell: (row) => (row.order && row.order.number
     ? <span class="order"><StateWord state={row.order.state} text={orderState(row.order)} /> <span class="dim nowrap"><span class="mono">{orderNumber(row.order.number)}</span> of <a class="mono" href={href(['requests', row.order.requestNumber])}>{requestNumber(row.order.requestNumber)}</a></span>
-      {row.order.reason && row.order.state !== OrderState.COMPLETED && <span class="dim reason">{row.order.reason}</span>}</span>
+      {row.order.reason && row.order.state !== OrderState.COMPLETED && <span class="dim reason">{shown(row.order.reason)}</span>}</span>
     : <span class="dim">not pushed yet</span>) },
 ];
 
@@ -54,10 +55,10 @@ function Connector({ connector, rows }: { connector: DeviceConnector; rows: Topo
   return (
     <section class="card flush connector" aria-label={`App connector ${connector.name}`}>
       <div class="connector-head">
-        <h3>{connector.name}</h3>
-        <span class="dim">{connector.application}{connector.generation > 0n && ` · generation ${connector.generation}`}</span>
+        <h3>{shown(connector.name)}</h3>
+        <span class="dim">{shown(connector.application)}{connector.generation > 0n && ` · generation ${connector.generation}`}</span>
       </div>
-      {connector.remark && <p class="connector-remark">{connector.remark}</p>}
+      {connector.remark && <p class="connector-remark">{shown(connector.remark)}</p>}
       {rows.length
         ? <Table caption={`Certificates at ${connector.name}`} columns={columns} rows={rows} rowKey={(row) => hexText(row.certificateId)} />
         : <p class="connector-none dim">{connector.installedDigest.length ? 'Something is installed here that no certificate of the inventory is tied to.' : 'No certificate is tied to it, and nothing is installed.'}</p>}
@@ -93,11 +94,11 @@ function Facts({ device, now }: { device: Device; now: number }) {
   const until = Number(device.identityUntilS);
   return (
     <dl class="facts">
-      <dt>Last seen</dt><dd>{device.connected ? 'now' : <Time s={device.lastSeenS} form="relative" none="never" />}{device.address && <span class="dim"> from {device.address}</span>}</dd>
-      <dt>Agent</dt><dd>{device.agentVersion || <span class="dim">–</span>}{device.platform && <span class="dim"> on {device.platform}</span>}</dd>
+      <dt>Last seen</dt><dd>{device.connected ? 'now' : <Time s={device.lastSeenS} form="relative" none="never" />}{device.address && <span class="dim"> from {shown(device.address)}</span>}</dd>
+      <dt>Agent</dt><dd>{shown(device.agentVersion) || <span class="dim">–</span>}{device.platform && <span class="dim"> on {shown(device.platform)}</span>}</dd>
       <dt>Trust policy there</dt><dd>{device.policyVersion ? `version ${device.policyVersion}` : <span class="dim">none yet</span>}</dd>
       <dt>Identity certificate</dt><dd>{until ? <>until <Time s={until} form="date" /> <span class={until - now < SOON_S ? 'warn' : 'dim'}><Time s={until} form="relative" /></span></> : <span class="dim">–</span>}</dd>
-      <dt>Groups</dt><dd>{device.groups.length ? <span class="tags">{device.groups.map((group) => <a key={group} class="tag" href={href(['devices'], { group })}>{group}</a>)}</span> : <span class="dim">none</span>}</dd>
+      <dt>Groups</dt><dd>{device.groups.length ? <span class="tags">{device.groups.map((group) => <a key={group} class="tag" href={href(['devices'], { group })}>{shown(group)}</a>)}</span> : <span class="dim">none</span>}</dd>
       <dt>Device-id</dt><dd><Bytes value={device.deviceId} what="the device-id" whole /></dd>
     </dl>
   );
@@ -115,10 +116,10 @@ export default function DevicePage() {
   const gone = [...new Set(data?.rows.map((row) => row.connector).filter((one) => !away.has(one)))];
   return (
     <>
-      <Crumbs items={[['Devices', '/devices'], [name]]} />
+      <Crumbs items={[['Devices', '/devices'], [shown(name)]]} />
       <div class="head">
         <div>
-          <h1 tabIndex={-1}>{name}</h1>
+          <h1 tabIndex={-1}>{shown(name)}</h1>
           <p class="meta">{device ? <Word tint={presenceTint(device)}>{presence(device)}</Word> : <span>{whole.error ? 'not known' : 'reading…'}</span>}</p>
         </div>
         {admin && device && (
@@ -143,7 +144,7 @@ export default function DevicePage() {
           {device.connectors.map((connector) => <Connector key={connector.name} connector={connector} rows={data.rows.filter((row) => row.connector === connector.name)} />)}
           {gone.map((one) => (
             <section key={one} class="card flush connector" aria-label={`App connector ${one}`}>
-              <div class="connector-head"><h3>{one}</h3><span class="warn">the device states it no more</span></div>
+              <div class="connector-head"><h3>{shown(one)}</h3><span class="warn">the device states it no more</span></div>
               <Table caption={`Certificates at ${one}`} columns={columns} rows={data.rows.filter((row) => row.connector === one)} rowKey={(row) => hexText(row.certificateId)} />
             </section>
           ))}

@@ -8,6 +8,7 @@ import { type Device, DeviceService } from '../gen/countersign/v1/operator_pb';
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { go, href, route } from '../router';
+import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Empty } from '../ui/empty';
@@ -24,16 +25,16 @@ const PAGE = 48;
 const own = (device: Device) => href(['devices', device.name]);
 
 const columns: readonly Column<Device>[] = [
-  { key: 'name', title: 'Device', kind: 'grow', cell: (row) => <a class="main" href={own(row)}>{row.name}</a> },
+  { key: 'name', title: 'Device', kind: 'grow', cell: (row) => <a class="main" href={own(row)}>{shown(row.name)}</a> },
   { key: 'presence', title: 'Presence', kind: 'nowrap', cell: (row) => (
     <span><Word tint={presenceTint(row)}>{presence(row)}</Word>{!row.connected && row.lastSeenS > 0n && <span class="dim"> <Time s={row.lastSeenS} form="relative" /></span>}</span>) },
-  { key: 'connectors', title: 'App connectors', cell: (row) => row.connectors.length
-    ? <span class="tags">{row.connectors.slice(0, 4).map((one) => <span key={one.name} class="tag" title={one.application}>{one.name}</span>)}
+  { key: 'connectors', title: 'App connectors', kind: 'wrap', cell: (row) => row.connectors.length
+    ? <span class="tags">{row.connectors.slice(0, 4).map((one) => <span key={one.name} class="tag" title={shown(one.application)}>{shown(one.name)}</span>)}
       {row.connectors.length > 4 && <span class="dim nowrap">{row.connectors.length - 4} more</span>}</span>
     : <span class="dim">none</span> },
-  { key: 'groups', title: 'Groups', cell: (row) => row.groups.length ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{group}</span>)}</span> : null },
-  { key: 'agent', title: 'Agent', kind: 'nowrap', cell: (row) => row.agentVersion || null },
-  { key: 'platform', title: 'Platform', kind: 'nowrap', cell: (row) => row.platform || null },
+  { key: 'groups', title: 'Groups', low: true, cell: (row) => row.groups.length ? <span class="tags">{row.groups.map((group) => <span key={group} class="tag">{shown(group)}</span>)}</span> : null },
+  { key: 'agent', title: 'Agent', kind: 'nowrap', cell: (row) => shown(row.agentVersion) || null },
+  { key: 'platform', title: 'Platform', kind: 'nowrap', low: true, cell: (row) => shown(row.platform) || null },
 ];
 
 interface List { rows: Device[]; more: boolean }

@@ -12,6 +12,7 @@ import { openRequest, type Review, type ReviewedDecision } from '../flow/request
 import { type Order, OrderState, PushService } from '../gen/countersign/v1/operator_pb';
 import { KeyKind, Mode, Override, Role, Verdict } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
+import { headlineOf } from '../requests/headline';
 import { progressText } from '../requests/progress';
 import { href, route } from '../router';
 import { policy } from '../trust/policy';
@@ -26,9 +27,8 @@ import { Notice } from '../ui/notice';
 import { StateWord } from '../ui/state-word';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
-import { Time } from '../ui/time';
+import { now_s, Time } from '../ui/time';
 import {
-  actionWord,
   allStates,
   count,
   duration,
@@ -104,6 +104,7 @@ function Loaded({ number }: { number: bigint }) {
 
 function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) => void }) {
   const { request } = review,
+    headline = headlineOf(review),
     who = me.value;
   const waits =
     who &&
@@ -121,14 +122,14 @@ function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) 
       <div class="head">
         <div>
           <h1 tabIndex={-1}>
-            {requestNumber(request.number)}: {actionWord(request.action)} {request.certificateName}
+            {requestNumber(review.push.number)}: {headline.task}
           </h1>
           <div class="meta">
             <StateWord state={request.state} />
             {progress && <span>{progress}</span>}
-            <span>{count(request.orderCount, 'work order')}</span>
+            <span>{count(headline.orders, 'work order')}</span>
             <span>
-              requested by {request.requester}, <Time s={request.requestedAtS} />
+              requested by {headline.requester}, <Time s={headline.requestedAtS} />
             </span>
             <a href={href(['certificates', hexText(request.certificateId)])}>Topology</a>
           </div>
@@ -313,16 +314,25 @@ function History({ review }: { review: Review }) {
             </div>
           </li>
         )}
-        {request.startS > 0n && (
-          <li class="step step-open">
-            <div class="step-head">
-              <h3>{Number(request.startS) > Date.now() / 1000 ? 'Starts' : 'Could start'} at</h3>
-              <Time s={request.startS} />
-            </div>
-          </li>
-        )}
+        {request.startS > 0n && <Start at={request.startS} state={request.state} />}
       </ol>
     </section>
+  );
+}
+
+const hasStarted = (state: OrderState) =>
+  state === OrderState.PUSH_IN_PROGRESS || state === OrderState.COMPLETED || state === OrderState.FAILED;
+
+// When the push starts, by its decisions; nothing that was closed before it was handed over has started.
+function Start({ at, state }: { at: bigint; state: OrderState }) {
+  const started = hasStarted(state);
+  return (
+    <li class={started ? 'step' : 'step step-open'}>
+      <div class="step-head">
+        <h3>{started ? 'Started at' : Number(at) > now_s.value ? 'Starts at' : 'Was to start at'}</h3>
+        <Time s={at} />
+      </div>
+    </li>
   );
 }
 

@@ -116,7 +116,7 @@ function verbAt(topology: Topology, { order }: TopologyRow): string | undefined 
   return name && waiting(topology, request, name, order) ? verbOf(name) : undefined;
 }
 
-function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => void }) {
+function Page({ topology, trouble, again }: { topology: Topology; trouble: string; again: () => Promise<void> }) {
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const { certificate, rows } = topology;
   // What opened the dialog may be gone, as a decision is once it is made: the keyboard goes on from its box.
@@ -216,7 +216,7 @@ function Dialogs({
   open: Open;
   topology: Topology;
   close: () => void;
-  again: () => void;
+  again: () => Promise<void>;
   setOpen: (open: Open) => void;
   decide: (number: bigint, order?: bigint, verdict?: Verdict) => void;
 }) {

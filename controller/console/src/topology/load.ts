@@ -59,7 +59,7 @@ export function isPartly(history: RequestHistory, rows: TopologyRow[]): boolean 
 export interface Loading {
   topology: ReadonlySignal<Topology | undefined>;
   trouble: ReadonlySignal<string>;
-  again(): void;
+  again(): Promise<void>;
   stop(): void;
 }
 
@@ -145,14 +145,12 @@ export function concerns(change: Change, topology: Topology): boolean {
 export function loadTopology(certificateId: Uint8Array): Loading {
   const topology = signal<Topology | undefined>(undefined),
     trouble = signal('');
-  let running = false,
+  let running: Promise<void> | undefined,
     wanted = false,
     stopped = false,
     timer: ReturnType<typeof setTimeout> | undefined;
 
-  async function run(): Promise<void> {
-    if (running || stopped) return;
-    running = true;
+  async function read(): Promise<void> {
     wanted = false;
     try {
       const fetched = await fetchTopology(certificateId);
@@ -163,8 +161,18 @@ export function loadTopology(certificateId: Uint8Array): Loading {
     } catch (error) {
       if (!stopped) trouble.value = sentence(error);
     }
-    running = false;
-    if (wanted && !stopped) later();
+  }
+
+  // What is asked for while one runs is another one behind it.
+  function run(): Promise<void> {
+    const own: Promise<void> = (running ?? Promise.resolve())
+      .then(() => (stopped ? undefined : read()))
+      .finally(() => {
+        if (running === own) running = undefined;
+        if (wanted && !running && !stopped) later();
+      });
+    running = own;
+    return own;
   }
 
   function later(): void {
@@ -188,10 +196,7 @@ export function loadTopology(certificateId: Uint8Array): Loading {
   return {
     topology,
     trouble,
-    again: () => {
-      wanted = true;
-      void run();
-    },
+    again: run,
     stop: () => {
       stopped = true;
       clearTimeout(timer);

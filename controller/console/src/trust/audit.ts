@@ -3,30 +3,32 @@
 import { create } from '@bufbuild/protobuf';
 import { type AuditRecord, AuditRecordSchema } from '../gen/countersign/v1/operator_pb';
 import type { AuditCheckpoint } from '../gen/countersign/v1/statement_pb';
-import { type Bytes, equal, fromBase64, base64, hex, sha256, utf8 } from './bytes';
+import { base64, type Bytes, equal, fromBase64, hex, sha256, utf8 } from './bytes';
 import { peek, verify } from './envelope';
 import type { Policy } from './policy';
 import { Refusal } from './refusal';
 import { decodeCheckpoint, encode } from './statements';
 
 const LABEL = utf8('countersign/v1/audit-record');
-// The hash before the first record.
-export const BEGINNING: Uint8Array = new Uint8Array(32);
+
+// A place in the chain: behind the record with this revision, whose hash this is.
+export interface End { revision: bigint; hash: Uint8Array }
+
+export const BEGINNING: End = { revision: 0n, hash: new Uint8Array(32) };
 
 export function recordHash(before: Uint8Array, record: AuditRecord): Promise<Bytes> {
   return sha256(LABEL, before, encode(AuditRecordSchema, create(AuditRecordSchema, { ...record, hash: new Uint8Array() })));
 }
 
-// Each record's hash covers the one before it. `before` is the hash before the first of them. Gives the hash at their end.
-export async function followChain(before: Uint8Array, records: readonly AuditRecord[]): Promise<Uint8Array> {
-  let hash = before, last: bigint | undefined;
+// Each record has the revision behind the one before it, and a hash that covers it. Gives the place behind the last.
+export async function followChain(from: End, records: readonly AuditRecord[]): Promise<End> {
+  let end = from;
   for (const record of records) {
-    if (last !== undefined && record.revision !== last + 1n) throw new Refusal(`record ${record.revision} stands where record ${last + 1n} belongs`);
-    if (!equal(await recordHash(hash, record), record.hash)) throw new Refusal(`record ${record.revision} does not follow from the one before it`);
-    hash = record.hash;
-    last = record.revision;
+    if (record.revision !== end.revision + 1n) throw new Refusal(`record ${record.revision} stands where record ${end.revision + 1n} belongs`);
+    if (!equal(await recordHash(end.hash, record), record.hash)) throw new Refusal(`record ${record.revision} does not follow from the one before it`);
+    end = record;
   }
-  return hash;
+  return { revision: end.revision, hash: end.hash };
 }
 
 export interface Checkpoint { statement: AuditCheckpoint; envelope: Uint8Array }
@@ -46,6 +48,19 @@ export function contradiction(older: AuditCheckpoint, newer: AuditCheckpoint): s
   if (newer.revision === older.revision && !equal(newer.hash, older.hash))
     return `revision ${newer.revision} has another hash now than the one that was signed before: it was altered`;
   return '';
+}
+
+// Records whose chain was followed from `before`.
+export interface Run { before: End; records: readonly AuditRecord[] }
+
+// Whether what was signed stands in the run: 'outside' says nothing about it. The place before the run is part of it, because the
+// first record's hash covers it.
+export function stands(signed: AuditCheckpoint, { before, records }: Run): 'yes' | 'outside' {
+  const place = signed.revision === before.revision ? before : records[Number(signed.revision - before.revision) - 1];
+  if (signed.revision < before.revision || !place) return 'outside';
+  if (place.revision !== signed.revision || !equal(place.hash, signed.hash))
+    throw new Refusal(`record ${signed.revision} has another hash than the one that was signed`);
+  return 'yes';
 }
 
 // ---- what this browser keeps: the newest of a deployment

@@ -6,7 +6,8 @@ import { Button } from './button';
 import { Copy } from './bytes';
 import { type Column, Table } from './table';
 
-const LINES_FIRST = 20;
+// More work orders than this are shown when they are asked for, and signed only then.
+export const LINES_FIRST = 60;
 
 export function Words({ words, what = 'In words' }: { words: string; what?: string }) {
   return (
@@ -31,8 +32,12 @@ export function Fields({ fields }: { fields: readonly Field[] }) {
   );
 }
 
-function Lines({ orders }: { orders: readonly OrderLine[] }) {
+function Lines({ orders, onAll }: { orders: readonly OrderLine[]; onAll: (() => void) | undefined }) {
   const [all, setAll] = useState(false);
+  const showAll = () => {
+    setAll(true);
+    onAll?.();
+  };
   const columns: Column<OrderLine>[] = [
     { key: 'number', title: 'Work order', cell: (order) => <strong>{order.number}</strong>, kind: 'nowrap' },
     { key: 'place', title: 'App connector', cell: (order) => `${order.device}/${order.connector}`, kind: 'grow' },
@@ -47,7 +52,7 @@ function Lines({ orders }: { orders: readonly OrderLine[] }) {
   return (
     <>
       <Table caption="Work orders" columns={columns} rows={rows} rowKey={(order) => order.number} />
-      {rows.length < orders.length && <Button small onClick={() => setAll(true)}>Show all {orders.length} work orders</Button>}
+      {rows.length < orders.length && <Button small onClick={showAll}>Show all {orders.length} work orders</Button>}
     </>
   );
 }
@@ -58,14 +63,15 @@ function Notes({ notes }: { notes: readonly Field[] }) {
   return <section class="statement-notes" aria-label="Beside the statement"><Fields fields={notes} /></section>;
 }
 
-export function Statement<Result>({ draft }: { draft: Draft<Result> }) {
+// `onAll`: told when every work order is shown, which more than LINES_FIRST are not at first.
+export function Statement<Result>({ draft, onAll }: { draft: Draft<Result>; onAll?: () => void }) {
   return (
     <>
       <Notes notes={draft.notes} />
       <section class="statement" aria-label="The statement, as it will be signed">
         <Words words={draft.words} />
         <Fields fields={draft.fields} />
-        {draft.orders.length > 0 && <Lines orders={draft.orders} />}
+        {draft.orders.length > 0 && <Lines orders={draft.orders} onAll={onAll} />}
         <p class="hint">Read from the very bytes that are signed. Whoever compares the statement by voice reads the words.</p>
       </section>
     </>

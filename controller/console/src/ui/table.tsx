@@ -7,8 +7,9 @@ export interface Column<Row> {
   key: string;
   title: string;
   cell: (row: Row) => ComponentChildren;   // null: nothing to say; a card leaves it out
-  kind?: 'number' | 'grow' | 'nowrap';
+  kind?: 'number' | 'grow' | 'wrap' | 'nowrap';
   sort?: string;                           // the word for sorting by it
+  low?: boolean;                           // left out where there is little room
 }
 
 interface Props<Row> {
@@ -21,6 +22,8 @@ interface Props<Row> {
   onSort?: (by: string) => void;
   stale?: boolean;                         // another page is on its way
 }
+
+const classOf = (column: Column<never>) => [column.kind, column.low && 'low'].filter(Boolean).join(' ') || undefined;
 
 function walk(event: KeyboardEvent) {
   if ((event.key !== 'ArrowDown' && event.key !== 'ArrowUp') || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -45,7 +48,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, onOpen, sort, onSor
             {columns.map((column) => {
               const on = sort && column.sort === sort.by;
               return (
-                <th key={column.key} role="columnheader" scope="col" class={column.kind}
+                <th key={column.key} role="columnheader" scope="col" class={classOf(column)}
                   aria-sort={on ? (sort.descending ? 'descending' : 'ascending') : undefined}>
                   {column.sort && onSort
                     ? <button type="button" class="sort" onClick={() => onSort(column.sort!)}>{column.title}<Icon name="up" /></button>
@@ -60,7 +63,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, onOpen, sort, onSor
             <tr key={rowKey(row)} role="row" onDblClick={onOpen && ((event) => open(event, row))}>
               {columns.map((column, at) => {
                 const inside = column.cell(row);
-                const look = [column.kind, at === 0 && 'first', inside === null && 'none'].filter(Boolean).join(' ');
+                const look = [classOf(column), at === 0 && 'first', inside === null && 'none'].filter(Boolean).join(' ');
                 return <td key={column.key} role="cell" class={look || undefined} data-label={column.title}>{inside}</td>;
               })}
             </tr>
