@@ -15,6 +15,10 @@ const program = execFileSync('sh', ['-c', 'command -v "$0"', process.env.COUNTER
 const shots = process.env.COUNTERSIGN_SHOTS;
 const WAIT_MS = 20_000;
 
+// Those of an earlier run would stand among this one's.
+let taken = 0;
+if (shots && fs.existsSync(shots)) for (const file of fs.readdirSync(shots)) if (/^\d+-.*\.png$/.test(file)) fs.rmSync(path.join(shots, file));
+
 // The pages' clock is the system's and what was travelled, as that of the programs (tests/support/clock_shim.c).
 function travellingClock(travelled_ms) {
   const Real = Date;
@@ -90,7 +94,7 @@ export class Tab {
   async shot(what, options = {}) {
     if (!shots) return;
     fs.mkdirSync(shots, { recursive: true });
-    const number = String(this.browser.shots++).padStart(2, '0');
+    const number = String(++taken).padStart(3, '0');
     const file = `${number}-${what}-${this.name}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replace(/-$/, '');
     await this.page.screenshot({ path: path.join(shots, `${file}.png`), animations: 'disabled', caret: 'initial', ...options });
   }
@@ -113,7 +117,6 @@ export class Browser {
   constructor(chrome) {
     this.chrome = chrome;
     this.tabs = [];
-    this.shots = 1;
   }
 
   // A new profile: nothing is stored in it, and nobody is signed in. `clock`: of the deployment, where it has one.
