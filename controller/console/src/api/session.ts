@@ -229,8 +229,9 @@ export async function signOut(): Promise<void> {
   remember(SIGNED_OUT, 'yes');
   noteCookie(false);
   stopWatching();
-  settle('sign-in', 'You have signed out.');
-  await client(SessionService).closeSession({}).catch(() => {}); // without an answer it ends by itself
+  const told = await client(SessionService).closeSession({}).then(() => true, () => false);
+  settle('sign-in', told ? 'You have signed out.'
+    : 'You have signed out here, but the controller could not be told: the session ends by itself when it is idle, or by `countersign session end`.');
 }
 
 // ---- what one may
