@@ -3,7 +3,8 @@
  *
  * A browser sends a cookie along whoever asks it to call, so a cookie alone says nothing about who wanted the
  * call: it counts only where the browser says that a page of this very origin calls. A cookie belongs to a
- * host, not to a port; the name's prefix "__Host-" keeps other hosts from setting it, where there is TLS. */
+ * host, not to a port: whatever else the browser visits there is sent it, too, and may set it. The name's
+ * prefix "__Host-" keeps other hosts from setting it, where there is TLS. */
 #ifndef CTL_COOKIE_H
 #define CTL_COOKIE_H
 

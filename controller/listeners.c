@@ -265,6 +265,11 @@ int ctl_listeners_open(struct ctl_shard *shard, struct ctl_addresses *addresses,
     if (code == CS_OK && shard->shared->config->console && !ctl_pages_are_built())
         cs_log(CS_LOG_WARN, "listener",
                "console = yes, and this build has none of its pages: build it where there is Node", CS_FEND);
+    if (code == CS_OK && shard->shared->config->console && !shard->shared->operators_tls)
+        cs_log(CS_LOG_WARN, "listener",
+               "console = yes without TLS: every service on this address that the browser visits is sent its "
+               "session's cookie",
+               CS_FEND);
     return code;
 }
 

@@ -31,6 +31,7 @@ struct ctl_session_info {
     struct cs_digest key_id; /* of the key that opened it */
     countersign_v1_KeyKind key_kind;
     struct cs_digest id; /* SHA-256 of its token */
+    bool by_cookie;      /* a browser's: its token counts as a cookie alone, any other as a bearer's */
     int64_t opened_s, seen_s;
 };
 

@@ -191,6 +191,7 @@ static int begin_opening(struct cs_call *call, const countersign_v1_OpenSessionR
     if (code == CS_OK)
         code = ctl_sessions_verify(sessions_of(call), policy, CS_PB_BYTES(&request->envelope),
                                    server_spki(call), ctl_shard_now_s(shard), &change->info, err);
+    change->info.by_cookie = request->cookie;
     snprintf(change->info.peer, sizeof change->info.peer, "%s", cs_call_peer(call)->address);
     if (code == CS_OK)
         code = submit(call, change, CTL_OPEN_SESSION, "", on_opened, err);

@@ -163,6 +163,11 @@ test('a cookie counts for pages of the own origin alone', async (t) => {
   assert.equal((await who({ authorization, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' })).operator, 'carol');
   await assert.rejects(who({ authorization: 'Bearer AAAA' }), refused('unauthenticated', /authorization is not/));
 
+  // What one was opened for it is good for, and for nothing else: another service on this host is sent the cookie, too.
+  const secret = browser.cookieHeader.slice(browser.cookieHeader.indexOf('=') + 1);
+  await assert.rejects(who({ cookie: undefined, origin: undefined, authorization: `Bearer ${secret}` }), refused('unauthenticated', /opened by a browser's cookie/));
+  await assert.rejects(who({ cookie: `__Host-countersign=${authorization.slice('Bearer '.length)}` }), refused('unauthenticated', /opened for a token|takes a session/));
+
   // By gRPC there are no cookies, however it is called.
   carol.metadata.remove('authorization');
   carol.metadata.set('cookie', browser.cookieHeader);
