@@ -175,12 +175,12 @@ export class Person {
     await this.dialog.waitFor({ state: 'detached' });
   }
 
-  // Confirmation, comments, OK; then the statement. Gives its words.
-  async preparePush(comment) {
-    await this.hand.press(this.button('Push to Device'));
+  // Confirmation, comments, OK; then the statement. Gives its words. A removal and a roll back are asked for in the same way.
+  async preparePush(comment, action = 'Push to Device') {
+    await this.hand.press(this.button(action));
     await this.dialog.waitFor();
     await this.hand.fill(this.dialog.getByRole('textbox', { name: /comment/i }), comment);
-    await this.shot('push to device');
+    await this.shot(action);
     await this.hand.press(this.button('OK', this.dialog));
     const words = await this.readStatement();
     await this.shot('what the requester signs');
@@ -188,14 +188,18 @@ export class Person {
   }
 
   // Gives { words, request: 'REQ-1', orders: ['WO-1'] }.
-  async push(comment) {
-    const words = await this.preparePush(comment);
+  async push(comment, action) {
+    const words = await this.preparePush(comment, action);
+    return { words, ...await this.sendPush() };
+  }
+
+  async sendPush() {
     await this.sign();
     await this.dialog.getByRole('list', { name: 'Work orders' }).getByText(/WO-\d+/).first().waitFor();
     const text = await this.dialog.innerText();
     await this.shot('requested');
     await this.close();
-    return { words, request: text.match(/REQ-\d+/)[0], orders: text.match(/WO-\d+/g) ?? [] };
+    return { request: text.match(/REQ-\d+/)[0], orders: text.match(/WO-\d+/g) ?? [] };
   }
 
   // Approve or Implement beside the connector: Manual Implementation on, or off with a time ("2026-12-24T02:00" on the reader's
