@@ -95,6 +95,7 @@ test('a certificate comes back, is removed, is refused by people, and is revoked
     await bob.close();
     await bob.main.getByText('not today').waitFor();
     await bob.main.getByText(/bob rejected/).waitFor();
+    await bob.page.getByRole('table').getByText('Rejected', { exact: true }).waitFor();
     await bob.shot('rejected');
     assert.equal(await bob.button('Reject…').count(), 0);
     assert.equal(await stateOf(request), 'Rejected');
@@ -110,7 +111,8 @@ test('a certificate comes back, is removed, is refused by people, and is revoked
     await ada.button('Cancel the push', ada.dialog).click();
     await ada.dialog.getByText('1 work order cancelled').waitFor();
     await ada.close();
-    await ada.main.getByText('Cancelled').first().waitFor();
+    await ada.page.locator('.head').getByText('Cancelled').waitFor();
+    await ada.page.getByRole('table').getByText('Cancelled', { exact: true }).waitFor();
     await ada.shot('cancelled');
     assert.equal(await stateOf(request), 'Cancelled');
     assert.ok(has(agent), 'nothing went to the device');
