@@ -453,7 +453,7 @@ const struct cli_command cli_commands[] = {
      "people do in the page is signed here, with the operator's key: each statement is decoded from the very "
      "bytes that are signed, and is a line in this terminal, with its digest in the words that the page "
      "shows. "
-     "Without a key the page can look, and sign nothing.",
+     "Without a key the page signs nothing; what takes no signature it does all the same.",
      OPTIONS(CLI_OPTION("port", "N", "listen on this port (default: any that is free)"),
              CLI_OPTION("no-open", NULL, "print the link, and start no browser"),
              CLI_OPTION("idle", "TIME",

@@ -90,17 +90,15 @@ static void tell_who(const struct console *console)
                 "What the page signs is signed by %s, with the key that is open here until this ends.\n",
                 console->operator);
     else if (!console->operator)
-        fputs("The page can look, and sign nothing: with --as NAME it signs with that operator's key.\n",
-              stderr);
+        fputs("The page signs nothing: with --as NAME it signs with that operator's key.\n", stderr);
     else if (!who)
-        fprintf(stderr, "The page can look, and sign nothing: the trust policy has no operator %s.\n",
-                console->operator);
+        fprintf(stderr, "The page signs nothing: the trust policy has no operator %s.\n", console->operator);
     else if (!cli->key)
-        fprintf(stderr, "The page can look, and sign nothing: there is no key of %s in %s.\n",
-                console->operator, cli->home.keys);
+        fprintf(stderr, "The page signs nothing: there is no key of %s in %s.\n", console->operator,
+                cli->home.keys);
     else
         fprintf(stderr,
-                "The page can look, and sign nothing: the key here is not the one that the trust policy "
+                "The page signs nothing: the key here is not the one that the trust policy "
                 "has for %s.\n",
                 console->operator);
 }

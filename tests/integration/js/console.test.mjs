@@ -563,7 +563,7 @@ test('without a key it only looks', async (t) => {
   fs.renameSync(path.join(deployment.home, 'operators', 'bob.key'), path.join(deployment.home, 'bob.elsewhere'));
   for (const name of ['bob', undefined]) {
     const page = await Console.open(t, deployment, name);
-    await page.program.line(/The page can look, and sign nothing/);
+    await page.program.line(/The page signs nothing/);
     const signer = await page.call('SignerService', 'GetSigner');
     assert.equal(signer.operator, name ?? '');
     assert.equal(signer.spki.length, 0);
