@@ -155,7 +155,7 @@ export class Person {
   // Up to where the statement stands on the page, decoded: gives its words. Nothing is signed yet.
   async readStatement() {
     // Those of the statement stand first; a decision names the request in words, too.
-    const words = this.dialog.getByText(/^(?:[a-z]{3,7} ){7}[a-z]{3,7}$/).first();
+    const words = this.dialog.getByRole('group', { name: 'What is signed' }).getByText(/^(?:[a-z]{3,7} ){7}[a-z]{3,7}$/).first();
     await words.waitFor();
     return (await words.innerText()).trim();
   }

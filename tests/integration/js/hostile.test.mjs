@@ -19,8 +19,9 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const services = ['AgentService', 'EnrolmentService', 'ControllerService', 'TrustService', 'DeviceService', 'CertificateService', 'PushService'];
 const methods = services.flatMap((service) => root.lookupService(`countersign.v1.${service}`).methodsArray
   .map((method) => ({ path: `/countersign.v1.${service}/${method.name}`, type: method.resolve().resolvedRequestType })));
-// Whoever can open the admin socket may ban a device by its name: no signature is in the way, so it is not done in the right shape.
-const unsigned = new Set(['/countersign.v1.DeviceService/BanDevice']);
+// Whoever can open the admin socket may ban a device by its name, or put it into groups: no signature is in the way, so it is not
+// done in the right shape.
+const unsigned = new Set(['/countersign.v1.DeviceService/BanDevice', '/countersign.v1.DeviceService/SetDeviceGroups']);
 
 // ---- HTTP/2 by hand (RFC 9113, RFC 7541)
 
