@@ -8,32 +8,17 @@ static const char *name_of(bool tls)
     return tls ? "__Host-countersign" : "countersign";
 }
 
-/* What stands before `mark`; `rest` goes on behind it. */
-static struct cs_slice split(struct cs_slice *rest, char mark)
-{
-    const uint8_t *at = rest->len ? memchr(rest->ptr, mark, rest->len) : NULL;
-    struct cs_slice part = *rest;
-
-    if (!at) {
-        *rest = CS_SLICE_EMPTY;
-        return part;
-    }
-    part.len = (size_t)(at - part.ptr);
-    *rest = cs_slice_from(*rest, part.len + 1);
-    return part;
-}
-
 /* RFC 6265 section 4.2.1: "name=value", with "; " between. */
 void ctl_cookie_gather(struct ctl_cookie_call *call, struct cs_slice header)
 {
     struct cs_slice name = cs_slice_str(name_of(call->tls));
 
     while (header.len) {
-        struct cs_slice value = split(&header, ';');
+        struct cs_slice value = cs_slice_cut(&header, ';', NULL);
 
         while (value.len && value.ptr[0] == ' ')
             value = cs_slice_from(value, 1);
-        if (!cs_slice_eq(split(&value, '='), name))
+        if (!cs_slice_eq(cs_slice_cut(&value, '=', NULL), name))
             continue;
         call->value = value;
         call->count++;

@@ -36,50 +36,14 @@ static unsigned say(struct cs_route_answer *answer, unsigned status, const char 
     return status;
 }
 
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static struct cs_slice trim(struct cs_slice text)
-{
-    while (text.len && is_space(text.ptr[0]))
-        text = cs_slice_from(text, 1);
-    while (text.len && is_space(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-/* Cuts off what stands before the separator, or all there is. */
-static struct cs_slice cut(struct cs_slice *rest, uint8_t separator)
-{
-    const uint8_t *at = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
-    struct cs_slice first = *rest;
-
-    if (at)
-        first.len = (size_t)(at - rest->ptr);
-    *rest = cs_slice_from(*rest, first.len + 1);
-    return trim(first);
-}
-
-static bool same_word(struct cs_slice text, const char *lower)
-{
-    if (text.len != strlen(lower))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if ((text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? text.ptr[i] + 32 : text.ptr[i]) != (uint8_t)lower[i])
-            return false;
-    return true;
-}
-
 /* "q=0", "Q=0.00": not at all (RFC 9110 section 12.4.2). */
 static bool weighs_nothing(struct cs_slice parameters)
 {
     while (parameters.len) {
-        struct cs_slice value = cut(&parameters, ';'), name = cut(&value, '=');
+        struct cs_slice value = cs_slice_item(&parameters, ';'), name = cs_slice_item(&value, '=');
         size_t nothing = 0;
 
-        if (!same_word(name, "q"))
+        if (!cs_slice_same_text(name, CS_SLICE_LIT("q")))
             continue;
         while (nothing < value.len && (value.ptr[nothing] == '0' || value.ptr[nothing] == '.'))
             nothing++;
@@ -95,11 +59,12 @@ static bool takes_gzip(const struct cs_metadata_list *request)
     bool takes = rest.len == 0;
 
     while (rest.len) {
-        struct cs_slice parameters = cut(&rest, ','), coding = cut(&parameters, ';');
+        struct cs_slice parameters = cs_slice_item(&rest, ','), coding = cs_slice_item(&parameters, ';');
 
-        if (same_word(coding, "gzip") || same_word(coding, "x-gzip"))
+        if (cs_slice_same_text(coding, CS_SLICE_LIT("gzip")) ||
+            cs_slice_same_text(coding, CS_SLICE_LIT("x-gzip")))
             return !weighs_nothing(parameters);
-        if (same_word(coding, "*"))
+        if (cs_slice_same_text(coding, CS_SLICE_LIT("*")))
             takes = !weighs_nothing(parameters);
     }
     return takes;
@@ -122,9 +87,9 @@ static bool is_navigation(const struct cs_route_request *request)
         cs_slice_starts_with(request->path, CS_SLICE_LIT("/countersign.v1.")))
         return false;
     while (rest.len) {
-        struct cs_slice range = cut(&rest, ',');
+        struct cs_slice range = cs_slice_item(&rest, ',');
 
-        if (same_word(cut(&range, ';'), "text/html"))
+        if (cs_slice_same_text(cs_slice_item(&range, ';'), CS_SLICE_LIT("text/html")))
             return true;
     }
     return false;

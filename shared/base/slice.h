@@ -56,6 +56,16 @@ static inline bool cs_slice_starts_with(struct cs_slice s, struct cs_slice prefi
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* Without regard to ASCII case. */
+bool cs_slice_same_text(struct cs_slice a, struct cs_slice b);
+/* Without the spaces and tabs around it. */
+struct cs_slice cs_slice_trim(struct cs_slice s);
+/* Cuts off and gives what stands before the first `end`, and drops that; without one, all there is.
+ * `ret_found` may be NULL. */
+struct cs_slice cs_slice_cut(struct cs_slice *rest, uint8_t end, bool *ret_found);
+/* The same, trimmed: the next item of a header's list. */
+struct cs_slice cs_slice_item(struct cs_slice *rest, uint8_t end);
+
 /* For secrets: time depends on the lengths only. */
 bool cs_slice_eq_secret(struct cs_slice a, struct cs_slice b);
 

@@ -4,8 +4,6 @@
 #include "shared/base/utf8.h"
 #include "shared/net/grpc_wire.h"
 
-#include <strings.h>
-
 /* By number of enum cs_status; the table of the specification, "Error Codes". */
 static const struct {
     const char *code;
@@ -52,45 +50,21 @@ static const struct {
     {"application/connect+json", {.is_json = true, .is_stream = true}},
 };
 
-static bool is_text(struct cs_slice bytes, const char *text)
-{
-    return bytes.len == strlen(text) && strncasecmp((const char *)bytes.ptr, text, bytes.len) == 0;
-}
-
-static struct cs_slice trim(struct cs_slice text)
-{
-    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-        text = cs_slice_from(text, 1);
-    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-/* The part up to `end`, or all; *text goes behind it. */
-static struct cs_slice cut(struct cs_slice *text, char end)
-{
-    const uint8_t *at = text->len ? memchr(text->ptr, end, text->len) : NULL;
-    struct cs_slice part = *text;
-
-    if (at)
-        part.len = (size_t)(at - text->ptr);
-    *text = cs_slice_from(*text, part.len + 1);
-    return trim(part);
-}
-
 int cs_connect_type_parse(struct cs_slice content_type, struct cs_connect_type *ret)
 {
-    struct cs_slice name = cut(&content_type, ';');
+    struct cs_slice name = cs_slice_item(&content_type, ';');
     size_t found = 0;
 
-    while (found < CS_ARRAY_LEN(types) && !is_text(name, types[found].text))
+    while (found < CS_ARRAY_LEN(types) && !cs_slice_same_text(name, cs_slice_str(types[found].text)))
         found++;
     if (found == CS_ARRAY_LEN(types))
         return CS_EUNSUPPORTED;
     while (content_type.len) {
-        struct cs_slice parameter = cut(&content_type, ';'), key = cut(&parameter, '=');
+        struct cs_slice parameter = cs_slice_item(&content_type, ';'), key = cs_slice_item(&parameter, '=');
 
-        if (is_text(key, "charset") && !is_text(parameter, "utf-8") && !is_text(parameter, "\"utf-8\""))
+        if (cs_slice_same_text(key, cs_slice_str("charset")) &&
+            !cs_slice_same_text(parameter, cs_slice_str("utf-8")) &&
+            !cs_slice_same_text(parameter, cs_slice_str("\"utf-8\"")))
             return CS_EUNSUPPORTED;
     }
     *ret = types[found].type;

@@ -2,8 +2,6 @@
 
 #include "shared/base/limits.h"
 
-#include <strings.h>
-
 static unsigned refuse(unsigned http_status, struct cs_err *err, const char *sentence)
 {
     cs_err_set(err, http_status == 431 || http_status == 414 ? CS_ETOOBIG : CS_EPARSE, "HTTP/1.1: %s",
@@ -108,33 +106,6 @@ static bool is_authority(struct cs_slice text)
     return text.len > 0;
 }
 
-static bool same_text(struct cs_slice a, struct cs_slice b)
-{
-    return a.len == b.len && strncasecmp((const char *)a.ptr, (const char *)b.ptr, a.len) == 0;
-}
-
-static struct cs_slice trim(struct cs_slice text)
-{
-    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-        text = cs_slice_from(text, 1);
-    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-/* The part before `end`; *text goes behind it. Without `end` in it the part is all, and *found is false. */
-static struct cs_slice cut(struct cs_slice *text, uint8_t end, bool *found)
-{
-    const uint8_t *at = text->len ? memchr(text->ptr, end, text->len) : NULL;
-    struct cs_slice part = *text;
-
-    *found = at != NULL;
-    if (at)
-        part.len = (size_t)(at - text->ptr);
-    *text = cs_slice_from(*text, part.len + 1);
-    return part;
-}
-
 /* The request line */
 
 static bool is_known(struct cs_slice method)
@@ -171,9 +142,9 @@ static unsigned read_target(struct cs_slice text, struct cs_slice *ret_target, s
         *ret_target = text;
         return 0;
     }
-    if (text.len > 7 && same_text(cs_slice(text.ptr, 7), CS_SLICE_LIT("http://")))
+    if (text.len > 7 && cs_slice_same_text(cs_slice(text.ptr, 7), CS_SLICE_LIT("http://")))
         scheme = 7;
-    else if (text.len > 8 && same_text(cs_slice(text.ptr, 8), CS_SLICE_LIT("https://")))
+    else if (text.len > 8 && cs_slice_same_text(cs_slice(text.ptr, 8), CS_SLICE_LIT("https://")))
         scheme = 8;
     else
         return refuse(400, err, "the request target is neither a path nor an http address");
@@ -193,8 +164,8 @@ static unsigned read_request_line(struct cs_slice line, struct cs_http1_head *re
     struct cs_slice target;
     unsigned refused;
 
-    ret->method = cut(&line, ' ', &first);
-    target = cut(&line, ' ', &second);
+    ret->method = cs_slice_cut(&line, ' ', &first);
+    target = cs_slice_cut(&line, ' ', &second);
     if (!first || !second || !is_token(ret->method))
         return refuse(400, err, "the request line is not METHOD TARGET HTTP/1.1");
     refused = check_version(line, err);
@@ -225,10 +196,10 @@ static unsigned read_header(struct cs_slice line, struct cs_metadata_list *heade
 
     if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
         return refuse(400, err, "a header line begins with white space: folded headers are obsolete");
-    name = cut(&line, ':', &has_colon);
+    name = cs_slice_cut(&line, ':', &has_colon);
     if (!has_colon || !is_token(name))
         return refuse(400, err, "a header line does not begin with a name and a colon");
-    rc = add_header(headers, name, trim(line));
+    rc = add_header(headers, name, cs_slice_trim(line));
     if (rc == CS_ETOOBIG)
         return refuse(431, err, "the name of a header is too long");
     if (rc != CS_OK)
@@ -266,7 +237,7 @@ static unsigned read_host(struct cs_http1_head *head, struct cs_slice authority,
         return refused;
     if (!is_authority(host))
         return refuse(400, err, "a request needs the header host, with a host in it");
-    if (authority.len && !same_text(authority, host))
+    if (authority.len && !cs_slice_same_text(authority, host))
         return refuse(400, err, "the request target and the header host name different hosts");
     return 0;
 }
@@ -296,9 +267,9 @@ static bool ends_with_chunked(struct cs_slice value)
     bool more = true;
 
     while (more) {
-        last = trim(cut(&value, ',', &more));
+        last = cs_slice_trim(cs_slice_cut(&value, ',', &more));
     }
-    return same_text(last, CS_SLICE_LIT("chunked"));
+    return cs_slice_same_text(last, CS_SLICE_LIT("chunked"));
 }
 
 /* How long the body is (RFC 9112 section 6.3): one way to tell it, or a refusal. */
@@ -318,7 +289,7 @@ static unsigned read_framing(struct cs_http1_head *head, struct cs_err *err)
         return read_length(length, &head->content_length, err);
     if (!encoding.ptr)
         return 0;
-    head->chunked = same_text(encoding, CS_SLICE_LIT("chunked"));
+    head->chunked = cs_slice_same_text(encoding, CS_SLICE_LIT("chunked"));
     if (head->chunked)
         return 0;
     return ends_with_chunked(encoding)
@@ -335,7 +306,7 @@ static bool has_word(const struct cs_metadata_list *headers, const char *wanted,
         if (!cs_slice_eq_str(name, wanted))
             continue;
         do {
-            if (same_text(trim(cut(&value, ',', &more)), cs_slice_str(word)))
+            if (cs_slice_same_text(cs_slice_trim(cs_slice_cut(&value, ',', &more)), cs_slice_str(word)))
                 return true;
         } while (more);
     }
@@ -353,7 +324,7 @@ static unsigned read_wishes(struct cs_http1_head *head, struct cs_err *err)
         return refused;
     if (upgrade.ptr)
         return refuse(501, err, "this server changes no protocol: speak HTTP/2 from the first byte");
-    if (expect.ptr && !same_text(expect, CS_SLICE_LIT("100-continue")))
+    if (expect.ptr && !cs_slice_same_text(expect, CS_SLICE_LIT("100-continue")))
         return refuse(417, err, "of expectations this server knows 100-continue only");
     head->expects_continue = expect.ptr != NULL;
     head->close = has_word(&head->headers, "connection", "close");
@@ -363,8 +334,7 @@ static unsigned read_wishes(struct cs_http1_head *head, struct cs_err *err)
 /* Up to CR LF, which cs_http1_scan() has seen to. */
 static struct cs_slice next_line(struct cs_slice *rest)
 {
-    bool found;
-    struct cs_slice line = cut(rest, '\r', &found);
+    struct cs_slice line = cs_slice_cut(rest, '\r', NULL);
 
     *rest = cs_slice_from(*rest, 1);
     return line;

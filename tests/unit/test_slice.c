@@ -61,6 +61,40 @@ static void a_prefix_is_not_longer_than_the_whole(void **state)
     assert_false(cs_slice_eq_str(CS_SLICE_LIT("abc"), "ab"));
 }
 
+static void reads_a_list_item_by_item(void **state)
+{
+    struct cs_slice rest = CS_SLICE_LIT(" a ,b;q=1,,\tc d\t"), none = CS_SLICE_EMPTY;
+    bool found;
+
+    (void)state;
+    assert_true(cs_slice_eq_str(cs_slice_item(&rest, ','), "a"));
+    assert_true(cs_slice_eq_str(cs_slice_cut(&rest, ',', &found), "b;q=1"));
+    assert_true(found);
+    assert_true(cs_slice_eq_str(cs_slice_item(&rest, ','), ""));
+    assert_true(cs_slice_eq_str(cs_slice_cut(&rest, ',', &found), "\tc d\t"));
+    assert_false(found);
+    assert_int_equal(rest.len, 0);
+    assert_int_equal(cs_slice_cut(&none, ',', &found).len, 0);
+    assert_false(found);
+    rest = CS_SLICE_LIT("a,");
+    assert_true(cs_slice_eq_str(cs_slice_cut(&rest, ',', &found), "a"));
+    assert_true(found);
+    assert_int_equal(rest.len, 0);
+    assert_int_equal(cs_slice_trim(CS_SLICE_LIT(" \t ")).len, 0);
+    assert_true(cs_slice_eq_str(cs_slice_trim(CS_SLICE_LIT("\ta\nb ")), "a\nb"));
+}
+
+static void compares_ascii_without_regard_to_case(void **state)
+{
+    (void)state;
+    assert_true(cs_slice_same_text(CS_SLICE_LIT("Content-TYPE"), CS_SLICE_LIT("content-type")));
+    assert_true(cs_slice_same_text(CS_SLICE_EMPTY, CS_SLICE_LIT("")));
+    assert_false(cs_slice_same_text(CS_SLICE_LIT("ab"), CS_SLICE_LIT("abc")));
+    /* One bit from another, as letters are, and no letters. */
+    assert_false(cs_slice_same_text(CS_SLICE_LIT("@["), CS_SLICE_LIT("`{")));
+    assert_false(cs_slice_same_text(CS_SLICE_LIT("a\0b"), CS_SLICE_LIT("a\0c")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -68,6 +102,8 @@ int main(void)
         cmocka_unit_test(the_rest_ends_where_the_slice_ends),
         cmocka_unit_test(sorts_as_the_store_does),
         cmocka_unit_test(a_prefix_is_not_longer_than_the_whole),
+        cmocka_unit_test(reads_a_list_item_by_item),
+        cmocka_unit_test(compares_ascii_without_regard_to_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
