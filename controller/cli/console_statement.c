@@ -32,43 +32,52 @@ static int check(const struct common *statement, const struct cli_console_signer
     return CS_OK;
 }
 
-static int look_at_admission(struct cs_slice payload, const struct cli_console_signer *signer,
-                             struct cs_buf *line, struct cs_err *err)
+/* One kind of statement: it is decoded, what all have is taken from it, and a line says the rest. */
+struct kind {
+    /* On CS_OK the caller frees *ret, into which `common` points. */
+    int (*decode)(struct cs_slice payload, void **ret, struct common *common, struct cs_err *err);
+    int (*write)(const void *statement, struct cs_buf *line);
+};
+
+#define DEFINE_DECODE(name_, type_, operator_)                                                               \
+    static int decode_##name_(struct cs_slice payload, void **ret, struct common *common,                    \
+                              struct cs_err *err)                                                            \
+    {                                                                                                        \
+        type_ *statement = NULL;                                                                             \
+        int rc = cs_##name_##_decode(payload, &statement, err);                                              \
+                                                                                                             \
+        if (rc != CS_OK)                                                                                     \
+            return rc;                                                                                       \
+        *common = (struct common){CS_PB_BYTES(&statement->deployment_id), statement->policy_version,         \
+                                  statement->operator_};                                                     \
+        *ret = statement;                                                                                    \
+        return CS_OK;                                                                                        \
+    }
+DEFINE_DECODE(admission, countersign_v1_Admission, admin)
+DEFINE_DECODE(request, countersign_v1_PushRequest, requester)
+DEFINE_DECODE(decision, countersign_v1_Decision, decider)
+DEFINE_DECODE(key_request, countersign_v1_KeyRequest, requester)
+
+static int write_admission(const void *statement, struct cs_buf *line)
 {
-    cs_auto_free countersign_v1_Admission *admission = NULL;
+    const countersign_v1_Admission *admission = statement;
     char id[2 * 16 + 1];
-    int rc = cs_admission_decode(payload, &admission, err);
 
-    if (rc == CS_OK)
-        rc = check(&(struct common){CS_PB_BYTES(&admission->deployment_id), admission->policy_version,
-                                    admission->admin},
-                   signer, err);
-    if (rc != CS_OK)
-        return rc;
-    rc = cs_buf_printf(line, "admission: device %s, device-id %s", admission->device_name,
-                       cs_hex(CS_PB_BYTES(&admission->device_id), id));
-    return rc == CS_OK ? rc : cs_err_nomem(err);
+    return cs_buf_printf(line, "admission: device %s, device-id %s", admission->device_name,
+                         cs_hex(CS_PB_BYTES(&admission->device_id), id));
 }
 
-static int look_at_request(struct cs_slice payload, const struct cli_console_signer *signer,
-                           struct cs_buf *line, struct cs_err *err)
+static int write_request(const void *statement, struct cs_buf *line)
 {
-    cs_auto_free countersign_v1_PushRequest *request = NULL;
-    int rc = cs_request_decode(payload, &request, err);
+    const countersign_v1_PushRequest *request = statement;
 
-    if (rc == CS_OK)
-        rc = check(&(struct common){CS_PB_BYTES(&request->deployment_id), request->policy_version,
-                                    request->requester},
-                   signer, err);
-    if (rc != CS_OK)
-        return rc;
-    rc = cs_buf_printf(line, "push request: REQ-%" PRIu64 ", %" PRIu32 " work order%s", request->number,
-                       request->order_count, request->order_count == 1 ? "" : "s");
-    return rc == CS_OK ? rc : cs_err_nomem(err);
+    return cs_buf_printf(line, "push request: REQ-%" PRIu64 ", %" PRIu32 " work order%s", request->number,
+                         request->order_count, request->order_count == 1 ? "" : "s");
 }
 
-static int write_decision(const countersign_v1_Decision *decision, struct cs_buf *line)
+static int write_decision(const void *statement, struct cs_buf *line)
 {
+    const countersign_v1_Decision *decision = statement;
     char digest[2 * SHORT_DIGEST_BYTES + 1], time[CS_TIME_TEXT_BYTES];
     int rc = cs_buf_printf(line, "decision: %s stage %" PRIu32 " of the request %s…%s",
                            decision->verdict == countersign_v1_Verdict_VERDICT_ACCEPT ? "accept" : "reject",
@@ -83,56 +92,39 @@ static int write_decision(const countersign_v1_Decision *decision, struct cs_buf
     return rc;
 }
 
-static int look_at_decision(struct cs_slice payload, const struct cli_console_signer *signer,
-                            struct cs_buf *line, struct cs_err *err)
+static int write_key_request(const void *statement, struct cs_buf *line)
 {
-    cs_auto_free countersign_v1_Decision *decision = NULL;
-    int rc = cs_decision_decode(payload, &decision, err);
-
-    if (rc == CS_OK)
-        rc = check(&(struct common){CS_PB_BYTES(&decision->deployment_id), decision->policy_version,
-                                    decision->decider},
-                   signer, err);
-    if (rc != CS_OK)
-        return rc;
-    return write_decision(decision, line) == CS_OK ? CS_OK : cs_err_nomem(err);
-}
-
-static int look_at_key_request(struct cs_slice payload, const struct cli_console_signer *signer,
-                               struct cs_buf *line, struct cs_err *err)
-{
-    cs_auto_free countersign_v1_KeyRequest *request = NULL;
+    const countersign_v1_KeyRequest *request = statement;
     char id[2 * 16 + 1];
-    int rc = cs_key_request_decode(payload, &request, err);
+    int rc = cs_buf_printf(line, "key request: app connector %s of device-id %s, for ", request->connector,
+                           cs_hex(CS_PB_BYTES(&request->device_id), id));
 
-    if (rc == CS_OK)
-        rc = check(&(struct common){CS_PB_BYTES(&request->deployment_id), request->policy_version,
-                                    request->requester},
-                   signer, err);
-    if (rc != CS_OK)
-        return rc;
-    rc = cs_buf_printf(line, "key request: app connector %s of device-id %s, for ", request->connector,
-                       cs_hex(CS_PB_BYTES(&request->device_id), id));
-    if (rc == CS_OK)
-        rc = cli_clean(cs_slice_str(request->common_name), line);
-    return rc == CS_OK ? rc : cs_err_nomem(err);
+    return rc == CS_OK ? cli_clean(cs_slice_str(request->common_name), line) : rc;
 }
+
+static const struct kind kinds[] = {
+    [CS_STATEMENT_ADMISSION] = {decode_admission, write_admission},
+    [CS_STATEMENT_PUSH_REQUEST] = {decode_request, write_request},
+    [CS_STATEMENT_DECISION] = {decode_decision, write_decision},
+    [CS_STATEMENT_KEY_REQUEST] = {decode_key_request, write_key_request},
+};
 
 int cli_console_look(enum cs_statement_kind kind, struct cs_slice payload,
                      const struct cli_console_signer *signer, struct cs_buf *ret_line, struct cs_err *err)
 {
-    switch (kind) {
-    case CS_STATEMENT_ADMISSION:
-        return look_at_admission(payload, signer, ret_line, err);
-    case CS_STATEMENT_PUSH_REQUEST:
-        return look_at_request(payload, signer, ret_line, err);
-    case CS_STATEMENT_DECISION:
-        return look_at_decision(payload, signer, ret_line, err);
-    case CS_STATEMENT_KEY_REQUEST:
-        return look_at_key_request(payload, signer, ret_line, err);
-    default:
+    const struct kind *known = (size_t)kind < CS_ARRAY_LEN(kinds) ? &kinds[kind] : NULL;
+    cs_auto_free void *statement = NULL;
+    struct common common;
+    int rc;
+
+    if (!known || !known->decode)
         return cs_err_set(err, CS_EUNSUPPORTED,
                           "the console signs admissions, push requests, decisions and key requests, and "
                           "nothing else");
-    }
+    rc = known->decode(payload, &statement, &common, err);
+    if (rc == CS_OK)
+        rc = check(&common, signer, err);
+    if (rc != CS_OK)
+        return rc;
+    return known->write(statement, ret_line) == CS_OK ? CS_OK : cs_err_nomem(err);
 }
