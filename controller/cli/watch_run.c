@@ -349,16 +349,17 @@ static void pause_until_change(struct watching *w)
 
 static int watch(struct watching *w, struct cs_err *err)
 {
-    int rc = CS_OK;
+    int rc;
 
     open_watch(w);
     if (w->live)
         fputs(SCREEN_ON, stdout);
-    while (rc == CS_OK && !is_over(w)) {
+    /* Once at least, however short the time and slow the controller. */
+    do {
         rc = look(w, err);
         if (rc == CS_OK && !is_over(w))
             pause_until_change(w);
-    }
+    } while (rc == CS_OK && !is_over(w));
     if (w->live) {
         fputs(SCREEN_OFF, stdout);
         fflush(stdout);
