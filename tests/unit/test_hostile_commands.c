@@ -16,8 +16,7 @@ enum {
     /* Sanitizers and a busy machine are slow; what is meant is that no flood and no bomb stops the loop. */
     LONGEST_GAP_MS = 3000,
     TIMEOUT_MS = 1000,
-    /* The floods are some hundred MiB; what the sanitizer keeps of freed memory is some. */
-    GROWTH_KIB = 32 * 1024,
+    GROWTH_KIB = 8 * 1024,
 };
 
 /* Where every script begins, and where all that it starts is found: nothing else is there. */
@@ -70,15 +69,16 @@ static bool nothing_is_left(void)
     return false;
 }
 
+/* Of what is the process's own: its program's pages come and go as the machine has memory for them. */
 static long resident_kib(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    long size = 0, resident = 0;
+    long size = 0, resident = 0, of_files = 0;
 
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%ld %ld", &size, &resident), 2);
+    assert_int_equal(fscanf(file, "%ld %ld %ld", &size, &resident, &of_files), 3);
     fclose(file);
-    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+    return (resident - of_files) * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 /* ---- a place for groups */
