@@ -198,6 +198,22 @@ int deployment_tear_down(void **state)
     return 0;
 }
 
+struct deployment deployment_shared;
+
+int deployment_share(void **state)
+{
+    (void)state;
+    deployment_make(&deployment_shared);
+    return 0;
+}
+
+int deployment_unshare(void **state)
+{
+    (void)state;
+    deployment_free(&deployment_shared);
+    return 0;
+}
+
 struct cs_buf deployment_encode(const pb_msgdesc_t *fields, const void *message)
 {
     struct cs_buf out = CS_BUF_EMPTY;

@@ -65,6 +65,10 @@ struct cs_pin deployment_pin(const struct deployment *d);
 /* Fixtures of cmocka: *state is a deployment of the test's own. */
 int deployment_set_up(void **state);
 int deployment_tear_down(void **state);
+/* The same of a group: its cases read one deployment, and none of them edits it. */
+extern struct deployment deployment_shared;
+int deployment_share(void **state);
+int deployment_unshare(void **state);
 
 /* The canonical bytes of any message, and the envelope of a statement signed by `who`. The caller frees both.
  */

@@ -8,25 +8,11 @@
 
 #include <stdio.h>
 
-static struct deployment d;
-
-static int set_up(void **state)
-{
-    (void)state;
-    deployment_make(&d);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    deployment_free(&d);
-    return 0;
-}
+static struct deployment *const d = &deployment_shared;
 
 static struct cs_buf payload_of(enum cs_statement_kind kind)
 {
-    struct cs_buf wire = deployment_example(&d, kind), payload = CS_BUF_EMPTY;
+    struct cs_buf wire = deployment_example(d, kind), payload = CS_BUF_EMPTY;
     struct cs_envelope envelope;
     struct cs_err err;
 
@@ -39,7 +25,7 @@ static struct cs_buf payload_of(enum cs_statement_kind kind)
 static struct cli_console_signer signer_of(const char *name)
 {
     return (struct cli_console_signer){
-        .deployment_id = d.id, .operator= name, .policy_version = cs_policy_version(d.policy)};
+        .deployment_id = d->id, .operator= name, .policy_version = cs_policy_version(d->policy)};
 }
 
 /* Who signs the examples, and how their line begins. */
@@ -142,7 +128,7 @@ static void tells_one_decision_from_another(void **state)
         struct cs_buf payload, line = CS_BUF_EMPTY;
         struct cs_err err;
 
-        deployment_fill_decision(&d, "carol", 2, &digest, decision);
+        deployment_fill_decision(d, "carol", 2, &digest, decision);
         decision->verdict = cases[i].verdict;
         decision->mode = cases[i].mode;
         decision->not_before_s = cases[i].not_before_s;
@@ -186,5 +172,5 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, deployment_share, deployment_unshare);
 }

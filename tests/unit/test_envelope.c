@@ -5,21 +5,7 @@
 
 #include <stdio.h>
 
-static struct deployment d;
-
-static int set_up(void **state)
-{
-    (void)state;
-    deployment_make(&d);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    deployment_free(&d);
-    return 0;
-}
+static struct deployment *const d = &deployment_shared;
 
 static const struct {
     enum cs_statement_kind kind;
@@ -34,7 +20,7 @@ static const struct {
 
 static struct cs_slice spki_of(const char *name)
 {
-    return cs_key_spki(deployment_key(&d, name));
+    return cs_key_spki(deployment_key(d, name));
 }
 
 static struct cs_buf sign_with(const char *const *names, size_t count)
@@ -44,7 +30,7 @@ static struct cs_buf sign_with(const char *const *names, size_t count)
     struct cs_err err;
 
     for (size_t i = 0; i < count; i++)
-        keys[i] = deployment_key(&d, names[i]);
+        keys[i] = deployment_key(d, names[i]);
     check_ok(cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("payload"), keys, count, &wire, &err), err);
     return wire;
 }
@@ -53,7 +39,7 @@ static void verifies_what_it_signed_of_every_kind(void **state)
 {
     (void)state;
     for (size_t i = 0; i < CS_ARRAY_LEN(kinds); i++) {
-        struct cs_buf wire = deployment_example(&d, kinds[i].kind);
+        struct cs_buf wire = deployment_example(d, kinds[i].kind);
         struct cs_digest key_id = cs_key_id(spki_of(kinds[i].signer)), payload_digest;
         struct cs_verified verified;
         struct cs_err err;
@@ -75,7 +61,7 @@ static void refuses_every_flipped_byte_of_every_kind(void **state)
 {
     (void)state;
     for (size_t i = 0; i < CS_ARRAY_LEN(kinds); i++) {
-        struct cs_buf wire = deployment_example(&d, kinds[i].kind);
+        struct cs_buf wire = deployment_example(d, kinds[i].kind);
 
         for (size_t at = 0; at < wire.len; at++) {
             struct cs_verified verified;
@@ -97,7 +83,7 @@ static void refuses_every_flipped_byte_of_every_kind(void **state)
 
 static void refuses_every_shortened_envelope(void **state)
 {
-    struct cs_buf wire = deployment_example(&d, CS_STATEMENT_DECISION);
+    struct cs_buf wire = deployment_example(d, CS_STATEMENT_DECISION);
 
     (void)state;
     for (size_t len = 0; len < wire.len; len++) {
@@ -118,7 +104,7 @@ static void refuses_every_shortened_envelope(void **state)
 
 static void refuses_another_kind_and_another_key(void **state)
 {
-    struct cs_buf wire = deployment_example(&d, CS_STATEMENT_DECISION);
+    struct cs_buf wire = deployment_example(d, CS_STATEMENT_DECISION);
     struct cs_verified verified;
     struct cs_err err;
 
@@ -136,7 +122,7 @@ static void refuses_another_kind_and_another_key(void **state)
 static void refuses_a_signature_of_another_kind_of_statement(void **state)
 {
     struct cs_buf decision = sign_with((const char *const[]){"bob"}, 1), request = CS_BUF_EMPTY;
-    const struct cs_key *key = deployment_key(&d, "bob");
+    const struct cs_key *key = deployment_key(d, "bob");
     struct cs_envelope from, to;
     struct cs_verified verified;
     struct cs_err err;
@@ -204,8 +190,8 @@ static void cosigns_a_draft_until_all_have_signed(void **state)
     (void)state;
     check_ok(cs_envelope_parse(cs_buf_slice(&draft), &envelope, &err), err);
     assert_int_equal(envelope.signature_count, 0);
-    check_ok(cs_envelope_cosign(cs_buf_slice(&draft), deployment_key(&d, "root-0"), &once, &err), err);
-    check_ok(cs_envelope_cosign(cs_buf_slice(&once), deployment_key(&d, "root-1"), &twice, &err), err);
+    check_ok(cs_envelope_cosign(cs_buf_slice(&draft), deployment_key(d, "root-0"), &once, &err), err);
+    check_ok(cs_envelope_cosign(cs_buf_slice(&once), deployment_key(d, "root-1"), &twice, &err), err);
     assert_int_equal(cs_keyring_add(&keyring, spki_of("root-0")), CS_OK);
     assert_int_equal(cs_keyring_add(&keyring, spki_of("root-1")), CS_OK);
     check_code(cs_envelope_verify(cs_buf_slice(&draft), CS_STATEMENT_DECISION, &keyring, &verified, &err),
@@ -213,7 +199,7 @@ static void cosigns_a_draft_until_all_have_signed(void **state)
     check_ok(cs_envelope_verify(cs_buf_slice(&twice), CS_STATEMENT_DECISION, &keyring, &verified, &err), err);
     assert_int_equal(verified.signer_count, 2);
 
-    check_code(cs_envelope_cosign(cs_buf_slice(&twice), deployment_key(&d, "root-0"), &once, &err),
+    check_code(cs_envelope_cosign(cs_buf_slice(&twice), deployment_key(d, "root-0"), &once, &err),
                CS_EEXISTS);
     cs_buf_free(&draft);
     cs_buf_free(&once);
@@ -378,7 +364,7 @@ static void signs_the_pre_authentication_encoding(void **state)
 {
     const struct cs_slice pae =
         CS_SLICE_LIT("DSSEv1 39 application/vnd.countersign.decision.v1 11 hello world");
-    const struct cs_key *key = deployment_key(&d, "bob");
+    const struct cs_key *key = deployment_key(d, "bob");
     struct cs_buf wire = CS_BUF_EMPTY;
     struct cs_envelope envelope;
     struct cs_err err;
@@ -393,7 +379,7 @@ static void signs_the_pre_authentication_encoding(void **state)
 static void refuses_to_sign_beyond_the_limits(void **state)
 {
     static const uint8_t large[CS_LIMIT_POLICY_BYTES + 1];
-    const struct cs_key *key = deployment_key(&d, "bob");
+    const struct cs_key *key = deployment_key(d, "bob");
     struct cs_buf wire = CS_BUF_EMPTY;
     struct cs_err err;
 
@@ -418,7 +404,7 @@ static void cosigns_no_more_than_fit(void **state)
     (void)state;
     for (unsigned i = 0; i < CS_ARRAY_LEN(keys); i++) {
         snprintf(name, sizeof name, "signer %u", i);
-        keys[i] = deployment_key(&d, name);
+        keys[i] = deployment_key(d, name);
     }
     check_code(
         cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), keys, CS_ARRAY_LEN(keys), &wire, &err),
@@ -426,7 +412,7 @@ static void cosigns_no_more_than_fit(void **state)
     check_ok(cs_envelope_sign(CS_STATEMENT_DECISION, CS_SLICE_LIT("p"), keys, CS_LIMIT_ENVELOPE_SIGNATURES,
                               &wire, &err),
              err);
-    check_code(cs_envelope_cosign(cs_buf_slice(&wire), deployment_key(&d, "bob"), &out, &err), CS_EFULL);
+    check_code(cs_envelope_cosign(cs_buf_slice(&wire), deployment_key(d, "bob"), &out, &err), CS_EFULL);
     check_says(err, "16 signatures");
     assert_int_equal(out.len, 0);
     cs_buf_free(&wire);
@@ -434,7 +420,7 @@ static void cosigns_no_more_than_fit(void **state)
 
 static void cosigns_what_parses_and_fits(void **state)
 {
-    const struct cs_key *bob = deployment_key(&d, "bob");
+    const struct cs_key *bob = deployment_key(d, "bob");
     struct cs_buf wire = CS_BUF_EMPTY, out = CS_BUF_EMPTY;
     struct cs_err err;
 
@@ -535,8 +521,8 @@ static void sign_and_cosign_short_of_memory(void *data)
 
 static void without_memory_it_signs_nothing(void **state)
 {
-    const struct cs_key *keys[] = {deployment_key(&d, "bob"), deployment_key(&d, "carol"),
-                                   deployment_key(&d, "ben")};
+    const struct cs_key *keys[] = {deployment_key(d, "bob"), deployment_key(d, "carol"),
+                                   deployment_key(d, "ben")};
 
     (void)state;
     assert_true(alloc_fail_sample(sign_and_cosign_short_of_memory, (void *)keys, 60) > 10);
@@ -567,5 +553,5 @@ int main(void)
         cmocka_unit_test(without_memory_it_signs_nothing),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, deployment_share, deployment_unshare);
 }

@@ -4,21 +4,7 @@
 
 #include <stdio.h>
 
-static struct deployment d;
-
-static int set_up(void **state)
-{
-    (void)state;
-    deployment_make(&d);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    deployment_free(&d);
-    return 0;
-}
+static struct deployment *const d = &deployment_shared;
 
 static void knows_every_type_by_its_text(void **state)
 {
@@ -70,7 +56,7 @@ static int decode(enum cs_statement_kind kind, struct cs_slice payload, struct c
 
 static struct cs_buf example_payload(enum cs_statement_kind kind)
 {
-    struct cs_buf wire = deployment_example(&d, kind), payload = CS_BUF_EMPTY;
+    struct cs_buf wire = deployment_example(d, kind), payload = CS_BUF_EMPTY;
     struct cs_envelope envelope;
     struct cs_err err;
 
@@ -229,25 +215,25 @@ static void refuses_other_forms_of_the_same_meaning(void **state)
     }
 
 static const struct cs_digest some_digest = {{1}};
-INCOMPLETE(try_request, countersign_v1_PushRequest, deployment_fill_request(&d, m), cs_request_decode)
-INCOMPLETE(try_decision, countersign_v1_Decision, deployment_fill_decision(&d, "bob", 1, &some_digest, m),
+INCOMPLETE(try_request, countersign_v1_PushRequest, deployment_fill_request(d, m), cs_request_decode)
+INCOMPLETE(try_decision, countersign_v1_Decision, deployment_fill_decision(d, "bob", 1, &some_digest, m),
            cs_decision_decode)
-INCOMPLETE(try_core, countersign_v1_OrderCore, deployment_fill_core(&d, "gw-0", 1, m), cs_core_decode)
-INCOMPLETE(try_admission, countersign_v1_Admission, deployment_fill_admission(&d, "gw-0", m),
+INCOMPLETE(try_core, countersign_v1_OrderCore, deployment_fill_core(d, "gw-0", 1, m), cs_core_decode)
+INCOMPLETE(try_admission, countersign_v1_Admission, deployment_fill_admission(d, "gw-0", m),
            cs_admission_decode)
-INCOMPLETE(try_key_request, countersign_v1_KeyRequest, deployment_fill_key_request(&d, "gw-0", m),
+INCOMPLETE(try_key_request, countersign_v1_KeyRequest, deployment_fill_key_request(d, "gw-0", m),
            cs_key_request_decode)
-INCOMPLETE(try_advertisement, countersign_v1_DeviceAdvertisement,
-           deployment_fill_advertisement(&d, "gw-0", m), cs_advertisement_decode)
-INCOMPLETE(try_csr, countersign_v1_DeviceCsr, deployment_fill_device_csr(&d, "gw-0", m), cs_device_csr_decode)
-INCOMPLETE(try_report, countersign_v1_DeviceReport, deployment_fill_report(&d, "gw-0", m), cs_report_decode)
-INCOMPLETE(try_renewal, countersign_v1_DeviceRenewal, deployment_fill_renewal(&d, "gw-0", m),
+INCOMPLETE(try_advertisement, countersign_v1_DeviceAdvertisement, deployment_fill_advertisement(d, "gw-0", m),
+           cs_advertisement_decode)
+INCOMPLETE(try_csr, countersign_v1_DeviceCsr, deployment_fill_device_csr(d, "gw-0", m), cs_device_csr_decode)
+INCOMPLETE(try_report, countersign_v1_DeviceReport, deployment_fill_report(d, "gw-0", m), cs_report_decode)
+INCOMPLETE(try_renewal, countersign_v1_DeviceRenewal, deployment_fill_renewal(d, "gw-0", m),
            cs_renewal_decode)
-INCOMPLETE(try_checkpoint, countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(&d, m),
+INCOMPLETE(try_checkpoint, countersign_v1_AuditCheckpoint, deployment_fill_checkpoint(d, m),
            cs_checkpoint_decode)
-INCOMPLETE(try_opening, countersign_v1_SessionOpening, deployment_fill_opening(&d, "bob", m),
+INCOMPLETE(try_opening, countersign_v1_SessionOpening, deployment_fill_opening(d, "bob", m),
            cs_opening_decode)
-INCOMPLETE(try_batch, countersign_v1_PushBatch, deployment_fill_batch(&d, m), cs_batch_decode)
+INCOMPLETE(try_batch, countersign_v1_PushBatch, deployment_fill_batch(d, m), cs_batch_decode)
 
 /* CHANGE(name, type, statements): a function that changes `m`. */
 #define CHANGE(name, type, ...)                                                                              \
@@ -522,7 +508,7 @@ static void decodes_a_push_message(void **state)
     struct cs_err err;
 
     (void)state;
-    story_begin(&story, &d, 3);
+    story_begin(&story, d, 3);
     story_decide(&story, "bob", 1);
     wire = story_push_message(&story, 1, CS_SLICE_LIT("chain"));
     check_ok(cs_push_message_decode(cs_buf_slice(&wire), &message, &err), err);
@@ -610,7 +596,7 @@ static void says_so_of_what_is_not_signed_by_itself(void **state)
     struct cs_slice wires[2];
 
     (void)state;
-    story_begin(&story, &d, 1);
+    story_begin(&story, d, 1);
     message = story_push_message(&story, 0, CS_SLICE_LIT("chain"));
     wires[0] = cs_buf_slice(&story.core_wires[0]);
     wires[1] = cs_buf_slice(&message);
@@ -652,5 +638,5 @@ int main(void)
         cmocka_unit_test(encodes_nothing_to_nothing),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, deployment_share, deployment_unshare);
 }
