@@ -302,8 +302,8 @@ static struct session *find(struct ctl_sessions *sessions, const uint8_t token[C
 }
 
 int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,
-                     const uint8_t token[CTL_TOKEN_BYTES], int64_t now_s, const struct ctl_session_info **ret,
-                     struct cs_err *err)
+                     const uint8_t token[CTL_TOKEN_BYTES], bool by_cookie, int64_t now_s,
+                     const struct ctl_session_info **ret, struct cs_err *err)
 {
     struct session *session = find(sessions, token);
     const char *why = session ? why_not(sessions, policy, &session->info, now_s) : "it is not known here";
@@ -312,6 +312,11 @@ int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPo
         end(sessions, session, why);
     if (why)
         return cs_err_set(err, CS_EAUTH, "the session has ended (%s): open another", why);
+    /* A browser sends its cookies to every port of the host: what another service there was sent is not a
+     * program's session. */
+    if (session->info.by_cookie != by_cookie)
+        return cs_err_set(err, CS_EAUTH, "the session was opened %s, and counts only so",
+                          session->info.by_cookie ? "by a browser's cookie" : "for a token in authorization");
     session->info.seen_s = now_s;
     *ret = &session->info;
     return CS_OK;

@@ -69,11 +69,10 @@ CS_MUST_USE int ctl_sessions_parse(struct cs_slice authorization, uint8_t ret_to
 /* The token's text alone; CS_EPARSE for what is none. */
 CS_MUST_USE int ctl_sessions_parse_text(struct cs_slice text, uint8_t ret_token[CTL_TOKEN_BYTES]);
 void ctl_sessions_token_text(const uint8_t token[CTL_TOKEN_BYTES], char ret[CTL_TOKEN_TEXT_BYTES]);
-/* The open session with this token, used now. CS_EAUTH if there is none (any more); valid until the next
- * call.
- */
+/* The open session with this token, used now. CS_EAUTH if there is none (any more), or its token does not
+ * come in the way for which it was opened; valid until the next call. */
 CS_MUST_USE int ctl_sessions_use(struct ctl_sessions *sessions, const countersign_v1_TrustPolicy *policy,
-                                 const uint8_t token[CTL_TOKEN_BYTES], int64_t now_s,
+                                 const uint8_t token[CTL_TOKEN_BYTES], bool by_cookie, int64_t now_s,
                                  const struct ctl_session_info **ret, struct cs_err *err);
 /* Whoever has the token ends its session: true, and *ret says whose it was. on_ended does not come. */
 bool ctl_sessions_close(struct ctl_sessions *sessions, const uint8_t token[CTL_TOKEN_BYTES],

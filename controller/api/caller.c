@@ -47,8 +47,7 @@ int ctl_caller_token(const struct cs_call *call, uint8_t ret_token[CTL_TOKEN_BYT
     struct cs_slice authorization = cs_call_metadata(call, "authorization");
     struct ctl_cookie_call cookie;
 
-    if (ret_by_cookie)
-        *ret_by_cookie = authorization.len == 0;
+    *ret_by_cookie = authorization.len == 0;
     if (authorization.len)
         return ctl_sessions_parse(authorization, ret_token, err);
     ctl_caller_cookie(call, &cookie);
@@ -67,16 +66,11 @@ static int by_session(const struct cs_call *call, const struct ctl_shard *shard,
         return cs_err_set(err, CS_EDENIED, "only operators may call %s", cs_call_method(call)->name);
     code = ctl_caller_token(call, token, &by_cookie, err);
     if (code == CS_OK)
-        code = ctl_sessions_use(ctl_sign_in_sessions(shard->sign_in), newest_policy(shard), token,
+        code = ctl_sessions_use(ctl_sign_in_sessions(shard->sign_in), newest_policy(shard), token, by_cookie,
                                 ctl_shard_now_s(shard), &session, err);
     cs_wipe(token, sizeof token);
     if (code != CS_OK)
         return code;
-    /* A browser sends its cookies to every port of the host: what another service there was sent is not a
-     * program's session. */
-    if (session->by_cookie != by_cookie)
-        return cs_err_set(err, CS_EAUTH, "the session was opened %s, and counts only so",
-                          session->by_cookie ? "by a browser's cookie" : "for a token in authorization");
     *ret = (struct ctl_caller){.is_administrator = false, .session = session->id};
     snprintf(ret->operator, sizeof ret->operator, "%s", session->operator);
     return CS_OK;

@@ -15,7 +15,7 @@
 /* What the call says for and against its cookie. */
 void ctl_caller_cookie(const struct cs_call *call, struct ctl_cookie_call *ret);
 /* The token of its session: of the metadata `authorization`, or without one of a browser's cookie. CS_EAUTH
- * or CS_EDENIED with a sentence. `ret_by_cookie` may be NULL. */
+ * or CS_EDENIED with a sentence. */
 CS_MUST_USE int ctl_caller_token(const struct cs_call *call, uint8_t ret_token[CTL_TOKEN_BYTES],
                                  bool *ret_by_cookie, struct cs_err *err);
 /* Who it is. CS_EAUTH without a session where it takes one; CS_EDENIED for a user who is no operator. */

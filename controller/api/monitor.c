@@ -275,7 +275,7 @@ static unsigned get_guarded_metrics(void *owner, const struct cs_route_request *
 
     if (code == CS_OK)
         code = ctl_sessions_use(ctl_sign_in_sessions(shard->sign_in),
-                                shard->trust ? cs_policy_body(shard->trust->policy) : NULL, token,
+                                shard->trust ? cs_policy_body(shard->trust->policy) : NULL, token, false,
                                 ctl_shard_now_s(shard), &session, &err);
     cs_wipe(token, sizeof token);
     if (code == CS_OK)

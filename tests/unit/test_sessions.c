@@ -89,8 +89,8 @@ static void sign_in(struct scene *scene, const char *who, uint8_t ret_token[CTL_
 static int use(struct scene *scene, const uint8_t token[CTL_TOKEN_BYTES], struct cs_err *err)
 {
     const struct ctl_session_info *info = NULL;
-    int code =
-        ctl_sessions_use(scene->sessions, cs_policy_body(scene->d.policy), token, scene->d.now_s, &info, err);
+    int code = ctl_sessions_use(scene->sessions, cs_policy_body(scene->d.policy), token, false,
+                                scene->d.now_s, &info, err);
 
     assert_true((code == CS_OK) == (info != NULL));
     return code;
@@ -104,9 +104,36 @@ static void a_signed_challenge_opens_a_session(void **state)
     struct cs_err err;
 
     sign_in(scene, "bob", token);
-    check_ok(ctl_sessions_use(scene->sessions, scene->d.body, token, scene->d.now_s, &info, &err), err);
+    check_ok(ctl_sessions_use(scene->sessions, scene->d.body, token, false, scene->d.now_s, &info, &err),
+             err);
     assert_string_equal(info->operator, "bob");
     assert_int_equal(ctl_sessions_count(scene->sessions), 1);
+}
+
+static void a_token_counts_in_the_way_for_which_it_was_given(void **state)
+{
+    struct scene *scene = *state;
+
+    for (int by_cookie = 0; by_cookie <= 1; by_cookie++) {
+        countersign_v1_SessionOpening opening;
+        const struct ctl_session_info *used;
+        struct ctl_session_info info;
+        uint8_t token[CTL_TOKEN_BYTES];
+        struct cs_err err;
+
+        fill(scene, "bob", &opening);
+        check_ok(verify(scene, &opening, "bob", CS_SLICE_EMPTY, &info, &err), err);
+        info.by_cookie = by_cookie;
+        memset(token, ++scene->next, sizeof token);
+        check_ok(ctl_sessions_open(scene->sessions, &info, token, scene->d.now_s, &err), err);
+        check_code(
+            ctl_sessions_use(scene->sessions, scene->d.body, token, !by_cookie, scene->d.now_s, &used, &err),
+            CS_EAUTH);
+        check_says(err, "counts only so");
+        check_ok(
+            ctl_sessions_use(scene->sessions, scene->d.body, token, by_cookie, scene->d.now_s, &used, &err),
+            err);
+    }
 }
 
 static void a_challenge_is_good_once(void **state)
@@ -449,6 +476,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_signed_challenge_opens_a_session),
+        TEST(a_token_counts_in_the_way_for_which_it_was_given),
         TEST(a_challenge_is_good_once),
         TEST(a_challenge_expires),
         TEST(only_given_out_challenges_count),
