@@ -74,8 +74,7 @@ static int begin_creating(struct cs_call *call, const struct ctl_caller *caller,
            sizeof change->authentication.bytes);
     change->expires_s = request->expires_at_s;
     snprintf(change->detail, sizeof change->detail, "until %s", cs_time_text(request->expires_at_s, when));
-    change->body.pairing =
-        (struct ctl_operator_pairing){.operator= change->info.operator, .detail = change->detail };
+    change->body = (struct ctl_operator_event){.operator= change->info.operator, .detail = change->detail };
     code = ctl_session_submit(call, change, CTL_CREATE_PAIRING, caller, on_created, err);
     if (code != CS_OK)
         free(change);
@@ -155,8 +154,7 @@ static int begin_pairing(struct cs_call *call, const countersign_v1_PairRequest 
     snprintf(change->info.operator, sizeof change->info.operator, "%s", pairing->operator);
     snprintf(change->info.peer, sizeof change->info.peer, "%s", cs_call_peer(call)->address);
     memcpy(actor.operator, change->info.operator, sizeof actor.operator);
-    change->body.pairing =
-        (struct ctl_operator_pairing){.operator= change->info.operator, .detail = change->detail };
+    change->body = (struct ctl_operator_event){.operator= change->info.operator, .detail = change->detail };
     code = ctl_session_submit(call, change, CTL_PAIR, &actor, on_paired, err);
     if (code != CS_OK)
         free(change);

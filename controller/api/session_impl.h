@@ -18,11 +18,7 @@ struct ctl_session_change {
     struct ctl_task task;
     struct cs_call *call; /* NULL once it has ended */
     struct ctl_session_info info;
-    bool by_cookie;
-    union {
-        struct ctl_operator_session session;
-        struct ctl_operator_pairing pairing;
-    } body;
+    struct ctl_operator_event body;
     char detail[96]; /* of a pairing */
     struct cs_digest authentication;
     int64_t expires_s;

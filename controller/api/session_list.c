@@ -87,13 +87,18 @@ static int begin_ending(struct cs_call *call, const struct ctl_caller *caller, s
     session = ctl_sessions_find(sessions, id);
     if (!session || !may_see(call, caller, session))
         return cs_err_set(err, CS_ENOTFOUND, "no session with this id is open, or it is somebody else's");
+    if (session->by_cookie && cs_digest_eq(&session->id, &caller->session)) {
+        code = ctl_session_clear_cookie(call, err);
+        if (code != CS_OK)
+            return code;
+    }
     change = calloc(1, sizeof *change);
     if (!change)
         return cs_err_nomem(err);
     (void)ctl_sessions_end(sessions, id, &change->info);
     cs_log(CS_LOG_INFO, "session", "ended", CS_F("operator", change->info.operator),
            CS_F("peer", change->info.peer), CS_F("by", caller->operator), CS_FEND);
-    change->body.session = (struct ctl_operator_session){.operator= change->info.operator, .why = "ended" };
+    change->body = (struct ctl_operator_event){.operator= change->info.operator, .detail = "ended" };
     code = ctl_session_submit(call, change, CTL_CLOSE_SESSION, caller, on_ended, err);
     if (code != CS_OK)
         free(change);
@@ -110,9 +115,6 @@ static void end_session(struct cs_call *call, struct cs_slice message)
     if (code == CS_OK)
         code =
             cs_message_decode(countersign_v1_EndSessionRequest_fields, message, &request, "EndSession", &err);
-    if (code == CS_OK && cs_slice_eq(CS_PB_BYTES(&request.id), cs_digest_slice(&caller.session)) &&
-        cs_call_metadata(call, "authorization").len == 0)
-        code = ctl_session_clear_cookie(call, &err);
     if (code == CS_OK)
         code = begin_ending(call, &caller, CS_PB_BYTES(&request.id), &err);
     if (code != CS_OK)

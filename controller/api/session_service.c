@@ -89,7 +89,7 @@ static int submit(struct cs_call *call, struct ctl_session_change *change, enum 
     struct ctl_caller caller = {.is_administrator = false};
 
     memcpy(caller.operator, change->info.operator, sizeof caller.operator);
-    change->body.session = (struct ctl_operator_session){.operator= change->info.operator, .why = why };
+    change->body = (struct ctl_operator_event){.operator= change->info.operator, .detail = why };
     return ctl_session_submit(call, change, kind, &caller, on_done, err);
 }
 
@@ -113,7 +113,7 @@ int ctl_session_clear_cookie(struct cs_call *call, struct cs_err *err)
 static int give_token(const struct ctl_session_change *change, const uint8_t token[CTL_TOKEN_BYTES],
                       int64_t life_s, countersign_v1_OpenSessionResponse *reply, struct cs_err *err)
 {
-    if (change->by_cookie)
+    if (change->info.by_cookie)
         return set_cookie(change->call, token, life_s, err);
     ctl_sessions_token_text(token, reply->token);
     return CS_OK;
@@ -186,7 +186,6 @@ static int begin_opening(struct cs_call *call, const countersign_v1_OpenSessionR
     if (!change)
         return cs_err_nomem(err);
     ctl_sign_in_sweep(shard->sign_in);
-    change->by_cookie = request->cookie;
     code = request->cookie ? check_cookie(call, err) : CS_OK;
     if (code == CS_OK)
         code = ctl_sessions_verify(sessions_of(call), policy, CS_PB_BYTES(&request->envelope),

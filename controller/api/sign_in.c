@@ -17,7 +17,7 @@ struct ctl_sign_in {
 /* The end of a session on its way into the audit. */
 struct end {
     struct ctl_task task;
-    struct ctl_operator_session body;
+    struct ctl_operator_event body;
     char operator[CS_LIMIT_NAME_BYTES + 1];
     char why[64];
 };
@@ -44,7 +44,7 @@ static void on_ended(void *owner, const struct ctl_session_info *session, const 
         return;
     snprintf(end->operator, sizeof end->operator, "%s", session->operator);
     snprintf(end->why, sizeof end->why, "%s", why);
-    end->body = (struct ctl_operator_session){.operator= end->operator, .why = end->why };
+    end->body = (struct ctl_operator_event){.operator= end->operator, .detail = end->why };
     end->task.command.kind = CTL_CLOSE_SESSION;
     end->task.command.body = &end->body;
     snprintf(end->task.command.actor.name, sizeof end->task.command.actor.name, "%s", session->operator);

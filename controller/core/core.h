@@ -42,10 +42,10 @@
     X(PUT_SEALED_KEYS, countersign_v1_PutSealedKeysRequest, countersign_v1_PutSealedKeysResponse)            \
     X(REVOKE_CERTIFICATE, countersign_v1_RevokeCertificateRequest, countersign_v1_RevokeCertificateResponse) \
     X(IMPORT_CRL, struct ctl_import_crl, countersign_v1_ImportCrlResponse)                                   \
-    X(OPEN_SESSION, struct ctl_operator_session, void) /* of an operator */                                  \
-    X(CLOSE_SESSION, struct ctl_operator_session, void)                                                      \
-    X(CREATE_PAIRING, struct ctl_operator_pairing, void) /* of a browser's key with an operator */           \
-    X(PAIR, struct ctl_operator_pairing, void)                                                               \
+    X(OPEN_SESSION, struct ctl_operator_event, void) /* of an operator */                                    \
+    X(CLOSE_SESSION, struct ctl_operator_event, void)                                                        \
+    X(CREATE_PAIRING, struct ctl_operator_event, void) /* of a browser's key with an operator */             \
+    X(PAIR, struct ctl_operator_event, void)                                                                 \
     /* devices */                                                                                            \
     X(ENROL, struct ctl_enrol, countersign_v1_EnrolResponse)                                                 \
     X(SESSION_OPENED, struct ctl_session_opened, void)                                                       \
@@ -139,13 +139,10 @@ struct ctl_request_key {
     struct cs_digest digest; /* of its payload */
     uint32_t policy_version;
 };
-struct ctl_operator_session {
+/* What lives in a shard's memory and only leaves a record: sessions, and pairings of browsers' keys. */
+struct ctl_operator_event {
     const char *operator;
-    const char *why; /* it ended */
-};
-struct ctl_operator_pairing {
-    const char *operator;
-    const char *detail; /* until when, or which key */
+    const char *detail; /* why a session ended; until when a pairing is open, or with which key it was used */
 };
 struct ctl_enrol {
     const countersign_v1_EnrolRequest *request; /* its CSR was checked */

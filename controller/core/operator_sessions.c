@@ -2,34 +2,21 @@
  * them (controller/sessions.h, controller/pairings.h). */
 #include "controller/core/run.h"
 
-int ctl_open_session_run(struct ctl_run *run, const void *body, void *reply)
+static int note(struct ctl_run *run, const void *body)
 {
-    const struct ctl_operator_session *session = body;
+    const struct ctl_operator_event *event = body;
 
-    (void)reply;
-    ctl_run_changed(run, "", "operator %s", session->operator);
+    ctl_run_changed(run, event->detail, "operator %s", event->operator);
     return CS_OK;
 }
 
-int ctl_close_session_run(struct ctl_run *run, const void *body, void *reply)
-{
-    const struct ctl_operator_session *session = body;
-
-    (void)reply;
-    ctl_run_changed(run, session->why, "operator %s", session->operator);
-    return CS_OK;
-}
-
-int ctl_create_pairing_run(struct ctl_run *run, const void *body, void *reply)
-{
-    const struct ctl_operator_pairing *pairing = body;
-
-    (void)reply;
-    ctl_run_changed(run, pairing->detail, "operator %s", pairing->operator);
-    return CS_OK;
-}
-
-int ctl_pair_run(struct ctl_run *run, const void *body, void *reply)
-{
-    return ctl_create_pairing_run(run, body, reply);
-}
+#define DEFINE_RUN(name_)                                                                                    \
+    int ctl_##name_##_run(struct ctl_run *run, const void *body, void *reply)                                \
+    {                                                                                                        \
+        (void)reply;                                                                                         \
+        return note(run, body);                                                                              \
+    }
+DEFINE_RUN(open_session)
+DEFINE_RUN(close_session)
+DEFINE_RUN(create_pairing)
+DEFINE_RUN(pair)
