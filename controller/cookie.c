@@ -14,10 +14,8 @@ void ctl_cookie_gather(struct ctl_cookie_call *call, struct cs_slice header)
     struct cs_slice name = cs_slice_str(name_of(call->tls));
 
     while (header.len) {
-        struct cs_slice value = cs_slice_cut(&header, ';', NULL);
+        struct cs_slice value = cs_slice_item(&header, ';');
 
-        while (value.len && value.ptr[0] == ' ')
-            value = cs_slice_from(value, 1);
         if (!cs_slice_eq(cs_slice_cut(&value, '=', NULL), name))
             continue;
         call->value = value;

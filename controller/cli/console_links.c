@@ -1,20 +1,15 @@
 #include "controller/cli/console_links.h"
 
+#include "shared/base/text.h"
+
 static void write_text(const uint8_t bytes[CLI_LINK_BYTES], char ret[CLI_LINK_TEXT_BYTES])
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t at = 0;
+    struct cs_buf out = {
+        .ptr = (uint8_t *)ret, .capacity = CLI_LINK_TEXT_BYTES, .limit_bytes = CLI_LINK_TEXT_BYTES};
+    int rc = cs_base64url_encode(cs_slice(bytes, CLI_LINK_BYTES), &out);
 
-    for (size_t i = 0; i < CLI_LINK_BYTES; i++) {
-        bits = bits << 8 | bytes[i];
-        for (count += 8; count >= 6; count -= 6)
-            ret[at++] = digits[bits >> (count - 6) & 63];
-    }
-    ret[at++] = digits[bits << (6 - count) & 63];
-    ret[at++] = '\0';
-    cs_assert(at == CLI_LINK_TEXT_BYTES);
+    cs_assert(rc == CS_OK && out.len == CLI_LINK_TEXT_BYTES - 1 && out.ptr == (uint8_t *)ret);
+    ret[out.len] = '\0';
 }
 
 void cli_links_renew(struct cli_links *links, const uint8_t random[CLI_LINK_BYTES],

@@ -128,20 +128,9 @@ bool cli_known_forget(struct cli_known *known, const char *name)
     return true;
 }
 
-/* The next word of a line, and the rest behind its blank; empty at the end. */
-static struct cs_slice next_word(struct cs_slice *line)
-{
-    const uint8_t *space = line->len ? memchr(line->ptr, ' ', line->len) : NULL;
-    size_t len = space ? (size_t)(space - line->ptr) : line->len;
-    struct cs_slice word = cs_slice(line->ptr, len);
-
-    *line = cs_slice_from(*line, space ? len + 1 : len);
-    return word;
-}
-
 static int parse_line(struct cs_slice line, struct cli_known *known, struct cs_err *err)
 {
-    struct cs_slice name = next_word(&line), when = next_word(&line);
+    struct cs_slice name = cs_slice_cut(&line, ' ', NULL), when = cs_slice_cut(&line, ' ', NULL);
     char text[CS_LIMIT_NAME_BYTES + 1];
     struct cs_digest digest;
     int64_t admitted_at_s;

@@ -4,22 +4,6 @@
 
 #define PATH "/pair#"
 
-/* RFC 4648 section 5, without padding. */
-static int append_base64url(struct cs_slice bytes, struct cs_buf *out)
-{
-    cs_auto(cs_buf_wipe) struct cs_buf digits = CS_BUF_EMPTY;
-    int rc = cs_base64_encode(bytes, &digits);
-
-    while (rc == CS_OK && digits.len && digits.ptr[digits.len - 1] == '=')
-        digits.len--;
-    for (size_t i = 0; rc == CS_OK && i < digits.len; i++) {
-        uint8_t digit = digits.ptr[i];
-
-        rc = cs_buf_append_u8(out, digit == '+' ? '-' : digit == '/' ? '_' : digit);
-    }
-    return rc;
-}
-
 int cli_pair_link_write(const struct cli_pair_link *link, const char *url, struct cs_buf *out)
 {
     int rc = cs_buf_append_str(out, url);
@@ -27,25 +11,22 @@ int cli_pair_link_write(const struct cli_pair_link *link, const char *url, struc
     if (rc == CS_OK)
         rc = cs_buf_append_str(out, PATH);
     if (rc == CS_OK)
-        rc = append_base64url(CS_SLICE_ARRAY(link->authentication), out);
+        rc = cs_base64url_encode(CS_SLICE_ARRAY(link->authentication), out);
     if (rc == CS_OK)
         rc = cs_buf_append_u8(out, '.');
     if (rc == CS_OK)
-        rc = append_base64url(CS_SLICE_ARRAY(link->binding), out);
+        rc = cs_base64url_encode(CS_SLICE_ARRAY(link->binding), out);
     if (rc == CS_OK)
         rc = cs_buf_append_u8(out, '.');
-    return rc == CS_OK ? append_base64url(CS_SLICE_ARRAY(link->deployment_id), out) : rc;
+    return rc == CS_OK ? cs_base64url_encode(CS_SLICE_ARRAY(link->deployment_id), out) : rc;
 }
 
 /* The next part of the fragment, of exactly this length. */
 static int take_part(struct cs_slice *rest, uint8_t *to, size_t len)
 {
-    const uint8_t *dot = rest->len ? memchr(rest->ptr, '.', rest->len) : NULL;
-    struct cs_slice part = cs_slice(rest->ptr, dot ? (size_t)(dot - rest->ptr) : rest->len);
     cs_auto(cs_buf_wipe) struct cs_buf bytes = CS_BUF_EMPTY;
-    int rc = cs_base64_decode_any(part, &bytes);
+    int rc = cs_base64_decode_any(cs_slice_cut(rest, '.', NULL), &bytes);
 
-    *rest = dot ? cs_slice_from(*rest, part.len + 1) : CS_SLICE_EMPTY;
     if (rc == CS_OK && bytes.len != len)
         rc = CS_EPARSE;
     if (rc == CS_OK)

@@ -5,35 +5,14 @@
 
 #define TOKEN_PREFIX "cst1."
 
-/* Between the standard alphabet and the one for URLs (RFC 4648 section 5). */
-static void exchange(struct cs_slice text, uint8_t *to, const char *from_digits, const char *to_digits)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-
-        to[i] = c == (uint8_t)from_digits[0]   ? (uint8_t)to_digits[0]
-                : c == (uint8_t)from_digits[1] ? (uint8_t)to_digits[1]
-                                               : c;
-    }
-}
-
 int cli_token_write(const countersign_v1_EnrolmentToken *token, struct cs_buf *out, struct cs_err *err)
 {
-    struct cs_buf bytes = CS_BUF_EMPTY, digits = CS_BUF_EMPTY;
+    cs_auto(cs_buf_wipe) struct cs_buf bytes = CS_BUF_EMPTY;
     int rc = cs_message_encode(countersign_v1_EnrolmentToken_fields, token, &bytes, err);
 
-    if (rc == CS_OK && cs_base64_encode(cs_buf_slice(&bytes), &digits) != CS_OK)
+    if (rc == CS_OK && (cs_buf_append_str(out, TOKEN_PREFIX) != CS_OK ||
+                        cs_base64url_encode(cs_buf_slice(&bytes), out) != CS_OK))
         rc = cs_err_nomem(err);
-    while (rc == CS_OK && digits.len && digits.ptr[digits.len - 1] == '=')
-        digits.len--;
-    if (rc == CS_OK) {
-        exchange(cs_buf_slice(&digits), digits.ptr, "+/", "-_");
-        if (cs_buf_append_str(out, TOKEN_PREFIX) != CS_OK ||
-            cs_buf_append(out, cs_buf_slice(&digits)) != CS_OK)
-            rc = cs_err_nomem(err);
-    }
-    cs_buf_wipe(&bytes);
-    cs_buf_wipe(&digits);
     return rc;
 }
 
@@ -48,7 +27,7 @@ static bool is_complete(const countersign_v1_EnrolmentToken *token)
 int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, struct cs_err *err)
 {
     struct cs_slice prefix = CS_SLICE_LIT(TOKEN_PREFIX), body;
-    struct cs_buf digits = CS_BUF_EMPTY, bytes = CS_BUF_EMPTY;
+    struct cs_buf bytes = CS_BUF_EMPTY;
     int rc;
 
     while (text.len && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
@@ -56,13 +35,7 @@ int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, st
     if (!cs_slice_starts_with(text, prefix))
         return cs_err_set(err, CS_EPARSE, "an enrolment token begins with \"" TOKEN_PREFIX "\"");
     body = cs_slice_from(text, prefix.len);
-    rc = cs_buf_append(&digits, body);
-    while (rc == CS_OK && digits.len % 4)
-        rc = cs_buf_append_u8(&digits, '=');
-    if (rc == CS_OK) {
-        exchange(body, digits.ptr, "-_", "+/");
-        rc = cs_base64_decode(cs_buf_slice(&digits), &bytes);
-    }
+    rc = cs_base64_decode_any(body, &bytes);
     if (rc == CS_OK)
         rc = cs_message_decode_strict(countersign_v1_EnrolmentToken_fields, cs_buf_slice(&bytes), ret,
                                       "the enrolment token", err);
@@ -70,7 +43,6 @@ int cli_token_parse(struct cs_slice text, countersign_v1_EnrolmentToken *ret, st
         rc = CS_EPARSE;
     if (rc != CS_OK)
         cs_err_set(err, rc, "the enrolment token is cut or mistyped: copy it whole");
-    cs_buf_wipe(&digits);
     cs_buf_wipe(&bytes);
     return rc;
 }

@@ -74,6 +74,21 @@ int cs_base64_encode(struct cs_slice bytes, struct cs_buf *out)
     return CS_OK;
 }
 
+int cs_base64url_encode(struct cs_slice bytes, struct cs_buf *out)
+{
+    size_t begin = out->len;
+    int rc = cs_base64_encode(bytes, out);
+
+    if (rc != CS_OK)
+        return rc;
+    while (out->len > begin && out->ptr[out->len - 1] == '=')
+        out->len--;
+    for (size_t i = begin; i < out->len; i++)
+        if (out->ptr[i] == '+' || out->ptr[i] == '/')
+            out->ptr[i] = out->ptr[i] == '+' ? '-' : '_';
+    return CS_OK;
+}
+
 static int base64_digit(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z')

@@ -14,6 +14,8 @@ CS_MUST_USE int cs_unhex(struct cs_slice text, uint8_t *out, size_t len);
 /* RFC 4648 section 4 (standard alphabet, padded). Decoding refuses anything else, white space too. */
 CS_MUST_USE int cs_base64_encode(struct cs_slice bytes, struct cs_buf *out);
 CS_MUST_USE int cs_base64_decode(struct cs_slice text, struct cs_buf *out);
+/* Section 5, without padding: for links and tokens. */
+CS_MUST_USE int cs_base64url_encode(struct cs_slice bytes, struct cs_buf *out);
 /* Also the URL-safe alphabet of section 5, and without padding, as JSON's bytes may come. */
 CS_MUST_USE int cs_base64_decode_any(struct cs_slice text, struct cs_buf *out);
 

@@ -62,9 +62,9 @@ int cs_connect_type_parse(struct cs_slice content_type, struct cs_connect_type *
     while (content_type.len) {
         struct cs_slice parameter = cs_slice_item(&content_type, ';'), key = cs_slice_item(&parameter, '=');
 
-        if (cs_slice_same_text(key, cs_slice_str("charset")) &&
-            !cs_slice_same_text(parameter, cs_slice_str("utf-8")) &&
-            !cs_slice_same_text(parameter, cs_slice_str("\"utf-8\"")))
+        if (cs_slice_same_text(key, CS_SLICE_LIT("charset")) &&
+            !cs_slice_same_text(parameter, CS_SLICE_LIT("utf-8")) &&
+            !cs_slice_same_text(parameter, CS_SLICE_LIT("\"utf-8\"")))
             return CS_EUNSUPPORTED;
     }
     *ret = types[found].type;

@@ -25,27 +25,12 @@ bool cs_web_is_open(const struct cs_web *web)
     return web->connect || web->route_count > 0 || web->otherwise || web->guard;
 }
 
-static void split_target(struct cs_slice target, struct cs_slice *ret_path, struct cs_slice *ret_query)
-{
-    const uint8_t *mark = target.len ? memchr(target.ptr, '?', target.len) : NULL;
-
-    *ret_path = target;
-    *ret_query = CS_SLICE_EMPTY;
-    if (mark) {
-        ret_path->len = (size_t)(mark - target.ptr);
-        *ret_query = cs_slice_from(target, ret_path->len + 1);
-    }
-}
-
 enum cs_status cs_web_check(const struct cs_web *web, struct cs_slice method, struct cs_slice target,
                             const struct cs_metadata_list *headers, struct cs_err *err)
 {
-    struct cs_slice path, query;
+    struct cs_slice query = target, path = cs_slice_cut(&query, '?', NULL);
 
-    if (!web->guard)
-        return CS_STATUS_OK;
-    split_target(target, &path, &query);
-    return web->guard->check(web->guard->owner, method, path, headers, err);
+    return web->guard ? web->guard->check(web->guard->owner, method, path, headers, err) : CS_STATUS_OK;
 }
 
 void cs_web_session_run(struct cs_web_session *session)
@@ -150,12 +135,11 @@ static void route_or_call(struct cs_web_session *session, struct cs_exchange *ex
                           const struct cs_exchange_head *head)
 {
     bool reads = exchange->head_only || cs_slice_eq_str(head->method, "GET");
-    struct cs_slice path, query;
+    struct cs_slice query = head->target, path = cs_slice_cut(&query, '?', NULL);
     const struct cs_method *method = NULL;
     const struct cs_route *route;
     void *service;
 
-    split_target(head->target, &path, &query);
     route = find_route(session->web, path);
     if (!route && session->web->connect)
         method = cs_registry_find(session->registry, path, &service);

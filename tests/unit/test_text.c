@@ -146,6 +146,27 @@ static void base64_may_be_url_safe_and_unpadded_where_that_is_allowed(void **sta
     }
 }
 
+static void base64url_has_no_padding_and_other_digits(void **state)
+{
+    static const struct {
+        const char *plain, *text;
+    } cases[] = {{"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"\xfb\xff\xbf", "-_-_"}};
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(cases); i++) {
+        struct cs_buf text = CS_BUF_EMPTY, plain = CS_BUF_EMPTY;
+
+        assert_int_equal(cs_buf_append_str(&text, "a+/="), CS_OK); /* stays */
+        assert_int_equal(cs_base64url_encode(cs_slice_str(cases[i].plain), &text), CS_OK);
+        assert_true(cs_slice_starts_with(cs_buf_slice(&text), CS_SLICE_LIT("a+/=")));
+        check_slice(cs_slice_from(cs_buf_slice(&text), 4), cs_slice_str(cases[i].text));
+        check_code(cs_base64_decode_any(cs_slice_str(cases[i].text), &plain), CS_OK);
+        check_slice(cs_buf_slice(&plain), cs_slice_str(cases[i].plain));
+        cs_buf_free(&text);
+        cs_buf_free(&plain);
+    }
+}
+
 static void base64_respects_the_limit_of_its_buffer(void **state)
 {
     struct cs_buf out = {.limit_bytes = 8};
@@ -297,6 +318,7 @@ int main(void)
         cmocka_unit_test(base64_survives_every_length),
         cmocka_unit_test(base64_has_one_form_for_each_value),
         cmocka_unit_test(base64_may_be_url_safe_and_unpadded_where_that_is_allowed),
+        cmocka_unit_test(base64url_has_no_padding_and_other_digits),
         cmocka_unit_test(base64_respects_the_limit_of_its_buffer),
         cmocka_unit_test(names_are_safe_everywhere),
         cmocka_unit_test(knows_utf8_from_what_only_looks_like_it),
