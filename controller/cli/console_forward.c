@@ -325,7 +325,7 @@ bool cli_forwarder_waits(const struct cli_forwarder *forwarder)
 
 /* ---- life */
 
-/* Sessions are this client's own affair, and a pairing's other side is a browser elsewhere. */
+/* Opening and closing the session in which it calls is this client's own affair. */
 static bool is_withheld(const struct cli_rpc_method *method)
 {
     return method == &cli_rpc_GetChallenge || method == &cli_rpc_OpenSession ||

@@ -50,7 +50,8 @@ struct cs_route {
 
 enum { CS_WEB_ANSWER_BYTES = 2 * 1024 * 1024, CS_WEB_WAITING_BYTES = 256 * 1024 };
 
-/* Asked about every request before anything else is done with it, gRPC's calls too. */
+/* Asked about every request before a route or a method sees it, gRPC's calls too; what is no request that
+ * could be served (another content type, a head that is too large) may be refused before. */
 struct cs_web_guard {
     /* `headers` are lower-case; over HTTP/2 the host is ":authority". CS_STATUS_OK lets the request pass;
      * else it is refused so, with the sentence in *err. */
