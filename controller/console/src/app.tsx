@@ -8,8 +8,8 @@ import { begin, me, phase, signOut, trouble } from './api/session';
 import { route } from './router';
 import { Button } from './ui/button';
 import { Busy } from './ui/busy';
-import { Notice } from './ui/notice';
 import { switchTheme, theme } from './ui/theme';
+import { TryAgain } from './ui/try-again';
 import { waiting } from './waiting';
 import { roleWord } from './words';
 
@@ -81,6 +81,8 @@ async function show(place: Place, key: string): Promise<void> {
   shown.value = { key, place, page: page! };
 }
 
+const LoadAnew = () => <Button onClick={() => location.reload()}>Load anew</Button>;
+
 // What breaks while it is drawn is said in its place; the menu goes on working, and another address begins anew.
 class Boundary extends Component<{ children?: ComponentChildren }, { error?: unknown }> {
   override state: { error?: unknown } = {};
@@ -89,11 +91,10 @@ class Boundary extends Component<{ children?: ComponentChildren }, { error?: unk
   override render() {
     const { error } = this.state;
     if (error === undefined) return this.props.children;
-    const again = <Button onClick={() => this.setState({ error: undefined })}>Try again</Button>;
     return (
-      <Notice kind="bad" title="This page stopped working" action={<>{again}<Button onClick={() => location.reload()}>Load anew</Button></>}>
+      <TryAgain title="This page stopped working" onAgain={() => this.setState({ error: undefined })} more={<LoadAnew />}>
         A mistake in the page itself: {error instanceof Error ? error.message : String(error)}. What was signed and sent before is not touched by it.
-      </Notice>
+      </TryAgain>
     );
   }
 }
@@ -185,7 +186,7 @@ function NotConnected() {
     <Frame at={undefined}>
       <main class="page" id="main" tabIndex={-1}>
         <h1>Not connected</h1>
-        <Notice kind="bad" action={<Button busy={starting} onClick={() => { void begin(); }}>Try again</Button>}>{said.current}</Notice>
+        <TryAgain busy={starting} onAgain={begin}>{said.current}</TryAgain>
       </main>
     </Frame>
   );
@@ -219,7 +220,7 @@ export function App() {
     <Frame at={place.menu}>
       <main class={current?.place.wide ? 'page wide' : 'page'} id="main" tabIndex={-1} ref={main}>
         {failure.value
-          ? <><h1>{place.title}</h1><Notice kind="bad" title="Not loaded" action={<><Button onClick={() => { void show(place, key); }}>Try again</Button><Button onClick={() => location.reload()}>Load anew</Button></>}>{failure.value}</Notice></>
+          ? <><h1>{place.title}</h1><TryAgain title="Not loaded" onAgain={() => { void show(place, key); }} more={<LoadAnew />}>{failure.value}</TryAgain></>
           : Shown && current ? <Boundary key={current.key}><Shown /></Boundary> : <Busy lines={5} label="Starting" />}
       </main>
       {me.value && phase.value === 'ready' && (

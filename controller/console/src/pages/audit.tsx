@@ -16,6 +16,7 @@ import { Search } from '../ui/field';
 import { Notice } from '../ui/notice';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { useTyped } from '../ui/typed';
 import { count } from '../words';
 
@@ -109,7 +110,7 @@ export default function AuditPage() {
     <>
       <h1 tabIndex={-1}>Audit</h1>
       <Verified />
-      {trouble.value && check.value.kind !== 'broken' && <Notice kind="bad" title="The audit could not be read" action={<Button onClick={() => { void readNewer(); }}>Try again</Button>}>{trouble.value}</Notice>}
+      {trouble.value && check.value.kind !== 'broken' && <TryAgain title="The audit could not be read" onAgain={readNewer}>{trouble.value}</TryAgain>}
       <Search label="Search in what is loaded" value={text} onInput={setText} />
       {records && found.length > 0 && (
         <div class="card flush">

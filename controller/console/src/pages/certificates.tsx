@@ -15,10 +15,10 @@ import { Chip } from '../ui/chip';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { Search, Select, TextField } from '../ui/field';
-import { Notice } from '../ui/notice';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
 import { relative, Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { useTyped } from '../ui/typed';
 import { allColours, colourMeaning, colourShort, colourWord, issuerName, keyKind, keyModeShort, keyModeWord } from '../words';
 
@@ -125,8 +125,8 @@ export default function Certificates() {
         <ImportButton />
       </div>
       <Filters wish={wish} change={change} />
-      {list.error && <Notice kind="bad" title="The list could not be read" action={<><Button onClick={list.reload}>Try again</Button>
-        {wish.text && <Button onClick={() => go('/certificates')}>Without filters</Button>}</>}>{list.error}</Notice>}
+      {list.error && <TryAgain title="The list could not be read" onAgain={list.reload}
+        more={wish.text && <Button onClick={() => go('/certificates')}>Without filters</Button>}>{list.error}</TryAgain>}
       {list.data && !nothing && <Found list={list.data} wish={wish} stale={stale} />}
       {nothing && (wish.page > 1
         ? <div class="card"><Empty title="The list ends before this page" action={<Button onClick={() => go(wishHref(wish, { page: 1 }))}>To its first page</Button>} /></div>

@@ -22,6 +22,7 @@ import { Notice } from '../ui/notice';
 import { StateWord, Word } from '../ui/state-word';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { orderNumber, orderState, presence, presenceTint, requestNumber, syncTint, syncWord } from '../words';
 
 interface Whole { device: Device; rows: TopologyRow[] }
@@ -131,10 +132,10 @@ export default function DevicePage() {
         )}
       </div>
       {whole.error && (
-        <Notice kind="bad" title={device ? 'It could not be read anew' : 'It could not be read'} action={<><Button onClick={whole.reload}>Try again</Button>
+        <TryAgain title={device ? 'It could not be read anew' : 'It could not be read'} onAgain={whole.reload} more={<>
           {admin && !device && <Button onClick={() => setOpen('enrol')}>Make a token for {name}…</Button>}{mayAdmit() && !device && <Button onClick={() => setOpen('admit')}>Admit…</Button>}</>}>
           {whole.error}
-        </Notice>
+        </TryAgain>
       )}
       {device && data && (
         <>

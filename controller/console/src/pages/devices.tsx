@@ -13,11 +13,11 @@ import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Empty } from '../ui/empty';
 import { Search, TextField } from '../ui/field';
-import { Notice } from '../ui/notice';
 import { Pager } from '../ui/pager';
 import { Word } from '../ui/state-word';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { useTyped } from '../ui/typed';
 import { presence, presenceTint } from '../words';
 
@@ -77,7 +77,7 @@ export default function Devices() {
         <Search label="Find a device by the beginning of its name" placeholder="Name begins with…" value={text} onInput={setText} />
         <TextField label="Group" value={groupText} onInput={setGroupText} maxLength={63} spellcheck={false} placeholder="any" />
       </div>
-      {list.error && <Notice kind="bad" title="The list could not be read" action={<Button onClick={list.reload}>Try again</Button>}>{list.error}</Notice>}
+      {list.error && <TryAgain title="The list could not be read" onAgain={list.reload}>{list.error}</TryAgain>}
       {data && (data.rows.length > 0 || after) && (
         <div class="card flush">
           <Table caption="Devices" columns={columns} rows={data.rows} rowKey={(row) => row.name} onOpen={(row) => go(own(row))} stale={stale} />

@@ -10,9 +10,9 @@ import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
 import { Chip } from '../ui/chip';
 import { Empty } from '../ui/empty';
-import { Notice } from '../ui/notice';
 import { Word } from '../ui/state-word';
 import { dateText } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { waiting } from '../waiting';
 import { allColours, allStates, colourWord, count, stateEnded, stateTint, stateWord } from '../words';
 
@@ -196,7 +196,7 @@ export default function Overview() {
   return (
     <>
       <h1 tabIndex={-1}>Overview</h1>
-      {counts.error && <Notice kind="bad" title="The numbers could not be read" action={<Button onClick={counts.reload}>Try again</Button>}>{counts.error}</Notice>}
+      {counts.error && <TryAgain title="The numbers could not be read" onAgain={counts.reload}>{counts.error}</TryAgain>}
       {counts.data && counts.data.status.certificates === 0 && (
         <div class="card"><Empty title="Nothing is here yet" action={<><Button kind="primary" href="/certificates">Import certificates</Button><Button href="/devices">Add a device</Button></>}>
           A certificate and a device with an app connector are what a first push takes.</Empty></div>

@@ -28,6 +28,7 @@ import { StateWord } from '../ui/state-word';
 import { Pager } from '../ui/pager';
 import { type Column, Table } from '../ui/table';
 import { now_s, Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import {
   allStates,
   count,
@@ -64,17 +65,9 @@ function Loaded({ number }: { number: bigint }) {
     <>
       <Crumbs items={[['Requests', '/requests'], [requestNumber(number)]]} />
       {live.error && (
-        <Notice
-          kind="bad"
-          title={review ? '' : 'The request cannot be shown'}
-          action={
-            <Button small onClick={live.reload}>
-              Try again
-            </Button>
-          }
-        >
+        <TryAgain title={review ? '' : 'The request cannot be shown'} small onAgain={live.reload}>
           {live.error}
-        </Notice>
+        </TryAgain>
       )}
       {!review ? (
         !live.error && (
@@ -400,16 +393,9 @@ function Orders({ number }: { number: bigint }) {
         />
       </div>
       {list.error && (
-        <Notice
-          kind="bad"
-          action={
-            <Button small onClick={list.reload}>
-              Try again
-            </Button>
-          }
-        >
+        <TryAgain small onAgain={list.reload}>
           {list.error}
-        </Notice>
+        </TryAgain>
       )}
       {!list.data ? (
         <Busy lines={4} label="Reading the work orders" />

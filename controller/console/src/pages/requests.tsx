@@ -10,11 +10,11 @@ import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
 import { Empty } from '../ui/empty';
 import { Checkbox } from '../ui/field';
-import { Notice } from '../ui/notice';
 import { Pager } from '../ui/pager';
 import { StateWord } from '../ui/state-word';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { actionWord, count, requestNumber } from '../words';
 
 const PAGE = 25;
@@ -73,16 +73,9 @@ export default function RequestsPage() {
         </Checkbox>
       </div>
       {list.error && (
-        <Notice
-          kind="bad"
-          action={
-            <Button small onClick={list.reload}>
-              Try again
-            </Button>
-          }
-        >
+        <TryAgain small onAgain={list.reload}>
           {list.error}
-        </Notice>
+        </TryAgain>
       )}
       <div class="card flush">
         {!list.data ? (

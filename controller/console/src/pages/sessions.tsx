@@ -14,6 +14,7 @@ import { Empty } from '../ui/empty';
 import { Notice } from '../ui/notice';
 import { type Column, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { keyKindWord } from '../words';
 
 const REFRESH_MS = 20_000; // sessions are in the controller's memory: no change of theirs is told
@@ -74,7 +75,7 @@ export default function Sessions() {
       <h1 tabIndex={-1}>Sessions</h1>
       <p class="meta">{hasRole(Role.ADMIN) ? 'Everybody who is signed in at the controller.' : `Where ${me.value?.operator ?? 'you'} is signed in at the controller.`} A
         session ends by itself when it is not used.</p>
-      {failure && <Notice kind="bad" action={<Button onClick={() => { void load(); }}>Try again</Button>}>{failure}</Notice>}
+      {failure && <TryAgain onAgain={load}>{failure}</TryAgain>}
       {(sessions || !failure) && <section class="card flush">
         {!sessions ? <Busy lines={4} label="Loading the sessions" />
           : sessions.length === 0 ? <Empty title="Nobody is signed in">Sessions are for those who come over the network; on the controller's own machine the socket says who calls.</Empty>

@@ -34,8 +34,8 @@ import { Chip, Legend } from '../ui/chip';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { Search } from '../ui/field';
-import { Notice } from '../ui/notice';
 import { daysLeft, now_s, Time, timeText } from '../ui/time';
+import { TryAgain } from '../ui/try-again';
 import { count, issuerName, keyKind, keyModeWord } from '../words';
 
 // What stands open over the page.
@@ -74,17 +74,9 @@ function Loaded({ id }: { id: Uint8Array }) {
     <>
       <Crumbs items={[['Visibility'], ['Client'], ['All', '/certificates'], ['Certificate']]} />
       {trouble ? (
-        <Notice
-          kind="bad"
-          title="The certificate cannot be shown"
-          action={
-            <Button small onClick={loading.again}>
-              Try again
-            </Button>
-          }
-        >
+        <TryAgain title="The certificate cannot be shown" small onAgain={loading.again}>
           {trouble}
-        </Notice>
+        </TryAgain>
       ) : (
         <div class="card">
           <Busy lines={9} label="Loading the topology" />
@@ -183,16 +175,9 @@ function Page({ topology, trouble, again }: { topology: Topology; trouble: strin
         </div>
       )}
       {trouble && (
-        <Notice
-          kind="warn"
-          action={
-            <Button small onClick={again}>
-              Try again
-            </Button>
-          }
-        >
+        <TryAgain kind="warn" small onAgain={again}>
           {trouble}
-        </Notice>
+        </TryAgain>
       )}
       <Canvas
         topology={topology}
