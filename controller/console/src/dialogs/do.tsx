@@ -42,16 +42,7 @@ export function DoDialog<Result>({ title, yes, danger, wide, missing, act, done,
   };
   if (result && done)
     return (
-      <Dialog
-        title={title}
-        onClose={onClose}
-        onSubmit={onClose}
-        foot={
-          <Button kind="primary" type="submit">
-            Close
-          </Button>
-        }
-      >
+      <Dialog title={title} onClose={onClose} closing>
         {done(result.value)}
       </Dialog>
     );

@@ -97,16 +97,7 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
   const cancel = <Button onClick={onClose}>Cancel</Button>;
   if (stage.at === 'done')
     return (
-      <Dialog
-        title={title}
-        onClose={onClose}
-        onSubmit={onClose}
-        foot={
-          <Button kind="primary" type="submit">
-            Close
-          </Button>
-        }
-      >
+      <Dialog title={title} onClose={onClose} closing>
         <div ref={start} tabIndex={-1}>
           {done(stage.result)}
         </div>
@@ -181,16 +172,7 @@ export function SignDialog<Result>(props: SignDialogProps<Result>) {
   const busy = stage.at === 'preparing';
   if (closed)
     return (
-      <Dialog
-        title={title}
-        onClose={onClose}
-        onSubmit={onClose}
-        foot={
-          <Button kind="primary" type="submit">
-            Close
-          </Button>
-        }
-      >
+      <Dialog title={title} onClose={onClose} closing>
         <div ref={start} tabIndex={-1}>
           <Notice kind="info">{closed}</Notice>
         </div>

@@ -11,9 +11,12 @@ interface Props {
   wide?: boolean;
   busy?: boolean;             // cannot be closed now
   onSubmit?: () => void;      // Enter in a field, and buttons of the type submit
+  closing?: boolean;          // nothing is left but to close it: by the one button in the foot, and by Enter
 }
 
-export function Dialog({ title, onClose, children, foot, wide, busy, onSubmit }: Props) {
+export function Dialog({ title, onClose, children, foot, wide, busy, onSubmit, closing }: Props) {
+  const act = closing ? onClose : onSubmit;
+  const buttons = closing ? <Button kind="primary" type="submit">Close</Button> : foot;
   const element = useRef<HTMLDialogElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const id = useId();
@@ -33,16 +36,16 @@ export function Dialog({ title, onClose, children, foot, wide, busy, onSubmit }:
     <>
       <div class="dialog-head"><h2 id={id}>{title}</h2><Button kind="quiet" icon="close" label="Close" disabled={busy ?? false} onClick={onClose} /></div>
       <div class="dialog-body" ref={body}>{children}</div>
-      {foot && <div class="dialog-foot">{foot}</div>}
+      {buttons && <div class="dialog-foot">{buttons}</div>}
     </>
   );
   const submit = (event: Event) => {
     event.preventDefault();
-    if (!busy) onSubmit?.();
+    if (!busy) act?.();
   };
   return (
     <dialog class={wide ? 'dialog wide' : 'dialog'} ref={element} aria-labelledby={id} tabIndex={-1} onCancel={cancel}>
-      {onSubmit ? <form class="dialog-form" noValidate onSubmit={submit}>{inside}</form> : inside}
+      {act ? <form class="dialog-form" noValidate onSubmit={submit}>{inside}</form> : inside}
     </dialog>
   );
 }
