@@ -1,5 +1,6 @@
 // The boxes of the picture: certificate, app connectors, their groups, devices. HTML, so that text, links and buttons are the
 // browser's own; the picture (picture.tsx) places them over the edges, the list (list.tsx) puts them one beneath the other.
+import type { ComponentChildren } from 'preact';
 import type { Certificate } from '../gen/countersign/v1/operator_pb';
 import { href } from '../router';
 import { Button } from '../ui/button';
@@ -28,20 +29,36 @@ interface CardProps<Face> {
 
 const tab = (here: boolean) => (here ? 0 : -1);
 
+// The name of the box with this key, which opens it.
+function Name({
+  of,
+  hands,
+  here,
+  children,
+  ...said
+}: {
+  of: string;
+  hands: Hands;
+  here: boolean;
+  children: ComponentChildren;
+  title?: string;
+  'aria-label'?: string;
+  'aria-expanded'?: boolean;
+}) {
+  return (
+    <button type="button" class="node-name" data-node={of} tabIndex={tab(here)} onClick={() => hands.onOpen(of)} {...said}>
+      {children}
+    </button>
+  );
+}
+
 export const CertificateCard = still(({ certificate, hands, here }: { certificate: Certificate; hands: Hands; here: boolean }) => {
   return (
     <div class={`node node-certificate c-${colourWord(certificate.colour)}`}>
       <div class="node-head">
-        <button
-          type="button"
-          class="node-name"
-          data-node={CERTIFICATE}
-          tabIndex={tab(here)}
-          title={certificate.commonName}
-          onClick={() => hands.onOpen(CERTIFICATE)}
-        >
+        <Name of={CERTIFICATE} hands={hands} here={here} title={certificate.commonName}>
           {certificate.commonName}
-        </button>
+        </Name>
       </div>
       <p class="node-state">
         <Chip colour={certificate.colour} short />
@@ -101,17 +118,9 @@ export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps
   return (
     <div class={`node node-connector c-${colourWord(row.colour)}`} data-line={lineOf(row)}>
       <div class="node-head">
-        <button
-          type="button"
-          class="node-name"
-          data-node={face.key}
-          tabIndex={tab(here)}
-          aria-label={name}
-          title={name}
-          onClick={() => hands.onOpen(face.key)}
-        >
+        <Name of={face.key} hands={hands} here={here} aria-label={name} title={name}>
           {row.connector}
-        </button>
+        </Name>
         <span class="node-side" title={row.application || 'not stated by the device'}>
           {row.application || 'not stated by the device'}
         </span>
@@ -152,16 +161,9 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
   return (
     <div class={`node node-group c-${colourWord(first.colour)}`}>
       <div class="node-head">
-        <button
-          type="button"
-          class="node-name"
-          data-node={face.key}
-          tabIndex={tab(here)}
-          aria-expanded={face.open}
-          onClick={() => hands.onOpen(face.key)}
-        >
+        <Name of={face.key} hands={hands} here={here} aria-expanded={face.open}>
           {count(face.group.rows.length, 'app connector')}
-        </button>
+        </Name>
         <span class="node-side" />
         <Chip colour={first.colour} short />
       </div>
@@ -187,9 +189,9 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
 export const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
   return (
     <div class="node node-more">
-      <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} onClick={() => hands.onOpen(face.key)}>
+      <Name of={face.key} hands={hands} here={here}>
         Show more ({face.left.toLocaleString()} left)
-      </button>
+      </Name>
     </div>
   );
 });
@@ -213,9 +215,9 @@ export const CrowdCard = still(({ face, hands, here }: CardProps<CrowdFace>) => 
   return (
     <div class="node node-device node-crowd">
       <div class="node-head">
-        <button type="button" class="node-name" data-node={face.key} tabIndex={tab(here)} onClick={() => hands.onOpen(face.key)}>
+        <Name of={face.key} hands={hands} here={here}>
           {count(face.devices, 'device')}
-        </button>
+        </Name>
       </div>
       <p class="node-text">
         {face.connected.toLocaleString()} connected, {(face.devices - face.connected).toLocaleString()} offline
