@@ -33,12 +33,16 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
     revoked = certificate.colour === Colour.BLACK;
   const keyless = certificate.keyMode === KeyMode.NONE;
 
-  const needed = [...(expired ? [Override.EXPIRED] : []), ...(revoked ? [Override.REVOKED] : [])];
+  // What the person has to say for it to be pushed all the same.
+  const overrides = [
+    { one: Override.EXPIRED, holds: expired, what: 'This certificate has expired', say: 'Push it although it has expired' },
+    { one: Override.REVOKED, holds: revoked, what: 'This certificate is revoked', say: 'Push it although it is revoked' },
+  ].filter(({ holds }) => holds);
   const missing = () =>
     choiceTrouble(rows, choice) ||
     commentTrouble(comment, true) ||
     termsTrouble(terms) ||
-    (needed.some((one) => !evenSo.has(one)) ? 'Say that it is to be pushed all the same, or close this.' : '') ||
+    (overrides.some(({ one }) => !evenSo.has(one)) ? 'Say that it is to be pushed all the same, or close this.' : '') ||
     (keyless && !key ? 'Choose the file with the private key: the controller has none for this certificate.' : '');
   const prepare = async () => {
     const chosen = chosenRows(rows, choice);
@@ -46,7 +50,7 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
       certificateId: certificate.id,
       action: Action.INSTALL,
       comment,
-      overrides: needed,
+      overrides: overrides.map(({ one }) => one),
       ...readTerms(terms)!,
       targets: targetsOf(chosen),
       ...(keyless && key && { pkcs8: readKey({ name: key.name, bytes: new Uint8Array(await key.arrayBuffer()) }) }),
@@ -73,20 +77,13 @@ export function PushDialog({ topology, only, onClose, onDone }: TopologyDialogPr
         Ask that <strong>{certificate.commonName}</strong>, valid until {dateText(certificate.notAfterS)}, be installed. People decide,
         then the devices check what they signed.
       </p>
-      {expired && (
-        <Notice kind="warn" title="This certificate has expired">
-          <Checkbox checked={evenSo.has(Override.EXPIRED)} onChange={(on) => tick(Override.EXPIRED, on)}>
-            Push it although it has expired
+      {overrides.map(({ one, what, say }) => (
+        <Notice key={one} kind="warn" title={what}>
+          <Checkbox checked={evenSo.has(one)} onChange={(on) => tick(one, on)}>
+            {say}
           </Checkbox>
         </Notice>
-      )}
-      {revoked && (
-        <Notice kind="warn" title="This certificate is revoked">
-          <Checkbox checked={evenSo.has(Override.REVOKED)} onChange={(on) => tick(Override.REVOKED, on)}>
-            Push it although it is revoked
-          </Checkbox>
-        </Notice>
-      )}
+      ))}
       <Places rows={rows} choice={choice} onChange={setChoice} />
       {keyless && (
         <div class="field">
