@@ -32,6 +32,16 @@ function someNodes(seed: number): Node[] {
   ];
 }
 
+// Two devices, of which one has two connectors.
+const SMALL: Node[] = [
+  { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
+  { key: 'a', column: 1, height: 80, links: ['one'] },
+  { key: 'b', column: 1, height: 80, links: ['two'] },
+  { key: 'c', column: 1, height: 80, links: ['two'] },
+  { key: 'one', column: 2, height: 60, links: [] },
+  { key: 'two', column: 2, height: 60, links: [] },
+];
+
 describe('layout', () => {
   it.each(Array.from({ length: 200 }, (_, seed) => seed))('lets no two boxes overlap and none leave the picture, seed %i', (seed) => {
     const width = THREE_COLUMNS + random(seed + 1000)(900),
@@ -73,17 +83,7 @@ describe('layout', () => {
   });
 
   it('puts a device beside its only connector', () => {
-    const picture = layout(
-      [
-        { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
-        { key: 'a', column: 1, height: 80, links: ['one'] },
-        { key: 'b', column: 1, height: 80, links: ['two'] },
-        { key: 'c', column: 1, height: 80, links: ['two'] },
-        { key: 'one', column: 2, height: 60, links: [] },
-        { key: 'two', column: 2, height: 60, links: [] },
-      ],
-      1100,
-    );
+    const picture = layout(SMALL, 1100);
     expect(picture.boxes.get('one')!.y).toBe(10);
     expect(picture.boxes.get('two')!.y).toBe(148);
     expect(picture.boxes.get('x')!.y).toBe(92);
@@ -121,17 +121,7 @@ describe('settle', () => {
 });
 
 describe('walk', () => {
-  const picture = layout(
-    [
-      { key: 'x', column: 0, height: 80, links: ['a', 'b', 'c'] },
-      { key: 'a', column: 1, height: 80, links: ['one'] },
-      { key: 'b', column: 1, height: 80, links: ['two'] },
-      { key: 'c', column: 1, height: 80, links: ['two'] },
-      { key: 'one', column: 2, height: 60, links: [] },
-      { key: 'two', column: 2, height: 60, links: [] },
-    ],
-    1100,
-  );
+  const picture = layout(SMALL, 1100);
   it.each([
     ['x', 'ArrowRight', 'b'],
     ['b', 'ArrowLeft', 'x'],
