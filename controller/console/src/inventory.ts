@@ -5,6 +5,7 @@ import { client } from './api/client';
 import { CertificateService, CertificateSort, type Certificate, type Colour } from './gen/countersign/v1/operator_pb';
 import { KeyMode } from './gen/countersign/v1/statement_pb';
 import { href } from './router';
+import { base64, equal } from './trust/bytes';
 import { colourOf, colourWord } from './words';
 
 export const PAGE = 50;
@@ -62,7 +63,6 @@ export interface List { rows: Certificate[]; more: boolean; searching?: boolean 
 // tokens[n]: where page n + 1 begins. Of the newest list only, and over a reload.
 let chain: { text: string; tokens: Uint8Array[] } = { text: '', tokens: [] };
 const STORED = 'certificates';
-const toText = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
 const toBytes = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function tokensOf(text: string): Uint8Array[] {
@@ -78,11 +78,11 @@ function tokensOf(text: string): Uint8Array[] {
 function putToken(tokens: Uint8Array[], page: number, token: Uint8Array): void {
   if (chain.tokens !== tokens) return;
   const known = tokens[page];
-  if (known && toText(known) === toText(token)) return;
+  if (known && equal(known, token)) return;
   tokens.length = Math.min(tokens.length, page); // what is behind a place that moved is found anew
   tokens.push(token);
   try {
-    sessionStorage.setItem(STORED, JSON.stringify({ text: chain.text, tokens: tokens.map(toText) }));
+    sessionStorage.setItem(STORED, JSON.stringify({ text: chain.text, tokens: tokens.map(base64) }));
   } catch { /* then not over a reload */ }
 }
 

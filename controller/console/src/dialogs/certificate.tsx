@@ -1,14 +1,14 @@
 // Everything about the certificate that has no place in the topology's head.
 import { href } from '../router';
+import { hex } from '../trust/bytes';
 import { Bytes } from '../ui/bytes';
 import { Chip } from '../ui/chip';
 import { Dialog } from '../ui/dialog';
 import { Time } from '../ui/time';
 import { keyKind, keyModeWord, reasonWord } from '../words';
 import type { TopologyDialogProps } from './push';
-import { hexText } from '../ui/bytes';
 
-const other = (id: Uint8Array) => <a href={href(['certificates', hexText(id)])}>{hexText(id).slice(0, 16)}…</a>;
+const other = (id: Uint8Array) => <a href={href(['certificates', hex(id)])}>{hex(id).slice(0, 16)}…</a>;
 
 export function CertificateDialog({ topology: { certificate }, onClose }: TopologyDialogProps) {
   return (

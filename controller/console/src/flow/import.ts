@@ -2,7 +2,7 @@
 // sent; a private key leaves this page only where the person says so: to the controller's vault, or sealed to devices (flow/push.ts).
 import { client } from '../api/client';
 import { type Certificate, CertificateService } from '../gen/countersign/v1/operator_pb';
-import { concat, fromBase64 } from '../trust/bytes';
+import { base64, concat, fromBase64, utf8 } from '../trust/bytes';
 import { Refusal } from '../trust/refusal';
 import { type Chain, keyFits, readAll, readChain, toPkcs8 } from '../trust/x509';
 
@@ -34,12 +34,8 @@ function pemBlocks(text: string): Block[] {
 }
 
 function toPem(ders: readonly Uint8Array[]): Uint8Array {
-  const text = ders.map((der) => {
-    let digits = '';
-    for (const byte of der) digits += String.fromCharCode(byte);
-    return `-----BEGIN CERTIFICATE-----\n${btoa(digits).replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`;
-  }).join('');
-  return new TextEncoder().encode(text);
+  return utf8(ders.map((der) =>
+    `-----BEGIN CERTIFICATE-----\n${base64(der).replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`).join(''));
 }
 
 interface Read { ders: Uint8Array[]; keys: Uint8Array[] }

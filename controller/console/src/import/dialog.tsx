@@ -6,10 +6,10 @@ import { mayRequest } from '../api/session';
 import { type Found, type FoundCertificate, importCertificate, readCertificates } from '../flow/import';
 import type { Certificate } from '../gen/countersign/v1/operator_pb';
 import { href } from '../router';
+import { hex } from '../trust/bytes';
 import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
-import { hexText } from '../ui/bytes';
 import { Dialog } from '../ui/dialog';
 import { Notice } from '../ui/notice';
 import { dateText } from '../ui/time';
@@ -53,7 +53,7 @@ function Items({ outcomes, seal }: { outcomes: readonly Outcome[]; seal?: ((outc
         return (
           <li key={at}>
             <div>
-              {outcome.certificate ? <a class="main" href={href(['certificates', hexText(outcome.certificate.id)])}>{shown(leaf.commonName)}</a> : <strong>{shown(leaf.commonName)}</strong>}
+              {outcome.certificate ? <a class="main" href={href(['certificates', hex(outcome.certificate.id)])}>{shown(leaf.commonName)}</a> : <strong>{shown(leaf.commonName)}</strong>}
               <div class="dim">{issuerName(leaf.issuer)} · until {dateText(leaf.notAfterS)}{outcome.found.pkcs8 && ' · with its private key'}</div>
               {outcome.trouble && <div class="bad">{outcome.trouble}</div>}
             </div>

@@ -6,11 +6,11 @@ import { watch } from '../api/live';
 import { audit, busy, check, compareAll, compared, readNewer, readOlder, trouble } from '../audit';
 import type { AuditRecord } from '../gen/countersign/v1/operator_pb';
 import { go, href, route } from '../router';
-import { base64 } from '../trust/bytes';
+import { base64, hex } from '../trust/bytes';
 import { shown as harmless } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
-import { Copy, hexText } from '../ui/bytes';
+import { Copy } from '../ui/bytes';
 import { Empty } from '../ui/empty';
 import { Search } from '../ui/field';
 import { Notice } from '../ui/notice';
@@ -28,7 +28,7 @@ function Subject({ text }: { text: string }) {
 }
 
 const columns: readonly Column<AuditRecord>[] = [
-  { key: 'revision', title: 'Revision', kind: 'number', cell: (row) => <span title={`hash ${hexText(row.hash)}`}>{row.revision.toString()}</span> },
+  { key: 'revision', title: 'Revision', kind: 'number', cell: (row) => <span title={`hash ${hex(row.hash)}`}>{row.revision.toString()}</span> },
   { key: 'time', title: 'Time', kind: 'nowrap', cell: (row) => <Time s={row.timeS} form="seconds" /> },
   { key: 'actor', title: 'Who', kind: 'nowrap', cell: (row) => <span class="main">{harmless(row.actor)}</span> },
   { key: 'command', title: 'Did', kind: 'nowrap', cell: (row) => harmless(row.command) },

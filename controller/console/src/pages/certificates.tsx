@@ -7,10 +7,10 @@ import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { Drop, ImportButton } from '../import/drop';
 import { loadPage, type List, PAGE, readWish, SORTS, type Wish, wishHref } from '../inventory';
 import { go, href, route } from '../router';
+import { hex } from '../trust/bytes';
 import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
-import { hexText } from '../ui/bytes';
 import { Chip } from '../ui/chip';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
@@ -22,7 +22,7 @@ import { TryAgain } from '../ui/try-again';
 import { useTyped } from '../ui/typed';
 import { allColours, colourMeaning, colourShort, colourWord, issuerName, keyKind, keyModeShort, keyModeWord } from '../words';
 
-const topology = (certificate: Certificate) => href(['certificates', hexText(certificate.id)]);
+const topology = (certificate: Certificate) => href(['certificates', hex(certificate.id)]);
 
 const columns: readonly Column<Certificate>[] = [
   { key: 'name', title: 'Common name', sort: 'name', kind: 'grow',
@@ -96,7 +96,7 @@ function Found({ list, wish, stale }: { list: List; wish: Wish; stale: boolean }
   };
   return (
     <div class="card flush">
-      <Table caption="Client certificates" columns={columns} rows={list.rows} rowKey={(row) => hexText(row.id)} stale={stale}
+      <Table caption="Client certificates" columns={columns} rows={list.rows} rowKey={(row) => hex(row.id)} stale={stale}
         onOpen={(row) => go(topology(row))} sort={{ by: wish.sort, descending: wish.descending }} onSort={onSort} />
       <Pager hasPrevious={wish.page > 1} hasNext={list.more} busy={stale}
         text={<>{list.rows.length ? `${first.toLocaleString()}–${last.toLocaleString()}${whole}` : 'none on this page'}{list.searching && ', searching on…'}</>}

@@ -11,10 +11,11 @@ import { type Device, type DeviceConnector, DeviceService, OrderState, type Topo
 import { Role } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href, route } from '../router';
+import { hex } from '../trust/bytes';
 import { shown } from '../trust/text';
 import { Button } from '../ui/button';
 import { Busy } from '../ui/busy';
-import { Bytes, hexText } from '../ui/bytes';
+import { Bytes } from '../ui/bytes';
 import { Chip } from '../ui/chip';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
@@ -43,7 +44,7 @@ async function load(name: string, stop: AbortSignal): Promise<Whole> {
 }
 
 const columns: readonly Column<TopologyRow>[] = [
-  { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => <a class="main" href={href(['certificates', hexText(row.certificateId)])}>{shown(row.certificateName)}</a> },
+  { key: 'certificate', title: 'Certificate', kind: 'grow', cell: (row) => <a class="main" href={href(['certificates', hex(row.certificateId)])}>{shown(row.certificateName)}</a> },
   { key: 'state', title: 'State', kind: 'nowrap', cell: (row) => <Chip colour={row.colour} short /> },
   { key: 'sync', title: 'On the device', kind: 'nowrap', cell: (row) => <Word tint={syncTint(row.sync)}>{syncWord(row.sync)}</Word> },
   { key: 'order', title: 'Newest work order', cell: (row) => (row.order && row.order.number
@@ -61,7 +62,7 @@ function Connector({ connector, rows }: { connector: DeviceConnector; rows: Topo
       </div>
       {connector.remark && <p class="connector-remark">{shown(connector.remark)}</p>}
       {rows.length
-        ? <Table caption={`Certificates at ${connector.name}`} columns={columns} rows={rows} rowKey={(row) => hexText(row.certificateId)} />
+        ? <Table caption={`Certificates at ${connector.name}`} columns={columns} rows={rows} rowKey={(row) => hex(row.certificateId)} />
         : <p class="connector-none dim">{connector.installedDigest.length ? 'Something is installed here that no certificate of the inventory is tied to.' : 'No certificate is tied to it, and nothing is installed.'}</p>}
     </section>
   );
@@ -146,7 +147,7 @@ export default function DevicePage() {
           {gone.map((one) => (
             <section key={one} class="card flush connector" aria-label={`App connector ${one}`}>
               <div class="connector-head"><h3>{shown(one)}</h3><span class="warn">the device states it no more</span></div>
-              <Table caption={`Certificates at ${one}`} columns={columns} rows={data.rows.filter((row) => row.connector === one)} rowKey={(row) => hexText(row.certificateId)} />
+              <Table caption={`Certificates at ${one}`} columns={columns} rows={data.rows.filter((row) => row.connector === one)} rowKey={(row) => hex(row.certificateId)} />
             </section>
           ))}
           {device.connectors.length + gone.length === 0 && (

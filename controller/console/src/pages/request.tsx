@@ -15,10 +15,11 @@ import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { headlineOf } from '../requests/headline';
 import { progressText } from '../requests/progress';
 import { href, route } from '../router';
+import { hex } from '../trust/bytes';
 import { policy } from '../trust/policy';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
-import { Bytes, hexText } from '../ui/bytes';
+import { Bytes } from '../ui/bytes';
 import { Crumbs } from '../ui/crumbs';
 import { Empty } from '../ui/empty';
 import { Select } from '../ui/field';
@@ -124,7 +125,7 @@ function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) 
             <span>
               requested by {headline.requester}, <Time s={headline.requestedAtS} />
             </span>
-            <a href={href(['certificates', hexText(request.certificateId)])}>Topology</a>
+            <a href={href(['certificates', hex(request.certificateId)])}>Topology</a>
           </div>
         </div>
       </div>

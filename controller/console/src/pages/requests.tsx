@@ -5,7 +5,7 @@ import { PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { progressText } from '../requests/progress';
 import { go, href, route } from '../router';
-import { hexText } from '../ui/bytes';
+import { hex } from '../trust/bytes';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
 import { Empty } from '../ui/empty';
@@ -36,7 +36,7 @@ export const requestColumns: Column<Request>[] = [
     kind: 'grow',
     cell: (row) => (
       <span>
-        {actionWord(row.action)} <a href={href(['certificates', hexText(row.certificateId)])}>{row.certificateName}</a>{' '}
+        {actionWord(row.action)} <a href={href(['certificates', hex(row.certificateId)])}>{row.certificateName}</a>{' '}
         <span class="dim">at {count(row.orderCount, 'app connector')}</span>
       </span>
     ),

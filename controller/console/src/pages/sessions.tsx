@@ -5,10 +5,10 @@ import { sentence } from '../api/fault';
 import { hasRole, me, signOut } from '../api/session';
 import { type SessionInfo, SessionService } from '../gen/countersign/v1/session_pb';
 import { Role } from '../gen/countersign/v1/statement_pb';
+import { hex } from '../trust/bytes';
 import { words } from '../trust/spoken';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
-import { hexText } from '../ui/bytes';
 import { Dialog } from '../ui/dialog';
 import { Empty } from '../ui/empty';
 import { Notice } from '../ui/notice';
@@ -64,7 +64,7 @@ export default function Sessions() {
   const columns: Column<SessionInfo>[] = [
     { key: 'operator', title: 'Operator', cell: (session) => <><strong>{session.operator}</strong>{session.own && <span class="dim"> (this page)</span>}</> },
     { key: 'peer', title: 'From', cell: (session) => session.peer, kind: 'grow' },
-    { key: 'key', title: 'Key', cell: (session) => <span title={words(session.keyId)}>{keyKindWord(session.keyKind)} <code>{hexText(session.keyId).slice(0, 8)}</code></span>, kind: 'nowrap' },
+    { key: 'key', title: 'Key', cell: (session) => <span title={words(session.keyId)}>{keyKindWord(session.keyKind)} <code>{hex(session.keyId).slice(0, 8)}</code></span>, kind: 'nowrap' },
     { key: 'opened', title: 'Opened', cell: (session) => <Time s={session.openedAtS} />, kind: 'nowrap' },
     { key: 'seen', title: 'Last call', cell: (session) => <Time s={session.seenAtS} form="relative" />, kind: 'nowrap' },
     { key: 'until', title: 'Ends at the latest', cell: (session) => <Time s={session.expiresAtS} />, kind: 'nowrap' },
@@ -79,7 +79,7 @@ export default function Sessions() {
       {(sessions || !failure) && <section class="card flush">
         {!sessions ? <Busy lines={4} label="Loading the sessions" />
           : sessions.length === 0 ? <Empty title="Nobody is signed in">Sessions are for those who come over the network; on the controller's own machine the socket says who calls.</Empty>
-            : <Table caption="Sessions" columns={columns} rows={sessions} rowKey={(session) => hexText(session.id)} />}
+            : <Table caption="Sessions" columns={columns} rows={sessions} rowKey={(session) => hex(session.id)} />}
       </section>}
       {more && <p class="hint">There are more sessions than are shown: those used last come first.</p>}
       {ending && <Ending session={ending} onClose={() => setEnding(undefined)} onEnded={() => { setEnding(undefined); void load(); }} />}

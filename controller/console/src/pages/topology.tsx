@@ -26,7 +26,9 @@ import { Picture } from '../topology/picture';
 import { type Line, lineMeaning } from '../topology/standing';
 import { measurer } from '../topology/text';
 import '../topology/topology.css';
+import { unhex } from '../trust/bytes';
 import { policy } from '../trust/policy';
+import { DIGEST_BYTES } from '../trust/statements';
 import { Busy } from '../ui/busy';
 import { Button } from '../ui/button';
 import { Bytes } from '../ui/bytes';
@@ -45,16 +47,13 @@ type Open =
   | { what: 'decide'; request: Request; order?: bigint; verdict?: Verdict; stageName?: string }
   | { what: 'cancel'; request: Request; order: bigint };
 
-function bytesOf(id: string | undefined): Uint8Array | undefined {
-  return id && /^[0-9a-f]{64}$/i.test(id) ? Uint8Array.from(id.match(/../g)!, (pair) => parseInt(pair, 16)) : undefined;
-}
-
 export default function TopologyPage() {
-  const id = bytesOf(route.value.path[1]);
+  const text = route.value.path[1] ?? '',
+    id = unhex(text);
   return (
     <>
-      {id ? (
-        <Loaded key={route.value.path[1]!} id={id} />
+      {id?.length === DIGEST_BYTES ? (
+        <Loaded key={text} id={id} />
       ) : (
         <Empty title="No such certificate" action={<Button href="/certificates">All certificates</Button>}>
           The address has no certificate's id, which is 64 hexadecimal digits.

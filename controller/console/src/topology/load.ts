@@ -21,6 +21,7 @@ import {
 } from '../gen/countersign/v1/operator_pb';
 import { type Change, ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { isOpen } from '../dialogs/waiting';
+import { equal } from '../trust/bytes';
 import { peek } from '../trust/envelope';
 import { decodeDecision } from '../trust/statements';
 import { rowKey } from './fold';
@@ -103,8 +104,6 @@ export async function fetchTopology(certificateId: Uint8Array): Promise<Topology
   return { certificate, rows, histories, requests, coverage };
 }
 
-const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
-
 // What did not change stays the same object: what is drawn of it need not be drawn again.
 const kept = <D extends DescMessage>(schema: D, before: MessageShape<D> | undefined, now: MessageShape<D>): MessageShape<D> =>
   before && equals(schema, before, now) ? before : now;
@@ -125,14 +124,14 @@ export function keepSame(before: Topology | undefined, now: Topology): Topology 
 
 // Whether what is on the page may have changed by it.
 export function concerns(change: Change, topology: Topology): boolean {
-  if (change.count > 0) return change.id.length === 0 || same(change.id, topology.certificate.id);
+  if (change.count > 0) return change.id.length === 0 || equal(change.id, topology.certificate.id);
   switch (change.kind) {
     case ObjectKind.CERTIFICATE:
     case ObjectKind.ATTACHMENT:
-      return same(change.id, topology.certificate.id);
+      return equal(change.id, topology.certificate.id);
     case ObjectKind.REQUEST:
     case ObjectKind.ORDER:
-      return change.certificateId.length === 0 || same(change.certificateId, topology.certificate.id);
+      return change.certificateId.length === 0 || equal(change.certificateId, topology.certificate.id);
     case ObjectKind.DEVICE:
       return topology.rows.some((row) => row.deviceName === change.name);
     case ObjectKind.POLICY:

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import {
   KeyKind, type Operator, type OperatorGroup, Role, type RootSet, RootSetSchema, type Rule, type Stage, type TrustPolicy, TrustPolicySchema,
 } from '../gen/countersign/v1/statement_pb';
-import { type Bytes, equal, hex, sha256 } from './bytes';
+import { type Bytes, equal, hex, sha256, utf8 } from './bytes';
 import { isSignedBy, peek, type Verified, verify } from './envelope';
 import { Refusal, within } from './refusal';
 import { Check, DECISIONS_MOST, decodeStrict, DIGEST_BYTES, encode, ID_BYTES, type Kind } from './statements';
@@ -195,7 +195,7 @@ export function checkSigner({ body }: Policy, statement: Verified, name: string,
 const LONGEST_WHOLE_NAME_BYTES = 120; // a longer one may have been cut, so it is not known and matches nothing
 
 const fold = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-const isWhole = (name: string): boolean => new TextEncoder().encode(name).length <= LONGEST_WHOLE_NAME_BYTES;
+const isWhole = (name: string): boolean => utf8(name).length <= LONGEST_WHOLE_NAME_BYTES;
 
 // DNS names have no case; "*.example" stands for one label before ".example".
 function nameMatches(pattern: string, name: string): boolean {

@@ -1,12 +1,7 @@
 // Ids and fingerprints: shortened, whole in the title, and whole when copied.
 import { useEffect, useState } from 'preact/hooks';
+import { hex } from '../trust/bytes';
 import { Button } from './button';
-
-export function hexText(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
-  return text;
-}
 
 export function Copy({ text, label, children }: { text: string; label: string; children?: string }) {
   const [done, setDone] = useState('');
@@ -34,7 +29,7 @@ export function Copy({ text, label, children }: { text: string; label: string; c
 
 // `what` names it for the copy button: "the certificate's id".
 export function Bytes({ value, what, whole }: { value: Uint8Array; what: string; whole?: boolean }) {
-  const text = hexText(value);
+  const text = hex(value);
   if (!text) return <span class="dim">–</span>;
   return (
     <span class="bytes">
