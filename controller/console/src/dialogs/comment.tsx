@@ -1,11 +1,11 @@
 // Comments: signed by their digest, kept by the controller, read by the people who decide.
+import { utf8 } from '../trust/bytes';
+import { COMMENT_BYTES_MOST } from '../trust/statements';
 import { TextField } from '../ui/field';
-
-const COMMENT_BYTES_MOST = 1024;
 
 export function commentTrouble(comment: string, required = false): string {
   if (required && !comment.trim()) return 'Say why: the people who decide read your comments.';
-  const length = new TextEncoder().encode(comment).length;
+  const length = utf8(comment).length;
   return length > COMMENT_BYTES_MOST ? `The comments have ${length} bytes, and may have ${COMMENT_BYTES_MOST}: shorten them.` : '';
 }
 

@@ -1,5 +1,6 @@
 // Which of a certificate's app connectors are meant: all, or some of them.
 import { useState } from 'preact/hooks';
+import { TARGETS_MOST } from '../flow/push';
 import type { TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { rowKey, search } from '../topology/fold';
 import { stateText } from '../topology/standing';
@@ -7,8 +8,6 @@ import { Checkbox, Search } from '../ui/field';
 import { Chip } from '../ui/chip';
 import { count } from '../words';
 
-// What one message to the controller can name; all of them need no names.
-export const CHOSEN_MOST = 64;
 const SHOWN_MOST = 100;
 
 export interface Choice {
@@ -28,8 +27,8 @@ export function choiceTrouble(rows: TopologyRow[], choice: Choice): string {
   if (choice.all) return '';
   const chosen = chosenRows(rows, choice).length;
   if (chosen === 0) return 'Choose at least one app connector.';
-  return chosen > CHOSEN_MOST
-    ? `${chosen} app connectors are chosen, and at most ${CHOSEN_MOST} can be: choose all, or do it in parts.`
+  return chosen > TARGETS_MOST
+    ? `${chosen} app connectors are chosen, and at most ${TARGETS_MOST} can be: choose all, or do it in parts.`
     : '';
 }
 

@@ -1,5 +1,6 @@
 // What a request signs besides its orders: until when people may decide, how long the push stays valid, how often it is tried.
 import { useState } from 'preact/hooks';
+import { ATTEMPTS_MOST } from '../flow/push';
 import { TextField } from '../ui/field';
 
 export interface Terms {
@@ -16,8 +17,7 @@ export interface TermsText {
 }
 
 export const usualTerms: TermsText = { decideByDays: '7', windowHours: '24', attempts: '3' };
-const ATTEMPTS_MOST = 100,
-  WINDOW_HOURS_MOST = 3650 * 24,
+const WINDOW_HOURS_MOST = 3650 * 24,
   DECIDE_DAYS_MOST = 3650;
 
 const whole = (text: string, most: number) => (/^[1-9]\d{0,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : undefined);

@@ -6,7 +6,7 @@ import { base64, concat, fromBase64, utf8 } from '../trust/bytes';
 import { Refusal } from '../trust/refusal';
 import { type Chain, keyFits, readAll, readChain, toPkcs8 } from '../trust/x509';
 
-const FILE_BYTES_MOST = 96 * 1024;
+export const FILE_BYTES_MOST = 96 * 1024;
 
 export interface PickedFile { name: string; bytes: Uint8Array }
 

@@ -33,8 +33,9 @@ export interface PushWish {
 }
 
 const HOUR_S = 3600, DAY_S = 24 * HOUR_S;
-const WINDOW_S = 24 * HOUR_S, DECIDE_BY_S = 7 * DAY_S, ATTEMPTS = 3, ATTEMPTS_MOST = 100;
-const TARGETS_MOST = 64;       // that a call takes; without any, every attachment is meant
+const WINDOW_S = 24 * HOUR_S, DECIDE_BY_S = 7 * DAY_S, ATTEMPTS = 3;
+export const ATTEMPTS_MOST = 100;
+export const TARGETS_MOST = 64; // that a call takes; without any, every attachment is meant
 const SEALED_AT_ONCE = 16;
 
 function readTerms(wish: PushWish): { comment: string; windowS: number; decideByS: number; maxAttempts: number } {

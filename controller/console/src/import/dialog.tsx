@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { sentence } from '../api/fault';
 import { mayRequest } from '../api/session';
-import { type Found, type FoundCertificate, importCertificate, readCertificates } from '../flow/import';
+import { FILE_BYTES_MOST, type Found, type FoundCertificate, importCertificate, readCertificates } from '../flow/import';
 import type { Certificate } from '../gen/countersign/v1/operator_pb';
 import { href } from '../router';
 import { hex } from '../trust/bytes';
@@ -17,7 +17,7 @@ import { count, issuerName } from '../words';
 import { SealDialog } from './seal';
 
 // One byte more than is taken: enough to see that it is too large.
-const READ_MOST = 96 * 1024 + 1;
+const READ_MOST = FILE_BYTES_MOST + 1;
 type Keys = 'hold' | 'seal' | 'none';
 
 interface Outcome { found: FoundCertificate; certificate?: Certificate; existed?: boolean; trouble?: string; request?: bigint }

@@ -7,7 +7,7 @@ import { sentence } from '../api/fault';
 import { Comment, commentTrouble } from '../dialogs/comment';
 import { RequestDone } from '../dialogs/done';
 import { SignDialog } from '../dialogs/sign';
-import { preparePush } from '../flow/push';
+import { preparePush, TARGETS_MOST } from '../flow/push';
 import { type Certificate, CertificateService, type Device, DeviceService } from '../gen/countersign/v1/operator_pb';
 import { shown } from '../trust/text';
 import { Busy } from '../ui/busy';
@@ -17,7 +17,7 @@ import { Notice } from '../ui/notice';
 import { Word } from '../ui/state-word';
 import { count, presence, presenceTint } from '../words';
 
-const PAGE = 12, MOST = 64, PAUSE_MS = 200;
+const PAGE = 12, PAUSE_MS = 200;
 
 interface Target { deviceName: string; connector: string }
 const nameOf = ({ deviceName, connector }: Target) => `${deviceName}/${connector}`;
@@ -73,7 +73,7 @@ export function SealDialog({ certificate, pkcs8, onClose, onDone }: { certificat
   const [targets, setTargets] = useState<Target[]>([]);
   const [comment, setComment] = useState('');
   const sent = useRef<bigint | undefined>(undefined);
-  const missing = () => (!targets.length ? 'Choose at least one app connector.' : targets.length > MOST ? `At most ${MOST} app connectors can be chosen at once.` : commentTrouble(comment, true));
+  const missing = () => (!targets.length ? 'Choose at least one app connector.' : targets.length > TARGETS_MOST ? `At most ${TARGETS_MOST} app connectors can be chosen at once.` : commentTrouble(comment, true));
   const prepare = async () => {
     for (const target of targets)
       await client(CertificateService).attach({ certificateId: certificate.id, ...target }).catch((error: unknown) => {
