@@ -5,20 +5,16 @@ import { effect, signal } from '@preact/signals';
 import { client } from './api/client';
 import { watch } from './api/live';
 import { me, phase } from './api/session';
+import { isOpen } from './dialogs/waiting';
 import { ObjectKind } from './gen/countersign/v1/watch_pb';
-import { PushService, OrderState, type Request } from './gen/countersign/v1/operator_pb';
-import { DecisionSchema, EnvelopeSchema, type Stage, type TrustPolicy } from './gen/countersign/v1/statement_pb';
-import { policy } from './trust/policy';
+import { PushService, type Request } from './gen/countersign/v1/operator_pb';
+import { DecisionSchema, EnvelopeSchema, type TrustPolicy } from './gen/countersign/v1/statement_pb';
+import { isNamed, policy } from './trust/policy';
 
 export const waiting = signal<readonly Request[] | undefined>(undefined);
 
 // More than these are a list to be worked off in any case.
 const PAGES = 4;
-
-function isAmong(stage: Stage, name: string, body: TrustPolicy): boolean {
-  return stage.operators.length === 0 || stage.operators.some((one) => one === name ||
-    (one.startsWith('@') && body.groups.some((group) => `@${group.name}` === one && group.members.includes(name))));
-}
 
 // Which rule a request comes under is each device's to say; here any that has such a stage will do.
 function mayDecide(request: Request, body: TrustPolicy): boolean {
@@ -27,7 +23,7 @@ function mayDecide(request: Request, body: TrustPolicy): boolean {
   return body.rules.some((rule) => {
     const stage = rule.stages[request.stage - 1];
     return stage?.name === request.stageName && rule.stages.length === request.stages && who.roles.includes(stage.role) &&
-      isAmong(stage, who.operator, body) && (rule.requesterMayDecide || request.requester !== who.operator);
+      isNamed(body, stage, who.operator) && (rule.requesterMayDecide || request.requester !== who.operator);
   });
 }
 
@@ -53,8 +49,7 @@ async function look(): Promise<void> {
   for (let page = 0; page < PAGES; page++) {
     const { requests, more } = await client(PushService).listRequests({ openOnly: true, beforeNumber });
     for (const request of requests)
-      if ((request.state === OrderState.PUSH_APPROVAL_PENDING || request.state === OrderState.PUSH_REVIEW_IN_PROGRESS) &&
-          mayDecide(request, body) && !await hasDecided(request)) found.push(request);
+      if (isOpen(request.state) && mayDecide(request, body) && !await hasDecided(request)) found.push(request);
     beforeNumber = requests.at(-1)?.number ?? 0n;
     if (!more || !beforeNumber) break;
   }

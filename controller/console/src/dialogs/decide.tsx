@@ -6,7 +6,7 @@ import { watch } from '../api/live';
 import { me } from '../api/session';
 import { fetchOrders } from '../flow/cancel';
 import { prepareDecision } from '../flow/decide';
-import { OrderState, PushService, type Request } from '../gen/countersign/v1/operator_pb';
+import { PushService, type Request } from '../gen/countersign/v1/operator_pb';
 import { Mode, Verdict } from '../gen/countersign/v1/statement_pb';
 import { ObjectKind } from '../gen/countersign/v1/watch_pb';
 import { href } from '../router';
@@ -22,7 +22,7 @@ import { actionWord, count, requestNumber } from '../words';
 import { Comment, commentTrouble } from './comment';
 import { fieldText, readLocal } from './local-time';
 import { SignDialog } from './sign';
-import { verbOf, waitsFor } from './waiting';
+import { isOpen, verbOf, waitsFor } from './waiting';
 
 export interface DecideProps {
   request: Request;
@@ -63,8 +63,7 @@ const same = (a: Seen, b: Seen) =>
   a.decisions === b.decisions && a.request.stage === b.request.stage && a.request.state === b.request.state;
 
 function howItStands({ request }: Seen): string {
-  const open = request.state === OrderState.PUSH_APPROVAL_PENDING || request.state === OrderState.PUSH_REVIEW_IN_PROGRESS;
-  return open
+  return isOpen(request.state)
     ? `it is now at the stage "${request.stageName}", with ${request.decided} of ${request.required}`
     : 'nothing is to be decided any more';
 }

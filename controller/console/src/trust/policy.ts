@@ -168,11 +168,12 @@ export const groupOf = (body: TrustPolicy, name: string): OperatorGroup | undefi
 export const hasRole = (body: TrustPolicy, who: Operator, role: Role): boolean => who.roles.includes(role) ||
   body.groups.some((group) => group.roles.includes(role) && group.members.includes(who.name));
 
-export function stageAdmits(body: TrustPolicy, stage: Stage, who: Operator): boolean {
-  const named = stage.operators.length === 0 || stage.operators.some((entry) => entry.startsWith('@')
-    ? groupOf(body, entry.slice(1))?.members.includes(who.name) : entry === who.name);
-  return named && hasRole(body, who, stage.role);
-}
+// Among the people whom the stage names, "@NAME" for those of a group; one that names nobody is for all.
+export const isNamed = (body: TrustPolicy, stage: Stage, name: string): boolean => stage.operators.length === 0 ||
+  stage.operators.some((entry) => entry.startsWith('@') ? groupOf(body, entry.slice(1))?.members.includes(name) : entry === name);
+
+export const stageAdmits = (body: TrustPolicy, stage: Stage, who: Operator): boolean =>
+  isNamed(body, stage, who.name) && hasRole(body, who, stage.role);
 
 export const operatorKeys = (body: TrustPolicy): Uint8Array[] => body.operators.flatMap((who) => who.keys.map(({ spki }) => spki));
 
