@@ -5,7 +5,7 @@ import { Bytes } from '../ui/bytes';
 import { Chip } from '../ui/chip';
 import { Dialog } from '../ui/dialog';
 import { Time } from '../ui/time';
-import { keyKind, keyModeWord, reasonWord } from '../words';
+import { count, keyKind, keyModeWord, reasonWord } from '../words';
 import type { TopologyDialogProps } from './push';
 
 const other = (id: Uint8Array) => <a href={href(['certificates', hex(id)])}>{hex(id).slice(0, 16)}…</a>;
@@ -41,7 +41,7 @@ export function CertificateDialog({ topology: { certificate }, onClose }: Topolo
         </dd>
         <dt>Chain</dt>
         <dd>
-          {certificate.chainCount} {certificate.chainCount === 1 ? 'certificate' : 'certificates'}
+          {count(certificate.chainCount, 'certificate')}
         </dd>
         <dt>Imported</dt>
         <dd>

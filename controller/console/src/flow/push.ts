@@ -6,6 +6,7 @@ import { type Certificate, PreparePushRequestSchema, PushService, type PreparePu
 import { Action, KeyMode, Override, PushRequestSchema, Role, type SealedKey } from '../gen/countersign/v1/statement_pb';
 import { equal, sha256, utf8 } from '../trust/bytes';
 import { type Asked, checkPlaces } from '../trust/check';
+import { NOTHING } from '../trust/device';
 import { merkleRoot } from '../trust/merkle';
 import { Refusal } from '../trust/refusal';
 import { sealKey } from '../trust/seal';
@@ -98,7 +99,7 @@ function changedByHand(cores: Cores, { said }: CheckedDevices): Field[] {
   return cores.cores.flatMap((core, i) => {
     const connector = said[i];
     if (core.action === Action.INSTALL || !connector) return [];
-    const there = connector.installedDigest.length ? connector.installedDigest : new Uint8Array(32);
+    const there = connector.installedDigest.length ? connector.installedDigest : NOTHING;
     if (!connector.remark && equal(there, core.expects)) return [];
     const how = connector.remark || (connector.installedDigest.length ? 'another certificate is there' : 'nothing is there');
     return [note('Changed by hand', `${core.deviceName}/${core.connector}: the device reports that it is not as it was pushed: ${how}`, 'bad')];

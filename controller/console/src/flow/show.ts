@@ -4,14 +4,13 @@ import {
   Action, type Admission, type Decision, KeyMode, type KeyRequest, Mode, type OrderCore, Override, type PushRequest, type TrustPolicy, Verdict,
 } from '../gen/countersign/v1/statement_pb';
 import { equal, hex, sha256, utf8 } from '../trust/bytes';
+import { NOTHING } from '../trust/device';
 import type { Push } from '../trust/push';
 import { words } from '../trust/spoken';
 import { shown } from '../trust/text';
 import type { Chain } from '../trust/x509';
 import { actionWord, duration, keyModeWord, orderNumber, requestNumber } from '../words';
 import type { Field, OrderLine } from './draft';
-
-const NOTHING = new Uint8Array(32);
 
 const pad = (value: number): string => String(value).padStart(2, '0');
 

@@ -9,7 +9,7 @@ import { type Bytes, equal } from './bytes';
 import { isSignedBy, type Verified, verify } from './envelope';
 import { checkSigner, type Policy, verifyByPolicy } from './policy';
 import { Refusal, within } from './refusal';
-import { decodeAdmission, decodeAdvertisement, decodeRenewal, decodeReport, type Kind } from './statements';
+import { decodeAdmission, decodeAdvertisement, decodeRenewal, decodeReport, DIGEST_BYTES, type Kind } from './statements';
 
 const RENEWALS_MOST = 64;
 
@@ -95,7 +95,8 @@ export async function openReport(device: Device, core: OrderCore, wire: Uint8Arr
   return report;
 }
 
-const NOTHING = new Uint8Array(32);
+// What a device names where nothing is installed.
+export const NOTHING = new Uint8Array(DIGEST_BYTES);
 
 // The device that is admitted now said of this order that it was completed, and what it left there: the digest of a chain, or 32
 // zero bytes. As long as no later order is completed its journal holds just that, whatever people did to the files since.

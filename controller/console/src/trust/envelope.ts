@@ -38,13 +38,15 @@ export function parseEnvelope(wire: Uint8Array): Unverified {
   return { payloadType: envelope.payloadType, payload: envelope.payload as Bytes, signatures: envelope.signatures };
 }
 
-// The payload of an envelope of this kind, not believed: for what is shown as such, and for a policy that brings its own roots.
-export function peek(wire: Uint8Array, kind: Kind): Bytes {
+function parseKind(wire: Uint8Array, kind: Kind): Unverified {
   const envelope = parseEnvelope(wire);
   if (envelope.payloadType !== payloadType(kind))
     throw new Refusal(`the envelope holds ${envelope.payloadType} where ${payloadType(kind)} is due`);
-  return envelope.payload;
+  return envelope;
 }
+
+// The payload of an envelope of this kind, not believed: for what is shown as such, and for a policy that brings its own roots.
+export const peek = (wire: Uint8Array, kind: Kind): Bytes => parseKind(wire, kind).payload;
 
 // What a signature covers: "DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload.
 export const preAuthentication = (type: string, payload: Uint8Array): Bytes =>
@@ -82,9 +84,7 @@ async function holds(spki: Uint8Array, input: Bytes, signature: Uint8Array): Pro
 // Requires the kind, and checks every signature of a key that is among `keys` (SPKIs). Refused unless at least one of them
 // signed, and when a known key's signature does not hold. Signatures of unknown keys are passed over.
 export async function verify(wire: Uint8Array, kind: Kind, keys: readonly Uint8Array[]): Promise<Verified> {
-  const envelope = parseEnvelope(wire);
-  if (envelope.payloadType !== payloadType(kind))
-    throw new Refusal(`the envelope holds ${envelope.payloadType} where ${payloadType(kind)} is due`);
+  const envelope = parseKind(wire, kind);
   const known = new Map<string, Uint8Array>();
   for (const spki of keys) known.set(hex(await keyId(spki)), spki);
   const input = preAuthentication(envelope.payloadType, envelope.payload);
