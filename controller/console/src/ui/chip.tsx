@@ -12,10 +12,10 @@ export function Chip({ colour, short }: { colour: Colour; short?: boolean }) {
 }
 
 // What the colours mean, beside whatever is drawn in them.
-export function Legend({ only }: { only?: readonly Colour[] }) {
+export function Legend() {
   return (
     <ul class="legend" aria-label="Colours">
-      {(only ?? allColours).map((colour) => <li key={colour}><Chip colour={colour} short /></li>)}
+      {allColours.map((colour) => <li key={colour}><Chip colour={colour} short /></li>)}
     </ul>
   );
 }

@@ -15,16 +15,12 @@ interface TextProps {
   placeholder?: string;
   required?: boolean;
   maxLength?: number;
-  min?: string;
-  max?: string;
-  autoComplete?: string;
   spellcheck?: boolean;
   mono?: boolean;
   disabled?: boolean;
-  list?: string[];       // what could be typed
 }
 
-export function TextField({ label, value, onInput, hint, error, multiline, mono, list, required, ...rest }: TextProps) {
+export function TextField({ label, value, onInput, hint, error, multiline, mono, required, ...rest }: TextProps) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ') || undefined;
   const common: Record<string, unknown> = {
@@ -34,47 +30,43 @@ export function TextField({ label, value, onInput, hint, error, multiline, mono,
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {multiline ? <textarea {...common} rows={3} /> : createElement('input', { autoComplete: 'off', ...common, list: list && `${id}-list` })}
-      {list && <datalist id={`${id}-list`}>{list.map((one) => <option key={one} value={one} />)}</datalist>}
+      {multiline ? <textarea {...common} rows={3} /> : createElement('input', { autoComplete: 'off', ...common })}
       {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
       {error && <span class="error" id={`${id}-error`} role="alert">{error}</span>}
     </div>
   );
 }
 
-export function Select<T extends string>({ label, value, options, onChange, hint }:
-  { label: string; value: T; options: readonly (readonly [T, string])[]; onChange: (value: T) => void; hint?: ComponentChildren }) {
+export function Select<T extends string>({ label, value, options, onChange }:
+  { label: string; value: T; options: readonly (readonly [T, string])[]; onChange: (value: T) => void }) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <select id={id} class="input" value={value} aria-describedby={hint ? `${id}-hint` : undefined}
+      <select id={id} class="input" value={value}
         onChange={(event) => onChange(event.currentTarget.value as T)}>
         {options.map(([one, word]) => <option key={one} value={one} selected={one === value}>{word}</option>)}
       </select>
-      {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
     </div>
   );
 }
 
-export function Checkbox({ checked, onChange, children, disabled }:
-  { checked: boolean; onChange: (checked: boolean) => void; children: ComponentChildren; disabled?: boolean }) {
+export function Checkbox({ checked, onChange, children }:
+  { checked: boolean; onChange: (checked: boolean) => void; children: ComponentChildren }) {
   return (
     <label class="check">
-      <input type="checkbox" checked={checked} disabled={disabled} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <input type="checkbox" checked={checked} onChange={(event) => onChange(event.currentTarget.checked)} />
       <span>{children}</span>
     </label>
   );
 }
 
 // "Manual Implementation: on". Its state is a word, too.
-export function Toggle({ label, on, onChange, words = ['off', 'on'], disabled }:
-  { label: string; on: boolean; onChange: (on: boolean) => void; words?: readonly [string, string]; disabled?: boolean }) {
+export function Toggle({ label, on, onChange }: { label: string; on: boolean; onChange: (on: boolean) => void }) {
   return (
-    <button type="button" class="switch" role="switch" aria-checked={on} aria-label={label} aria-disabled={disabled || undefined}
-      onClick={() => { if (!disabled) onChange(!on); }}>
+    <button type="button" class="switch" role="switch" aria-checked={on} aria-label={label} onClick={() => onChange(!on)}>
       <span class="switch-track" aria-hidden="true" />
-      <span>{label} <span class="switch-word">{words[on ? 1 : 0]}</span></span>
+      <span>{label} <span class="switch-word">{on ? 'on' : 'off'}</span></span>
     </button>
   );
 }
