@@ -1,6 +1,5 @@
 // Where the page is: real paths, so that a link can be sent and Back works. `route` follows the address; every same-origin link in
 // the page is followed without loading anew, whoever drew it (an <a> in HTML or in SVG).
-import { type AnchorHTMLAttributes, type ComponentChildren, createElement, type VNode } from 'preact';
 import { signal } from '@preact/signals';
 
 export interface Route { path: string[]; query: URLSearchParams }
@@ -31,10 +30,6 @@ export function go(url: string, replace = false): void {
   history[replace ? 'replaceState' : 'pushState'](null, '', url);
   route.value = read();
   if (!replace && location.pathname !== before) scrollTo(0, 0);
-}
-
-export function Link({ to, children, ...rest }: { to: string; children?: ComponentChildren } & AnchorHTMLAttributes<HTMLAnchorElement>): VNode {
-  return createElement('a', { ...rest, href: to } as Record<string, unknown>, children);
 }
 
 function follow(event: MouseEvent): void {

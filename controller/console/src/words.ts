@@ -1,10 +1,10 @@
 // What people read for the states, the same as the command line's: controller/cli/words.c. The controller may be newer than this
 // page is; what it does not know has a word, too.
 import {
-  type Certificate, CertificateKey, Colour, type Device, type KeyRequestState, type Order, OrderState, RevocationReason, SyncState,
+  type Certificate, CertificateKey, Colour, type Device, type Order, OrderState, RevocationReason, SyncState,
 } from './gen/countersign/v1/operator_pb';
 import { shown } from './trust/text';
-import type { Action, KeyKind, KeyMode, Outcome, Role } from './gen/countersign/v1/statement_pb';
+import type { Action, KeyKind, KeyMode, Role } from './gen/countersign/v1/statement_pb';
 
 export type ColourWord = 'none' | 'green' | 'blue' | 'yellow' | 'orange' | 'purple' | 'gray' | 'red' | 'black';
 
@@ -61,12 +61,6 @@ export function keyModeWord(mode: KeyMode): string {
 export function keyModeShort(mode: KeyMode): string { return of(['-', 'on device', 'sealed', 'held', 'none'], mode); }
 export function roleWord(role: Role): string { return of(['-', 'requester', 'approver', 'implementer', 'admin', 'auditor'], role); }
 export function keyKindWord(kind: KeyKind): string { return of(['-', 'file', 'browser', 'passkey', 'pkcs11'], kind); }
-export function outcomeWord(outcome: Outcome): string {
-  return of(['-', 'accepted', 'completed', 'failed', 'refused', 'not yet'], outcome);
-}
-export function keyRequestState(state: KeyRequestState): string {
-  return of(['-', 'waits for the device', 'CSR is here', 'refused', 'certificate imported', 'expired'], state);
-}
 
 // "P-256", "RSA 2048"
 export function keyKind(certificate: Pick<Certificate, 'key' | 'keyBits'>): string {

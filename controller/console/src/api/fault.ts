@@ -4,7 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { Refusal } from '../trust/refusal';
 import { shown } from '../trust/text';
 
-export const CANNOT_REACH = 'The controller cannot be reached. What you see is as it was; this page tries again.';
+const CANNOT_REACH = 'The controller cannot be reached. What you see is as it was; this page tries again.';
 
 function finish(from: string): string {
   const text = shown(from);

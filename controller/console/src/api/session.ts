@@ -239,7 +239,6 @@ export async function signOut(): Promise<void> {
 const mayAs = (role: Role): boolean => !!me.value?.roles.includes(role) && !!signer.value;
 
 export const mayRequest = (): boolean => mayAs(Role.REQUESTER);
-export const mayDecide = (stageRole: Role): boolean => mayAs(stageRole);
 export const mayAdmit = (): boolean => mayAs(Role.ADMIN);
 // For what is not signed: roles alone.
 export const hasRole = (role: Role): boolean => !!me.value?.roles.includes(role);

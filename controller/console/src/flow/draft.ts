@@ -20,7 +20,6 @@ export interface OrderLine {
   replaces: string;
   key: string;
   deviceId: string;
-  chainDigest: string;
 }
 
 // `fields` and `orders` are decoded from `payload`, the very bytes that sign() signs, and from bytes that these commit to. `notes`

@@ -11,7 +11,6 @@ export const FILE_BYTES_MOST = 96 * 1024;
 export interface PickedFile { name: string; bytes: Uint8Array }
 
 export interface FoundCertificate {
-  file: string;
   pem: Uint8Array;        // the chain, leaf first
   chain: Chain;
   pkcs8?: Uint8Array;     // the private key that fits, from this file or another one
@@ -70,7 +69,7 @@ export async function readCertificates(files: readonly PickedFile[]): Promise<Fo
       const { ders, keys: own } = readFile(file);
       if (ders.length === 0 && own.length === 0) throw new Refusal('there is no certificate and no private key in it');
       keys.push(...own.map((pkcs8) => ({ file: file.name, pkcs8, used: false })));
-      if (ders.length) found.certificates.push({ file: file.name, pem: toPem(ders), chain: await readChain(concat(...ders)) });
+      if (ders.length) found.certificates.push({ pem: toPem(ders), chain: await readChain(concat(...ders)) });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       found.problems.push({ file: file.name, sentence: error.message });

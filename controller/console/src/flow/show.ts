@@ -1,7 +1,7 @@
 // Statements in words that people read, the same as the command line's (controller/cli/show.c). Everything here takes decoded
 // statements: callers encode, decode those very bytes again, and show that.
 import {
-  Action, type Admission, type Decision, KeyMode, type KeyRequest, Mode, type OrderCore, Override, type PushRequest, type TrustPolicy, Verdict,
+  Action, type Admission, type Decision, KeyMode, Mode, type OrderCore, Override, type PushRequest, type TrustPolicy, Verdict,
 } from '../gen/countersign/v1/statement_pb';
 import { equal, hex, sha256, utf8 } from '../trust/bytes';
 import { NOTHING } from '../trust/device';
@@ -57,7 +57,7 @@ export function certificateFields({ leaf }: Chain): Field[] {
 }
 
 // What whoever decides takes over: until when, how long, how often, and what is overridden.
-export function termFields(request: PushRequest): Field[] {
+function termFields(request: PushRequest): Field[] {
   return [field('Decide by', timeText(request.decideByS)), field('Window from start', duration(request.windowS)),
     field('Attempts', request.maxAttempts), ...request.overrides.map((override) => field('Override', override === Override.EXPIRED
       ? 'push although the certificate has expired' : 'push although the certificate is revoked', 'bad'))];
@@ -98,13 +98,6 @@ export async function admissionFields(admission: Admission): Promise<Field[]> {
     mono('Deployment', admission.deploymentId)];
 }
 
-export function keyRequestFields(request: KeyRequest, deviceName: string): Field[] {
-  return [field('Statement', 'key request'), field('Make a key for', `${deviceName}/${request.connector}`), mono('Device-id', request.deviceId),
-    field('Common name', request.commonName), field('DNS names', request.dnsNames.join(', ')), field('Requester', request.requester),
-    field('Requested at', timeText(request.requestedAtS)), field('Expires', timeText(request.expiresAtS)), mono('Key request', request.keyRequestId),
-    field('Policy version', request.policyVersion), mono('Deployment', request.deploymentId)];
-}
-
 // A push under a policy that has expired can be signed, and every device refuses it.
 export const expiryFields = ({ expiresAtS, version }: TrustPolicy, nowS: bigint): Field[] => nowS <= expiresAtS ? [] :
   [field('Trust policy', `version ${version} has expired: devices refuse pushes until the owners of the root keys publish the next one`, 'bad')];
@@ -116,7 +109,7 @@ function expectsText({ expects }: OrderCore): string {
 export function orderLine(core: OrderCore): OrderLine {
   return { number: orderNumber(core.number), device: core.deviceName, connector: core.connector, action: actionWord(core.action),
     generation: String(core.generation), backTo: core.targetGeneration ? String(core.targetGeneration) : '', replaces: expectsText(core),
-    key: core.keyMode === KeyMode.NONE ? 'none travels' : keyModeWord(core.keyMode), deviceId: hex(core.deviceId), chainDigest: hex(core.chainDigest) };
+    key: core.keyMode === KeyMode.NONE ? 'none travels' : keyModeWord(core.keyMode), deviceId: hex(core.deviceId) };
 }
 
 export const note = field;

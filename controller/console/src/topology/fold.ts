@@ -6,14 +6,14 @@ import { stateText } from './standing';
 // So many are shown one by one, whatever their state.
 export const FOLD_ABOVE = 24;
 // Fewer than this that stand alike are shown one by one among the groups, too.
-export const GROUP_LEAST = 4;
+const GROUP_LEAST = 4;
 // How many an open group shows, and how many more at each request.
 export const PAGE = 48;
 
 export const rowKey = (row: TopologyRow) => `${row.deviceName}/${row.connector}`;
 
 // Worst first, as the inventory sorts colours; within one, by the state's words.
-export function groupKey(row: TopologyRow): string {
+function groupKey(row: TopologyRow): string {
   return `${row.colour}|${row.order?.state ?? 0}|${row.order?.action ?? 0}`;
 }
 

@@ -97,7 +97,7 @@ export function settle(heights: number[], wishes: number[], gap: number): number
 }
 
 // Left to right, level where it leaves and where it arrives.
-export function curve(from: Box, to: Box): string {
+function curve(from: Box, to: Box): string {
   const x1 = from.x + from.width,
     y1 = centre(from),
     x2 = to.x,

@@ -69,7 +69,7 @@ const PAUSE_MS = 300;
 // What only time changes, the colours, nobody is told of.
 const ANEW_MS = 10 * 60_000;
 
-export async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
+async function fetchTopology(certificateId: Uint8Array): Promise<Topology> {
   const rows: TopologyRow[] = [],
     histories = new Map<bigint, RequestHistory>();
   let certificate: Certificate | undefined,
@@ -108,7 +108,7 @@ export async function fetchTopology(certificateId: Uint8Array): Promise<Topology
 const kept = <D extends DescMessage>(schema: D, before: MessageShape<D> | undefined, now: MessageShape<D>): MessageShape<D> =>
   before && equals(schema, before, now) ? before : now;
 
-export function keepSame(before: Topology | undefined, now: Topology): Topology {
+function keepSame(before: Topology | undefined, now: Topology): Topology {
   if (!before) return now;
   const rows = new Map(before.rows.map((row) => [rowKey(row), row]));
   return {
@@ -123,7 +123,7 @@ export function keepSame(before: Topology | undefined, now: Topology): Topology 
 }
 
 // Whether what is on the page may have changed by it.
-export function concerns(change: Change, topology: Topology): boolean {
+function concerns(change: Change, topology: Topology): boolean {
   if (change.count > 0) return change.id.length === 0 || equal(change.id, topology.certificate.id);
   switch (change.kind) {
     case ObjectKind.CERTIFICATE:

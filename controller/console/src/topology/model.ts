@@ -48,7 +48,6 @@ export interface DeviceFace {
   key: string;
   name: string;
   connected: boolean;
-  lastSeenS: number;
   text: string;
 }
 
@@ -79,7 +78,7 @@ const groupNode = (group: Group) => `group ${group.key}`;
 // What a box has besides its text, and its lines, in pixels of a reader whose text has 16. topology.css has the same.
 const INSET = { left: 17, right: 13, y: 11 };
 const LINE = { name: 22, state: 20, text: 17, foot: 28 };
-export const HEIGHT = { certificate: 104, group: 66, more: 44, device: 64, crowd: 64 };
+const HEIGHT = { certificate: 104, group: 66, more: 44, device: 64, crowd: 64 };
 
 // Text is measured once for each row, width and size: opening a group leaves the others as they are.
 const faced = new WeakMap<TopologyRow, { by: string; history: RequestHistory | undefined; face: ConnectorFace }>();
@@ -176,7 +175,6 @@ function deviceFace(row: TopologyRow, when: (seconds: number) => string): Device
     key: deviceKey(row.deviceName),
     name: row.deviceName,
     connected: row.connected,
-    lastSeenS,
     text: row.connected ? 'connected' : lastSeenS ? `offline since ${when(lastSeenS)}` : 'never connected',
   };
 }
@@ -186,7 +184,7 @@ function crowdFace(group: Group): CrowdFace {
   return { key: crowdKey(group), devices: connected.size, connected: [...connected.values()].filter(Boolean).length };
 }
 
-export function heightOf(face: Face, unit: number): number {
+function heightOf(face: Face, unit: number): number {
   if (face.kind === 'group') return HEIGHT.group * unit;
   if (face.kind === 'more') return HEIGHT.more * unit;
   const text = LINE.text * (face.detail.length + Math.max(1, face.sync.length));

@@ -26,7 +26,7 @@ export const lineMeaning: Record<Line, string> = {
 
 export const hasOrder = (row: TopologyRow): row is TopologyRow & { order: Order } => (row.order?.number ?? 0n) !== 0n;
 
-export const isRemoved = (row: TopologyRow) =>
+const isRemoved = (row: TopologyRow) =>
   row.sync === SyncState.MISSING && row.order?.action === Action.REMOVE && row.order.state === OrderState.COMPLETED;
 
 export function lineOf(row: TopologyRow): Line {

@@ -87,7 +87,7 @@ export const saidOf = (said: DeviceAdvertisement, connector: string): Advertised
   said.connectors.find(({ name }) => name === connector);
 
 // The device itself reported on exactly this order.
-export async function openReport(device: Device, core: OrderCore, wire: Uint8Array): Promise<DeviceReport> {
+async function openReport(device: Device, core: OrderCore, wire: Uint8Array): Promise<DeviceReport> {
   const report = await within(`the report of device ${device.admission.deviceName}`,
     () => verifyStatement(device, wire, 'device-report', decodeReport));
   if (!equal(report.deviceId, core.deviceId) || !equal(report.orderId, core.orderId))

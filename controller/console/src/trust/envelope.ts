@@ -56,7 +56,7 @@ export const preAuthentication = (type: string, payload: Uint8Array): Bytes =>
 const imported = new Map<string, Promise<CryptoKey>>();
 const ids = new Map<string, Promise<Bytes>>();
 
-export function keyId(spki: Uint8Array): Promise<Bytes> {
+function keyId(spki: Uint8Array): Promise<Bytes> {
   const name = hex(spki);
   let id = ids.get(name);
   if (!id) ids.set(name, id = sha256(spki));

@@ -162,7 +162,7 @@ export async function openNext(wire: Uint8Array, current: Policy): Promise<Polic
 // ---- people
 
 export const operatorOf = (body: TrustPolicy, name: string): Operator | undefined => body.operators.find((who) => who.name === name);
-export const groupOf = (body: TrustPolicy, name: string): OperatorGroup | undefined => body.groups.find((group) => group.name === name);
+const groupOf = (body: TrustPolicy, name: string): OperatorGroup | undefined => body.groups.find((group) => group.name === name);
 
 // The role is the operator's own, or that of a group that the operator is in.
 export const hasRole = (body: TrustPolicy, who: Operator, role: Role): boolean => who.roles.includes(role) ||
@@ -175,7 +175,7 @@ export const isNamed = (body: TrustPolicy, stage: Stage, name: string): boolean 
 export const stageAdmits = (body: TrustPolicy, stage: Stage, who: Operator): boolean =>
   isNamed(body, stage, who.name) && hasRole(body, who, stage.role);
 
-export const operatorKeys = (body: TrustPolicy): Uint8Array[] => body.operators.flatMap((who) => who.keys.map(({ spki }) => spki));
+const operatorKeys = (body: TrustPolicy): Uint8Array[] => body.operators.flatMap((who) => who.keys.map(({ spki }) => spki));
 
 // Signed by anybody's key whom the policy knows. Who it was, and whether that one may, checkSigner() tells.
 export const verifyByPolicy = ({ body }: Policy, wire: Uint8Array, kind: Kind): Promise<Verified> => verify(wire, kind, operatorKeys(body));
@@ -214,7 +214,7 @@ function ruleMatches(rule: Rule, device: string, connector: string, leaf: Leaf |
     (rule.names.length === 0 || rule.names.some((pattern) => names.some((name) => nameMatches(pattern, name))));
 }
 
-export const peopleOf = (rule: Rule): number => rule.stages.reduce((people, stage) => people + stage.required, 0);
+const peopleOf = (rule: Rule): number => rule.stages.reduce((people, stage) => people + stage.required, 0);
 
 const isStricter = (rule: Rule, than: Rule): boolean =>
   peopleOf(rule) !== peopleOf(than) ? peopleOf(rule) > peopleOf(than) : rule.stages.length > than.stages.length;

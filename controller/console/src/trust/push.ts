@@ -7,7 +7,7 @@ import { checkSigner, operatorOf, type Policy, stageAdmits, verifyByPolicy } fro
 import { Refusal, within } from './refusal';
 import { decodeDecision, decodePushRequest, DECISIONS_MOST } from './statements';
 
-export const REASONS = {
+const REASONS = {
   'request-signature': 'the push request is not signed by a key of the requester',
   'requester-role': 'the requester may not request pushes',
   'wrong-deployment': 'the statement belongs to another deployment',
@@ -33,7 +33,7 @@ export type Reason = keyof typeof REASONS;
 
 const STALE: readonly Reason[] = ['decision-stale', 'stage-closed', 'stage-not-open', 'rejected', 'decider-twice'];
 
-export class PushRefusal extends Refusal {
+class PushRefusal extends Refusal {
   constructor(readonly reason: Reason, about = '') {
     super(about ? `${about}: ${REASONS[reason]}` : REASONS[reason], STALE.includes(reason));
   }

@@ -3,9 +3,9 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import {
   Action, type Admission, AdmissionSchema, type AuditCheckpoint, AuditCheckpointSchema, type Decision, DecisionSchema,
-  type DeviceAdvertisement, DeviceAdvertisementSchema, type DeviceCsr, DeviceCsrSchema, type DeviceRenewal, DeviceRenewalSchema,
-  type DeviceReport, DeviceReportSchema, KeyMode, type KeyRequest, KeyRequestSchema, Mode, type OrderCore, OrderCoreSchema,
-  Outcome, Override, type PushRequest, PushRequestSchema, type SessionOpening, SessionOpeningSchema, Verdict,
+  type DeviceAdvertisement, DeviceAdvertisementSchema, type DeviceRenewal, DeviceRenewalSchema,
+  type DeviceReport, DeviceReportSchema, KeyMode, Mode, type OrderCore, OrderCoreSchema,
+  Outcome, Override, type PushRequest, PushRequestSchema, Verdict,
 } from '../gen/countersign/v1/statement_pb';
 import { type Bytes, equal, utf8 } from './bytes';
 import { Refusal } from './refusal';
@@ -18,7 +18,7 @@ export const payloadType = (kind: Kind): string => `application/vnd.countersign.
 
 export const ID_BYTES = 16;
 export const DIGEST_BYTES = 32;
-export const SPKI_BYTES = 91;
+const SPKI_BYTES = 91;
 export const ORDERS_MOST = 16384;
 export const DECISIONS_MOST = 16;
 export const COMMENT_BYTES_MOST = 1024;
@@ -189,20 +189,6 @@ export const decodeCore = decoder(OrderCoreSchema, 'the order core', (check, m: 
   else check.that(m.targetGeneration === 0n, 'target_generation is only for a roll back');
 });
 
-export const decodeKeyRequest = decoder(KeyRequestSchema, 'the key request', (check, m: KeyRequest) => {
-  check.size('deployment_id', m.deploymentId, ID_BYTES);
-  check.positive('policy_version', m.policyVersion);
-  check.name('requester', m.requester);
-  check.size('key_request_id', m.keyRequestId, ID_BYTES);
-  check.size('device_id', m.deviceId, ID_BYTES);
-  check.name('connector', m.connector);
-  check.filled('common_name', m.commonName);
-  for (const name of m.dnsNames) check.filled('dns_names', name);
-  check.time('requested_at_s', m.requestedAtS);
-  check.time('expires_at_s', m.expiresAtS);
-  check.that(m.expiresAtS > m.requestedAtS, 'expires_at_s is not after requested_at_s');
-});
-
 interface DeviceStatement { deploymentId: Uint8Array; deviceId: Uint8Array; sequence: bigint; madeAtS: bigint }
 
 // What every statement of a device begins with. It may not know the time yet.
@@ -230,15 +216,6 @@ export const decodeAdvertisement = decoder(DeviceAdvertisementSchema, 'the devic
 export const decodeRenewal = decoder(DeviceRenewalSchema, 'the device renewal', (check, m: DeviceRenewal) => {
   checkDevice(check, m);
   check.spki('identity_spki', m.identitySpki);
-});
-
-export const decodeDeviceCsr = decoder(DeviceCsrSchema, "the device's CSR", (check, m: DeviceCsr) => {
-  checkDevice(check, m);
-  check.size('key_request_digest', m.keyRequestDigest, DIGEST_BYTES);
-  check.name('connector', m.connector);
-  check.name('verdict', m.verdict);
-  check.text('detail', m.detail);
-  check.that((m.csr.length > 0) === (m.verdict === 'ok'), 'csr is there when the verdict is "ok", and only then');
 });
 
 export const decodeReport = decoder(DeviceReportSchema, 'the device report', (check, m: DeviceReport) => {
@@ -270,13 +247,4 @@ export const decodeCheckpoint = decoder(AuditCheckpointSchema, 'the audit checkp
   check.positive('revision', m.revision);
   check.size('hash', m.hash, DIGEST_BYTES);
   check.time('made_at_s', m.madeAtS);
-});
-
-export const decodeOpening = decoder(SessionOpeningSchema, 'the session opening', (check, m: SessionOpening) => {
-  check.size('deployment_id', m.deploymentId, ID_BYTES);
-  check.positive('policy_version', m.policyVersion);
-  check.name('operator', m.operator);
-  check.size('challenge', m.challenge, DIGEST_BYTES);
-  check.time('made_at_s', m.madeAtS);
-  check.sizeOrEmpty('server_spki_digest', m.serverSpkiDigest, DIGEST_BYTES);
 });

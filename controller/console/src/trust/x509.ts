@@ -14,7 +14,6 @@ export interface Leaf {
   issuer: string;
   issuerCommonName: string;
   dnsNames: string[];
-  serial: string;
   notBeforeS: number;
   notAfterS: number;
 }
@@ -38,7 +37,7 @@ const SEQUENCE = 0x30, SET = 0x31, INTEGER = 0x02, BIT_STRING = 0x03, OCTET_STRI
 const UTC_TIME = 0x17, GENERALIZED_TIME = 0x18, BOOLEAN = 0x01;
 
 // The element at the beginning; definite lengths in their shortest form only.
-export function readDer(bytes: Uint8Array): Der {
+function readDer(bytes: Uint8Array): Der {
   const malformed = () => new Refusal('the certificate is malformed');
   if (bytes.length < 2 || (bytes[0]! & 0x1f) === 0x1f) throw malformed();
   let length = bytes[1]!, head = 2;
@@ -70,7 +69,7 @@ function children(element: Der | undefined, tag: number): Der[] {
   return readAll(element.body);
 }
 
-export function writeDer(tag: number, ...parts: Uint8Array[]): Bytes {
+function writeDer(tag: number, ...parts: Uint8Array[]): Bytes {
   const body = concat(...parts);
   const n = body.length;
   const head = n < 0x80 ? [n] : n < 0x100 ? [0x81, n] : n < 0x10000 ? [0x82, n >> 8, n & 255] : [0x83, n >> 16, n >> 8 & 255, n & 255];
@@ -163,7 +162,7 @@ async function readLeaf(der: Uint8Array): Promise<Leaf> {
   return {
     digest: await sha256(der), spki: spki.whole, spkiDigest: await sha256(spki.whole),
     commonName: commonName(readName(subject)), issuer: nameText(readName(issuer)), issuerCommonName: commonName(readName(issuer)),
-    dnsNames: readDnsNames(fields.find((field) => field.tag === 0xa3)), serial: hex(serial.body),
+    dnsNames: readDnsNames(fields.find((field) => field.tag === 0xa3)),
     notBeforeS: readTime(notBefore), notAfterS: readTime(notAfter),
   };
 }

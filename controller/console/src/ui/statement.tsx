@@ -24,7 +24,7 @@ function Value({ field: { label, value, tone } }: { field: Field }) {
   return <span class={tone && `said-${tone}`}>{tone === 'bad' ? <strong>{value}</strong> : value}</span>;
 }
 
-export function Fields({ fields }: { fields: readonly Field[] }) {
+function Fields({ fields }: { fields: readonly Field[] }) {
   return (
     <dl class="facts statement-facts">
       {fields.map((field, i) => [<dt key={`t${i}`}>{field.label}</dt>, <dd key={`d${i}`}><Value field={field} /></dd>])}

@@ -10,8 +10,8 @@ const stored = (() => {
   }
 })();
 const system = matchMedia('(prefers-color-scheme: dark)');
-export const systemTheme = signal<Theme>(system.matches ? 'dark' : 'light');
-export const chosenTheme = signal<Theme | undefined>(stored === 'light' || stored === 'dark' ? stored : undefined);
+const systemTheme = signal<Theme>(system.matches ? 'dark' : 'light');
+const chosenTheme = signal<Theme | undefined>(stored === 'light' || stored === 'dark' ? stored : undefined);
 system.addEventListener('change', () => { systemTheme.value = system.matches ? 'dark' : 'light'; });
 export const theme = () => chosenTheme.value ?? systemTheme.value;
 
