@@ -8,7 +8,8 @@ import { Chip } from '../ui/chip';
 import { StateWord } from '../ui/state-word';
 import { dateText } from '../ui/time';
 import { colourMeaning, colourWord, count, keyKind, requestNumber } from '../words';
-import type { ConnectorFace, CrowdFace, DeviceFace, GroupFace, MoreFace } from './model';
+import type { Topology } from './load';
+import type { ConnectorFace, CrowdFace, DeviceFace, Face, Faces, GroupFace, MoreFace } from './model';
 import { CERTIFICATE, groupText } from './model';
 import { lineMeaning, lineOf } from './standing';
 import { still } from './still';
@@ -17,6 +18,14 @@ import { still } from './still';
 export interface Hands {
   onOpen: (key: string) => void;
   onDecide: (request: bigint, order?: bigint) => void;
+}
+
+// What is drawn, as columns or as a list.
+export interface Drawn extends Hands {
+  topology: Topology;
+  faces: Faces;
+  verbOf: (face: ConnectorFace) => string | undefined;
+  verbsOf: (face: GroupFace) => string;
 }
 
 // `here`: it is the one box of the picture that takes Tab; the arrow keys go on from it. In the list every box takes Tab.
@@ -112,7 +121,7 @@ const Lines = ({ lines, whole, look, flow }: { lines: string[]; whole: string; l
       );
 
 // `verb`: the decision that waits for the reader.
-export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps<ConnectorFace> & { verb: string | undefined }) => {
+const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps<ConnectorFace> & { verb: string | undefined }) => {
   const { row } = face,
     name = `${row.connector} on ${row.deviceName}`;
   return (
@@ -156,7 +165,7 @@ export const ConnectorCard = still(({ face, hands, here, flow, verb }: CardProps
 });
 
 // `verbs`: of the requests that wait for the reader, by number, as "Approve REQ-3".
-export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFace> & { verbs: string }) => {
+const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFace> & { verbs: string }) => {
   const first = face.group.rows[0]!;
   return (
     <div class={`node node-group c-${colourWord(first.colour)}`}>
@@ -186,7 +195,7 @@ export const GroupCard = still(({ face, hands, here, verbs }: CardProps<GroupFac
   );
 });
 
-export const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
+const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
   return (
     <div class="node node-more">
       <Name of={face.key} hands={hands} here={here}>
@@ -195,6 +204,13 @@ export const MoreCard = still(({ face, hands, here }: CardProps<MoreFace>) => {
     </div>
   );
 });
+
+// A box of the middle column, whichever it is.
+export function FaceCard({ face, verbOf, verbsOf, ...rest }: CardProps<Face> & Pick<Drawn, 'verbOf' | 'verbsOf'>) {
+  if (face.kind === 'row') return <ConnectorCard face={face} verb={verbOf(face)} {...rest} />;
+  if (face.kind === 'group') return <GroupCard face={face} verbs={verbsOf(face)} {...rest} />;
+  return <MoreCard face={face} {...rest} />;
+}
 
 export const DeviceCard = still(({ face, here }: Omit<CardProps<DeviceFace>, 'hands'>) => {
   return (

@@ -1,23 +1,7 @@
 // The topology where there is no room for three columns: the certificate, then each app connector with its device.
-import { CertificateCard, ConnectorCard, GroupCard, type Hands, MoreCard } from './card';
-import type { Topology } from './load';
-import type { ConnectorFace, Faces, GroupFace } from './model';
+import { CertificateCard, type Drawn, FaceCard, type Hands } from './card';
 
-export function TopologyList({
-  topology,
-  faces,
-  onOpen,
-  onDecide,
-  verbOf,
-  verbsOf,
-}: {
-  topology: Topology;
-  faces: Faces;
-  onOpen: (key: string) => void;
-  onDecide: (request: bigint, order?: bigint) => void;
-  verbOf: (face: ConnectorFace) => string | undefined;
-  verbsOf: (face: GroupFace) => string;
-}) {
+export function TopologyList({ topology, faces, onOpen, onDecide, verbOf, verbsOf }: Drawn) {
   const hands: Hands = { onOpen, onDecide };
   return (
     <div class="topology-list">
@@ -30,13 +14,7 @@ export function TopologyList({
         <ul>
           {faces.connectors.map((face) => (
             <li key={face.key}>
-              {face.kind === 'row' ? (
-                <ConnectorCard face={face} hands={hands} here verb={verbOf(face)} flow />
-              ) : face.kind === 'group' ? (
-                <GroupCard face={face} hands={hands} here verbs={verbsOf(face)} flow />
-              ) : (
-                <MoreCard face={face} hands={hands} here flow />
-              )}
+              <FaceCard face={face} hands={hands} here verbOf={verbOf} verbsOf={verbsOf} flow />
             </li>
           ))}
         </ul>

@@ -4,23 +4,16 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/button';
 import { colourWord, type ColourWord } from '../words';
-import { CertificateCard, ConnectorCard, CrowdCard, DeviceCard, GroupCard, type Hands, MoreCard } from './card';
+import { CertificateCard, CrowdCard, DeviceCard, type Drawn, FaceCard, type Hands } from './card';
 import { type Box, layout, type Picture as Placed } from './layout';
-import type { Topology } from './load';
-import { CERTIFICATE, type ConnectorFace, type Face, type Faces, type GroupFace, nodesOf } from './model';
+import { CERTIFICATE, type Face, nodesOf } from './model';
 import { type Line, lineOf } from './standing';
 import { isStep, walk } from './walk';
 
-export interface PictureProps {
-  topology: Topology;
-  faces: Faces;
+export interface PictureProps extends Drawn {
   width: number;
   unit: number;
   sought: string; // what is searched for: another search begins at the top
-  onOpen: (key: string) => void;
-  onDecide: (request: bigint, order?: bigint) => void;
-  verbOf: (face: ConnectorFace) => string | undefined;
-  verbsOf: (face: GroupFace) => string;
   legend: ComponentChildren;
 }
 
@@ -202,13 +195,7 @@ export function Picture({ topology, faces, width, unit, sought, onOpen, onDecide
               <ul>
                 {faces.connectors.map((face) => (
                   <li key={face.key} class="placed" style={at(face.key)}>
-                    {face.kind === 'row' ? (
-                      <ConnectorCard face={face} hands={hands} here={tabbed === face.key} verb={verbOf(face)} />
-                    ) : face.kind === 'group' ? (
-                      <GroupCard face={face} hands={hands} here={tabbed === face.key} verbs={verbsOf(face)} />
-                    ) : (
-                      <MoreCard face={face} hands={hands} here={tabbed === face.key} />
-                    )}
+                    <FaceCard face={face} hands={hands} here={tabbed === face.key} verbOf={verbOf} verbsOf={verbsOf} />
                   </li>
                 ))}
               </ul>
