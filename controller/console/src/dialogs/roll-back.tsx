@@ -8,6 +8,7 @@ import { wishToRollBack } from '../flow/rollback';
 import { CertificateService, type TopologyRow } from '../gen/countersign/v1/operator_pb';
 import { Action } from '../gen/countersign/v1/statement_pb';
 import { rowKey } from '../topology/fold';
+import { capital } from '../topology/standing';
 import { Refusal } from '../trust/refusal';
 import { Busy } from '../ui/busy';
 import { Select } from '../ui/field';
@@ -26,7 +27,7 @@ async function find({ deviceName, connector }: TopologyRow): Promise<{ way: Way;
   return { way, name: certificate?.commonName ?? '' };
 }
 
-const asSentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.)]$/.test(text) ? '' : '.'}`;
+const asSentence = (text: string) => `${capital(text)}${/[.)]$/.test(text) ? '' : '.'}`;
 
 export function RollBackDialog({ topology, only, onClose, onDone }: TopologyDialogProps & { only?: TopologyRow | undefined }) {
   const rows = only ? [only] : topology.rows.filter((row) => row.pushed);

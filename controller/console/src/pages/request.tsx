@@ -54,7 +54,7 @@ export default function RequestPage() {
   );
 }
 
-type Asked = { what: 'decide' | 'reject' | 'cancel' };
+type Asked = 'decide' | 'reject' | 'cancel';
 
 function Loaded({ number }: { number: bigint }) {
   const live = useData(`request ${number}`, () => openRequest(number));
@@ -78,25 +78,25 @@ function Loaded({ number }: { number: bigint }) {
         )
       ) : (
         <>
-          <Head review={review} onAsk={(what) => setAsked({ what })} />
+          <Head review={review} onAsk={setAsked} />
           <History review={review} />
           <Orders number={number} />
-          {asked && asked.what !== 'cancel' && (
+          {asked && asked !== 'cancel' && (
             <DecideDialog
               request={review.request}
-              verdict={asked.what === 'reject' ? Verdict.REJECT : Verdict.ACCEPT}
+              verdict={asked === 'reject' ? Verdict.REJECT : Verdict.ACCEPT}
               onClose={close}
               onDone={live.reload}
             />
           )}
-          {asked?.what === 'cancel' && <CancelDialog request={review.request} onClose={close} onDone={live.reload} />}
+          {asked === 'cancel' && <CancelDialog request={review.request} onClose={close} onDone={live.reload} />}
         </>
       )}
     </>
   );
 }
 
-function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked['what']) => void }) {
+function Head({ review, onAsk }: { review: Review; onAsk: (what: Asked) => void }) {
   const { request } = review,
     headline = headlineOf(review),
     who = me.value;
